@@ -1,0 +1,32 @@
+# One interface target carries the flags that every target of the tree shares.
+find_package(Threads REQUIRED)
+add_library(partyline_options INTERFACE)
+target_include_directories(partyline_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(partyline_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 reports these inside Boost and the standard library when it inlines.
+  target_compile_options(partyline_options INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds
+                                                     -Wno-restrict -Wno-dangling-pointer -Wno-mismatched-new-delete)
+endif()
+target_compile_definitions(partyline_options INTERFACE BOOST_ASIO_NO_DEPRECATED SPDLOG_FMT_EXTERNAL SPDLOG_COMPILED_LIB)
+target_link_libraries(partyline_options INTERFACE Threads::Threads)
+if(PARTYLINE_SANITIZE)
+  target_compile_options(partyline_options INTERFACE -fsanitize=${PARTYLINE_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(partyline_options INTERFACE -fsanitize=${PARTYLINE_SANITIZE})
+  if(PARTYLINE_SANITIZE MATCHES "thread")
+    target_compile_options(partyline_options INTERFACE -Wno-tsan)
+  endif()
+endif()
+
+# partyline_library(NAME [PUBLIC lib…] [PRIVATE lib…]): the folder's sources, recursively, as one static library.
+function(partyline_library name)
+  cmake_parse_arguments(arg "" "" "PUBLIC;PRIVATE" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+  if(NOT sources)
+    add_library(${name} INTERFACE)
+    return()
+  endif()
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC partyline_options ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+endfunction()
