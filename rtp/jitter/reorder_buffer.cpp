@@ -1,0 +1,106 @@
+#include "rtp/jitter/reorder_buffer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace partyline::rtp {
+namespace {
+
+constexpr uint8_t kMaxTries = 10;
+
+}  // namespace
+
+void ReorderBuffer::empty_slot(int64_t sequence) {
+  Slot& s = slot(sequence);
+  if (s.state == State::missing) --missing_;
+  if (s.state == State::present) bytes_ -= s.packet.buffer.size();
+  s = Slot{};
+}
+
+void ReorderBuffer::skip_to(int64_t sequence) {
+  const int64_t last = std::min(sequence, highest_ + 1);
+  for (int64_t s = *next_; s < last; ++s) empty_slot(s);
+  if (sequence > *next_) gap_ = true;
+  next_ = sequence;
+  highest_ = std::max(highest_, sequence - 1);
+}
+
+ReorderBuffer::Verdict ReorderBuffer::insert(VideoPacket packet, core::TimePoint now) {
+  const int64_t sequence = packet.sequence;
+  if (!next_) {
+    slots_.resize(kCapacity);
+    next_ = sequence;
+    highest_ = sequence - 1;
+  }
+  if (sequence < *next_) return Verdict::late;
+  if (sequence >= *next_ + kCapacity) skip_to(sequence - kCapacity / 2);
+  for (int64_t s = highest_ + 1; s < sequence; ++s) {
+    Slot& hole = slot(s);
+    hole.state = State::missing;
+    hole.missing_since = now;
+    ++missing_;
+    nack_due_ = now;
+  }
+  highest_ = std::max(highest_, sequence);
+  Slot& s = slot(sequence);
+  if (s.state == State::present) return Verdict::late;
+  if (s.state == State::missing) --missing_;
+  const bool recovered = s.state == State::missing && s.tries > 0;
+  if (recovered && s.tries == 1) recovery_time_ = now - s.asked;
+  s.state = State::present;
+  bytes_ += packet.buffer.size();
+  s.packet = std::move(packet);
+  return recovered ? Verdict::recovered : Verdict::stored;
+}
+
+std::optional<ReorderBuffer::Released> ReorderBuffer::pop(core::TimePoint now) {
+  if (!next_) return std::nullopt;
+  while (*next_ <= highest_ && slot(*next_).state == State::missing) {
+    if (!overfull() && now - slot(*next_).missing_since < wait_) return std::nullopt;
+    skip_to(*next_ + 1);
+  }
+  if (*next_ > highest_) return std::nullopt;
+  Slot& s = slot(*next_);
+  Released released{std::move(s.packet), std::exchange(gap_, false)};
+  bytes_ -= released.packet.buffer.size();
+  s = Slot{};
+  ++*next_;
+  return released;
+}
+
+void ReorderBuffer::take_nacks(core::TimePoint now, core::Duration retry_interval,
+                               rtcp::BoundedList<Seq16, rtcp::kMaxNacks>& out) {
+  if (missing_ == 0 || now < nack_due_) return;
+  nack_due_ = core::TimePoint::max();
+  for (int64_t sequence = *next_; sequence <= highest_; ++sequence) {
+    Slot& s = slot(sequence);
+    if (s.state != State::missing || s.tries >= kMaxTries) continue;
+    if (s.tries == 0 || now - s.asked >= retry_interval) {
+      if (!out.push(Seq16{static_cast<uint16_t>(sequence)})) {
+        nack_due_ = now;
+        return;
+      }
+      ++s.tries;
+      s.asked = now;
+    }
+    nack_due_ = std::min(nack_due_, s.asked + retry_interval);
+  }
+}
+
+std::optional<core::TimePoint> ReorderBuffer::next_deadline(bool nack) const {
+  if (missing_ == 0) return std::nullopt;
+  // pop() stops at a missing packet, so that the first one is the oldest.
+  const core::TimePoint give_up = slot(*next_).missing_since + wait_;
+  return nack ? std::min(give_up, nack_due_) : give_up;
+}
+
+void ReorderBuffer::clear() {
+  if (next_) {
+    for (int64_t sequence = *next_; sequence <= highest_; ++sequence) empty_slot(sequence);
+  }
+  next_.reset();
+  missing_ = bytes_ = 0;
+  gap_ = false;
+}
+
+}  // namespace partyline::rtp

@@ -1,0 +1,36 @@
+// Pacer: spreads the packets of a large picture so that it does not overrun the first narrow queue. The first 8 KiB of
+// a burst go at once (most pictures: no delay at all); what is more goes at 2.5 × the target rate, or faster, so that
+// no packet waits more than 20 ms. Audio does not pass through here. Thread: the session's.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+
+#include "core/buffer.hpp"
+#include "core/time.hpp"
+
+namespace partyline::rtp {
+
+class Pacer {
+ public:
+  void set_target(core::Bitrate target) { target_ = target; }
+  void push(core::Buffer packet, core::TimePoint now);
+  /// The next packet that may go now.
+  std::optional<core::Buffer> pop(core::TimePoint now);
+  std::optional<core::TimePoint> next() const;
+  bool empty() const { return queue_.empty(); }
+
+ private:
+  struct Waiting {
+    core::Buffer packet;
+    core::TimePoint queued;
+  };
+  std::deque<Waiting> queue_;
+  size_t queued_bytes_ = 0;
+  core::Bitrate target_ = core::Bitrate::kbps(1000);
+  core::TimePoint paid_until_;  ///< when what was sent so far is off the line at the pace
+  core::TimePoint pace_end_;    ///< when the queue must be empty
+};
+
+}  // namespace partyline::rtp

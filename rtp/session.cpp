@@ -1,0 +1,214 @@
+#include "rtp/session.hpp"
+
+#include <algorithm>
+
+#include "core/random.hpp"
+#include "rtp/session_impl.hpp"
+
+namespace partyline::rtp {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr size_t kVideoHistory = 2048, kAudioHistory = 128;  // packets; video: over 1 s up to 20 Mbit/s
+constexpr core::Duration kWaitWithoutNack = 50ms, kLeastWait = 300ms, kMostWait = 1s;
+constexpr core::Duration kVideoTick = 10ms, kAudioTick = 100ms, kDigitTick = 10ms;
+
+core::Counter& dropped(const char* reason) {
+  return core::counter("partyline_rtp_dropped_total", std::string("reason=\"") + reason + '"');
+}
+
+}  // namespace
+
+const SessionCounters& SessionCounters::get() {
+  static const SessionCounters counters{
+      dropped("malformed"),
+      dropped("unknown_payload_type"),
+      dropped("unknown_ssrc"),
+      dropped("probation"),
+      dropped("not_receiving"),
+      dropped("duplicate"),
+      dropped("late"),
+      core::counter("partyline_rtp_frames_dropped_total", "reason=\"broken\""),
+      core::counter("partyline_rtp_frames_dropped_total", "reason=\"before_keyframe\""),
+      core::counter("partyline_rtp_frames_dropped_total", "reason=\"without_parameter_sets\""),
+      core::counter("partyline_rtp_frames_dropped_total", "reason=\"not_sending\""),
+      dropped("nal_too_large"),
+      core::counter("partyline_rtcp_dropped_total", "reason=\"malformed\""),
+      core::counter("partyline_rtcp_dropped_total", "reason=\"unknown_ssrc\""),
+      core::counter("partyline_rtcp_dropped_total", "reason=\"absurd_sender_report\""),
+      core::counter("partyline_rtcp_dropped_total", "reason=\"nacked_packet_gone\""),
+  };
+  return counters;
+}
+
+Track::Track(TrackConfig with, RemoteClock& clock)
+    : config(std::move(with)),
+      clock_id(clock.add_stream(config.kind == core::MediaKind::video ? 90000 : 8000)),
+      out(config.local_ssrc, config.kind == core::MediaKind::video ? kVideoHistory : kAudioHistory),
+      picture_id(static_cast<uint16_t>(core::random_u32() & 0x7FFF)) {
+  event_sequences.fill(INT64_MIN);
+  if (config.bandwidth) pacer.set_target(*config.bandwidth);
+}
+
+const PayloadFormat* Track::format_of(uint8_t payload_type) const {
+  const auto found = std::find_if(config.receive_formats.begin(), config.receive_formats.end(),
+                                  [&](const PayloadFormat& f) { return f.payload_type == payload_type; });
+  return found == config.receive_formats.end() ? nullptr : &*found;
+}
+
+bool Track::has_remote_ssrc(uint32_t ssrc) const {
+  return std::find(config.remote_ssrcs.begin(), config.remote_ssrcs.end(), ssrc) != config.remote_ssrcs.end();
+}
+
+uint32_t Track::remote_ssrc() const {
+  if (in.active()) return in.ssrc();
+  return config.remote_ssrcs.empty() ? 0 : config.remote_ssrcs.front();
+}
+
+Session::Impl::Impl(SessionConfig with, SessionEvents& events, core::TimePoint now)
+    : config(std::move(with)),
+      outbox(events),
+      counters(SessionCounters::get()),
+      clock(config.remote_clock ? config.remote_clock : std::make_shared<RemoteClock>()) {
+  config.max_packet_bytes = std::clamp<size_t>(config.max_packet_bytes, 200, 9000);
+  transport_sequence = static_cast<uint16_t>(core::random_u32());
+  reconfigure(std::move(config.tracks), now);
+}
+
+Session::Impl::~Impl() {
+  for (const auto& track : tracks) clock->remove_stream(track->clock_id);
+}
+
+void Session::Impl::reconfigure(std::vector<TrackConfig> configs, core::TimePoint now) {
+  std::vector<std::unique_ptr<Track>> kept;
+  for (TrackConfig& wanted : configs) {
+    // The same mid, else any section of the kind that is not taken yet.
+    const auto match = [&](bool by_mid) {
+      return std::find_if(tracks.begin(), tracks.end(), [&](const auto& track) {
+        return track && track->config.kind == wanted.kind && (!by_mid || track->config.mid == wanted.mid);
+      });
+    };
+    auto found = match(true);
+    if (found == tracks.end()) found = match(false);
+    if (found == tracks.end()) {
+      kept.push_back(std::make_unique<Track>(std::move(wanted), *clock));
+      continue;
+    }
+    Track& track = **found;
+    const bool resumes = wanted.receiving && !track.config.receiving;
+    track.config = std::move(wanted);
+    if (track.config.bandwidth) track.pacer.set_target(*track.config.bandwidth);
+    if (resumes && track.video() && track.in.active()) track.keyframes.want(now);
+    kept.push_back(std::move(*found));
+  }
+  for (const auto& track : tracks) {
+    if (track) clock->remove_stream(track->clock_id);
+  }
+  tracks = std::move(kept);
+  for (const auto& track : tracks) {
+    if (track->video() && track->config.bandwidth) estimator.set_start(*track->config.bandwidth);
+  }
+}
+
+core::Duration Session::Impl::retry_interval() const {
+  return std::max<core::Duration>(20ms, round_trip ? *round_trip * 6 / 5 + 5ms : 50ms);
+}
+
+void Session::Impl::on_round_trip(core::Duration sample, bool measured) {
+  if (round_trip_measured && !measured) return;
+  const bool first = !round_trip || (measured && !round_trip_measured);
+  round_trip_measured = round_trip_measured || measured;
+  round_trip = first ? sample : *round_trip * 7 / 8 + sample / 8;
+}
+
+core::TimePoint Session::Impl::tick(core::TimePoint now) {
+  core::TimePoint next = now + 1s;
+  const auto earlier = [&](std::optional<core::TimePoint> due) {
+    if (due) next = std::min(next, *due);
+  };
+  for (const auto& pointer : tracks) {
+    Track& track = *pointer;
+    if (track.video()) {
+      track.reorder.set_wait(
+          track.nack() ? std::clamp<core::Duration>(round_trip.value_or(40ms) * 5 + 100ms, kLeastWait, kMostWait)
+                       : kWaitWithoutNack);
+      service_video(track, now);
+      pace(track, now);
+      earlier(track.pacer.next());
+      earlier(track.reorder.next_deadline(track.nack()));
+      if (track.remote_ssrc() != 0) earlier(track.keyframes.due());
+      earlier(now + kVideoTick);
+    } else {
+      service_digits(track, now);
+      earlier(now + (track.digit || !track.digits.empty() ? kDigitTick : kAudioTick));
+    }
+    if (track.next_report && now >= *track.next_report) send_reports(track, now);
+    earlier(track.next_report);
+  }
+  if (next_transport_feedback && now >= *next_transport_feedback) send_transport_feedback(now);
+  earlier(next_transport_feedback);
+  announce_target(now);
+  return std::max(next, now + 1ms);
+}
+
+Session::Session(SessionConfig config, SessionEvents& events, core::TimePoint now)
+    : impl_(std::make_unique<Impl>(std::move(config), events, now)) {}
+Session::~Session() = default;
+
+void Session::receive_rtp(core::Buffer packet, core::TimePoint now) {
+  impl_->receive_rtp(std::move(packet), now);
+  impl_->flush();
+}
+void Session::receive_rtcp(std::span<const uint8_t> packet, core::TimePoint now) {
+  impl_->receive_rtcp(packet, now);
+  impl_->flush();
+}
+bool Session::send(const core::EncodedFrame& frame, core::TimePoint now) {
+  const bool sent = impl_->send(frame, now);
+  impl_->flush();
+  return sent;
+}
+void Session::send_digit(char digit, core::TimePoint now) {
+  impl_->send_digit(digit, now);
+  impl_->flush();
+}
+void Session::request_keyframe(core::TimePoint now) {
+  for (const auto& track : impl_->tracks) {
+    if (!track->video() || !track->config.receiving) continue;
+    track->keyframes.want(now);
+    impl_->send_keyframe_request(*track, now);
+  }
+  impl_->flush();
+}
+core::TimePoint Session::tick(core::TimePoint now) {
+  const auto next = impl_->tick(now);
+  impl_->flush();
+  return next;
+}
+void Session::reconfigure(std::vector<TrackConfig> tracks, core::TimePoint now) {
+  impl_->reconfigure(std::move(tracks), now);
+  impl_->flush();
+}
+void Session::send_bye(core::TimePoint now) {
+  impl_->send_bye(now);
+  impl_->flush();
+}
+
+SessionStats Session::stats() const {
+  SessionStats result;
+  for (const auto& track : impl_->tracks) {
+    TrackStats& stats = track->video() ? result.video : result.audio;
+    stats = track->stats;
+    stats.present = true;
+    stats.packets_lost = track->in.lost();
+    stats.jitter_ms = track->in.jitter_ms();
+    if (stats.round_trip_ms == 0 && impl_->round_trip) {
+      stats.round_trip_ms = std::chrono::duration<double, std::milli>(*impl_->round_trip).count();
+    }
+  }
+  result.available_out = impl_->announced.value_or(core::Bitrate{});
+  return result;
+}
+
+}  // namespace partyline::rtp

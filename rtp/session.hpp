@@ -1,0 +1,106 @@
+// Session: RTP and RTCP of one transport, without the transport. Packets and `now` go in; frames, packets to send and
+// facts come out through SessionEvents. A WebRTC leg has one session with all its tracks; a SIP leg one a media
+// section.
+//
+//   receive_rtp ─▶ order, loss, NACK/PLI, depacketise ─▶ on_frame        send ─▶ packetise, history, pace ─▶ send_rtp
+//   receive_rtcp ─▶ sync, RTT, resend, keyframe wishes                    tick ─▶ reports, retries         ─▶ send_rtcp
+//
+// Audio is handed on packet by packet as it arrives (duplicates and packets too late are dropped); the playout buffer
+// that orders and conceals is the mixer's. Video is handed on as whole pictures in decoding order. Thread: the leg's
+// executor. No sockets, no timers, no clock of its own. Events fire last, when the state is consistent; they may call
+// back into the session except to destroy it. Sources: RFC 3550, 3551, 4585, 5104, 5506, 6184, 7741, 7587, 4733,
+// 8888-style feedback is not used (transport-cc is).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/buffer.hpp"
+#include "core/frame.hpp"
+#include "core/time.hpp"
+#include "rtp/format.hpp"
+
+namespace partyline::rtp {
+
+/// Maps RTP time of all streams of one sender (one CNAME) to our media clock, so that its audio and video agree
+/// although they arrive in different sessions. Defined in rtp/remote_clock.hpp.
+class RemoteClock;
+
+class SessionEvents {
+ public:
+  virtual ~SessionEvents() = default;
+  /// Plain (unprotected) packets, valid during the call.
+  virtual void send_rtp(std::span<const uint8_t> packet) = 0;
+  virtual void send_rtcp(std::span<const uint8_t> packet) = 0;
+  virtual void on_frame(const core::EncodedFrame& frame) = 0;
+  /// One key press, once, when it begins (RFC 4733; repeats and end packets are folded). `digit`: 0-9 * # A-D.
+  virtual void on_digit(char digit) = 0;
+  /// The peer wants a keyframe of what we send (PLI or FIR).
+  virtual void on_keyframe_request() = 0;
+  /// What the path to the peer carries (transport-cc estimate, REMB or TMMBR).
+  virtual void on_target_bitrate(core::Bitrate target) = 0;
+};
+
+struct SessionConfig {
+  std::string cname;
+  std::vector<TrackConfig> tracks;
+  std::shared_ptr<RemoteClock> remote_clock;  ///< shared by the sessions of one leg; null: the session makes its own
+  size_t max_packet_bytes = 1200;             ///< RTP header included, without SRTP's tag
+};
+
+/// Per kind of media, since the session began.
+struct TrackStats {
+  bool present = false;
+  core::Codec codec = core::Codec::pcmu;  ///< last received
+  uint64_t packets_received = 0, bytes_received = 0, packets_lost = 0, packets_discarded = 0, packets_recovered = 0;
+  uint64_t packets_sent = 0, bytes_sent = 0, packets_resent = 0;
+  uint64_t frames_received = 0, keyframes_received = 0, frames_sent = 0;
+  uint64_t keyframes_requested_by_us = 0, keyframes_requested_by_peer = 0, nacks_sent = 0, nacks_received = 0;
+  double jitter_ms = 0;           ///< RFC 3550 §6.4.1, of what we receive
+  double round_trip_ms = 0;       ///< 0: not known yet
+  double peer_fraction_lost = 0;  ///< 0…1, last report of the peer about what we send
+  core::TimePoint last_packet{};  ///< arrival of the last valid packet; epoch: none yet
+};
+
+struct SessionStats {
+  TrackStats audio, video;
+  core::Bitrate available_out;  ///< estimate; 0: not known
+};
+
+class Session {
+ public:
+  /// `events` must outlive the session.
+  Session(SessionConfig config, SessionEvents& events, core::TimePoint now);
+  ~Session();
+  Session(const Session&) = delete;
+
+  /// `packet`: a decrypted RTP packet; kept by reference until its frame is delivered. Malformed or unknown ones are
+  /// counted.
+  void receive_rtp(core::Buffer packet, core::TimePoint now);
+  /// A decrypted compound (or reduced-size) RTCP packet.
+  void receive_rtcp(std::span<const uint8_t> packet, core::TimePoint now);
+  /// Packetises and sends on the track of the frame's kind, if that track sends this codec; false (and counted)
+  /// otherwise.
+  bool send(const core::EncodedFrame& frame, core::TimePoint now);
+  /// Sends DTMF by RFC 4733 (dial-out menus), 100 ms a digit.
+  void send_digit(char digit, core::TimePoint now);
+  /// Asks the peer for a video keyframe, now and again with back-off until one arrives.
+  void request_keyframe(core::TimePoint now);
+  /// Does what is due (reports, NACK retries, paced packets) and returns when it wants to be called next: at most 10 ms
+  /// ahead with video, 100 ms without. A call right after send() spreads large pictures better; none is needed.
+  core::TimePoint tick(core::TimePoint now);
+  /// A re-negotiation: tracks are matched by kind and mid; SSRCs, sequence numbers and statistics go on.
+  void reconfigure(std::vector<TrackConfig> tracks, core::TimePoint now);
+  /// Sends RTCP BYE for all our SSRCs.
+  void send_bye(core::TimePoint now);
+  SessionStats stats() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace partyline::rtp

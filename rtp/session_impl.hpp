@@ -1,0 +1,183 @@
+// Session's inside, private to rtp/session*.cpp: one Track a media section, and the Impl that routes between them.
+// session.cpp: life and time; session_receive.cpp: RTP in; session_send.cpp: RTP out; session_rtcp.cpp: RTCP both ways.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/counters.hpp"
+#include "rtp/bandwidth_estimator.hpp"
+#include "rtp/jitter/frame_assembler.hpp"
+#include "rtp/jitter/keyframe_requester.hpp"
+#include "rtp/jitter/receive_stream.hpp"
+#include "rtp/jitter/reorder_buffer.hpp"
+#include "rtp/outbox.hpp"
+#include "rtp/pacer.hpp"
+#include "rtp/payload/payload_plan.hpp"
+#include "rtp/payload/telephone_event.hpp"
+#include "rtp/remote_clock.hpp"
+#include "rtp/send_stream.hpp"
+#include "rtp/session.hpp"
+#include "rtp/transport_feedback.hpp"
+
+namespace partyline::rtp {
+
+/// Looked up once a process.
+struct SessionCounters {
+  core::Counter& malformed;
+  core::Counter& unknown_payload;
+  core::Counter& unknown_ssrc;
+  core::Counter& probation;
+  core::Counter& not_receiving;
+  core::Counter& duplicate;
+  core::Counter& late;
+  core::Counter& broken_frame;
+  core::Counter& before_keyframe;
+  core::Counter& without_parameter_sets;
+  core::Counter& not_sending;
+  core::Counter& nal_too_large;
+  core::Counter& rtcp_malformed;
+  core::Counter& rtcp_unknown_ssrc;
+  core::Counter& sender_report_ignored;
+  core::Counter& resend_missing;
+  static const SessionCounters& get();
+};
+
+/// A digit being sent (RFC 4733 §2.5.1).
+struct DigitOut {
+  uint8_t event = 0;
+  RtpTime32 timestamp;
+  core::TimePoint began, next;
+  int ends_sent = 0;
+  bool first = true;
+};
+
+struct Track {
+  Track(TrackConfig with, RemoteClock& clock);
+  bool video() const { return config.kind == core::MediaKind::video; }
+  const PayloadFormat* format_of(uint8_t payload_type) const;
+  bool knows(uint8_t payload_type) const {
+    return format_of(payload_type) != nullptr || config.telephone_event == payload_type;
+  }
+  bool has_remote_ssrc(uint32_t ssrc) const;
+  /// Feedback agreed for what is being received.
+  bool nack() const { return last_format && last_format->nack; }
+  /// The peer's source, or the one the SDP promised, or 0.
+  uint32_t remote_ssrc() const;
+
+  TrackConfig config;
+  // Receiving.
+  ReceiveStream in;
+  RemoteClock::StreamId clock_id = 0;
+  std::optional<PayloadFormat> last_format;
+  uint32_t candidate_ssrc = 0;  ///< another source on probation
+  uint16_t candidate_sequence = 0;
+  int candidate_packets = 0;
+  bool source_gone = false;  ///< the peer said BYE
+  TelephoneEventReceiver events_in;
+  int64_t events_folded = 0;                  ///< event packets taken out of the audio numbering
+  std::array<int64_t, 16> event_sequences{};  ///< of the last of them
+  std::optional<int64_t> highest_audio;
+  ReorderBuffer reorder;
+  FrameAssembler assembler;
+  FrameAssembler::Drops drops_counted;
+  KeyframeRequester keyframes;
+  uint8_t fir_command = 0;
+  std::optional<core::TimePoint> first_packet;
+  // XR: the peer's receiver reference time, to be answered (RFC 3611 §4.5).
+  std::optional<rtcp::DlrrEntry> reference;
+  core::TimePoint reference_at;
+  // Sending.
+  SendStream out;
+  Pacer pacer;
+  uint16_t picture_id = 0;
+  std::deque<char> digits;
+  std::optional<DigitOut> digit;
+  core::TimePoint digit_not_before;
+  std::optional<core::TimePoint> next_report;
+  int reports_sent = 0;
+  bool was_sending = false;  ///< BYE is due for it
+  TrackStats stats;
+};
+
+struct Session::Impl {
+  Impl(SessionConfig with, SessionEvents& events, core::TimePoint now);
+  ~Impl();
+
+  // session.cpp
+  core::TimePoint tick(core::TimePoint now);
+  void reconfigure(std::vector<TrackConfig> configs, core::TimePoint now);
+  void flush() { outbox.flush(); }
+  core::Duration retry_interval() const;
+  /// A sample; `measured`: from reports, which outdo what recoveries suggest.
+  void on_round_trip(core::Duration sample, bool measured);
+
+  // session_receive.cpp
+  void receive_rtp(core::Buffer packet, core::TimePoint now);
+  Track* route(const PacketView& view);
+  bool accept_source(Track& track, const PacketView& view, const PayloadFormat* format, core::TimePoint now);
+  void receive_event(Track& track, const PacketView& view, const ReceiveStream::Arrival& arrival, core::TimePoint now);
+  void receive_audio(Track& track, core::Buffer packet, const PacketView& view, const ReceiveStream::Arrival& arrival,
+                     core::TimePoint now);
+  void receive_video(Track& track, core::Buffer packet, const PacketView& view, const ReceiveStream::Arrival& arrival,
+                     core::TimePoint now);
+  void service_video(Track& track, core::TimePoint now);
+  int64_t media_time(Track& track, const PacketView& view, core::TimePoint now);
+
+  // session_send.cpp
+  bool send(const core::EncodedFrame& frame, core::TimePoint now);
+  void send_packet(Track& track, const PacketHeader& header, std::span<const PayloadPlan::Piece> pieces,
+                   std::optional<uint8_t> audio_level, core::TimePoint now);
+  void transmit(Track& track, core::Buffer packet, core::TimePoint now);
+  void pace(Track& track, core::TimePoint now);
+  void send_digit(char digit, core::TimePoint now);
+  void service_digits(Track& track, core::TimePoint now);
+  void resend(Track& track, const rtcp::Nack& nack, core::TimePoint now);
+  bool plan(Track& track, const core::EncodedFrame& frame);
+  void announce_target(core::TimePoint now);
+
+  // session_rtcp.cpp
+  void receive_rtcp(std::span<const uint8_t> packet, core::TimePoint now);
+  void receive_report_blocks(const rtcp::ReportBlocks& blocks, core::TimePoint now);
+  void receive_sender_report(const rtcp::SenderReport& report, core::TimePoint now);
+  void receive_transport_block(const rtcp::Block& block, core::TimePoint now);
+  void receive_payload_block(const rtcp::Block& block, core::TimePoint now);
+  void receive_extended(const rtcp::ExtendedReport& report, core::TimePoint now);
+  void receive_bye(const rtcp::Block& block);
+  void keyframe_wanted_by_peer(uint32_t ssrc);
+  void send_reports(Track& track, core::TimePoint now);
+  void send_nacks(Track& track, core::TimePoint now);
+  void send_keyframe_request(Track& track, core::TimePoint now);
+  void send_transport_feedback(core::TimePoint now);
+  void send_bye(core::TimePoint now);
+  /// Begins a feedback message: alone where reduced size is agreed, else behind an RR and CNAME (RFC 4585 §3.1).
+  void open_feedback(const Track& track, rtcp::Writer& writer) const;
+  void push_rtcp(const rtcp::Writer& writer);
+  Track* sender_of(uint32_t ssrc);
+  Track* receiver_of(uint32_t ssrc);
+  Track* video_sender();
+
+  SessionConfig config;
+  Outbox outbox;
+  const SessionCounters& counters;
+  std::shared_ptr<RemoteClock> clock;
+  std::vector<std::unique_ptr<Track>> tracks;
+  PayloadPlan payloads;
+  std::vector<FrameAssembler::Picture> pictures;
+  // Congestion.
+  uint16_t transport_sequence = 0;
+  ArrivalRecorder arrivals;
+  std::optional<core::TimePoint> next_transport_feedback;
+  rtcp::TransportFeedback feedback;
+  BandwidthEstimator estimator;
+  std::optional<core::Bitrate> peer_limit;  ///< REMB or TMMBR
+  std::optional<core::Bitrate> announced;
+  std::optional<core::Duration> round_trip;
+  bool round_trip_measured = false;
+};
+
+}  // namespace partyline::rtp

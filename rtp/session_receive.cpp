@@ -1,0 +1,243 @@
+// RTP in: which track a packet belongs to, whether its source is to be believed, and what becomes of it.
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "rtp/session_impl.hpp"
+
+namespace partyline::rtp {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kProbation = 3;                     // packets in a row
+constexpr core::Duration kSourceSilence = 300ms;  // of the old source, before another one is taken
+constexpr int64_t kAudioLate = 100;               // packets behind the newest
+constexpr core::Duration kFirstReport = 500ms;
+constexpr core::Duration kTransportFeedback = 100ms;
+
+std::string_view text(std::span<const uint8_t> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+Track* Session::Impl::route(const PacketView& view) {
+  for (const auto& track : tracks) {
+    if (track->in.active() && track->in.ssrc() == view.ssrc) return track.get();
+  }
+  for (const auto& track : tracks) {
+    if (track->has_remote_ssrc(view.ssrc) && track->knows(view.payload_type)) return track.get();
+  }
+  for (const auto& track : tracks) {
+    const auto mid = view.extension(track->config.mid_extension);
+    if (mid && text(*mid) == track->config.mid && track->knows(view.payload_type)) return track.get();
+  }
+  for (const auto& track : tracks) {
+    if (track->knows(view.payload_type)) return track.get();
+  }
+  return nullptr;
+}
+
+bool Session::Impl::accept_source(Track& track, const PacketView& view, const PayloadFormat* format,
+                                  core::TimePoint now) {
+  const uint32_t rate = format ? core::clock_rate_of(format->codec)
+                        : track.config.receive_formats.empty()
+                            ? 8000
+                            : core::clock_rate_of(track.config.receive_formats.front().codec);
+  const bool same = track.in.active() && track.in.ssrc() == view.ssrc;
+  if (same && (!format || rate == track.in.clock_rate())) return true;
+  const bool promised = track.has_remote_ssrc(view.ssrc);
+  const bool first = !track.in.active();
+  if (!same && !(first && (promised || track.config.remote_ssrcs.empty()))) {
+    const bool follows =
+        track.candidate_ssrc == view.ssrc && static_cast<uint16_t>(track.candidate_sequence + 1) == view.sequence.value;
+    track.candidate_packets = follows ? track.candidate_packets + 1 : 1;
+    track.candidate_ssrc = view.ssrc;
+    track.candidate_sequence = view.sequence.value;
+    const bool silent = first || track.source_gone || now - track.in.last_packet() >= kSourceSilence;
+    if (!silent || (!promised && track.candidate_packets < kProbation)) return false;
+  }
+  track.candidate_packets = 0;
+  track.source_gone = false;
+  track.in.start(view.ssrc, rate);
+  clock->restart_stream(track.clock_id, rate);
+  track.highest_audio.reset();
+  if (track.video()) {
+    track.reorder.clear();
+    track.assembler.restart();
+  }
+  return true;
+}
+
+void Session::Impl::receive_rtp(core::Buffer packet, core::TimePoint now) {
+  const auto view = parse_packet(packet.span());
+  if (!view) {
+    counters.malformed.add();
+    return;
+  }
+  Track* const track = route(*view);
+  if (!track) {
+    counters.unknown_payload.add();
+    return;
+  }
+  if (const auto sequence = view->transport_sequence(track->config.transport_cc_extension)) {
+    arrivals.record(*sequence, view->ssrc, now);
+    if (!next_transport_feedback) next_transport_feedback = now + kTransportFeedback;
+  }
+  if (!track->config.receiving) {
+    counters.not_receiving.add();
+    return;
+  }
+  const PayloadFormat* const format = track->format_of(view->payload_type);
+  if (!accept_source(*track, *view, format, now)) {
+    counters.probation.add();
+    ++track->stats.packets_discarded;
+    return;
+  }
+  const auto arrival = track->in.receive(*view, now);
+  if (arrival.verdict != ReceiveStream::Verdict::fresh) {
+    (arrival.verdict == ReceiveStream::Verdict::duplicate ? counters.duplicate : counters.probation).add();
+    ++track->stats.packets_discarded;
+    return;
+  }
+  ++track->stats.packets_received;
+  track->stats.bytes_received += view->payload.size();
+  track->stats.last_packet = now;
+  if (!track->first_packet) {
+    track->first_packet = now;
+    if (!track->next_report) track->next_report = now + kFirstReport;
+  }
+  if (format) {
+    track->stats.codec = format->codec;
+    if (!track->last_format || track->last_format->payload_type != format->payload_type ||
+        track->last_format->codec != format->codec || track->last_format->nack != format->nack) {
+      track->last_format = *format;
+    }
+  }
+  if (track->video()) {
+    if (format) receive_video(*track, std::move(packet), *view, arrival, now);
+    if (!format) counters.unknown_payload.add();
+  } else if (format && !view->payload.empty()) {
+    receive_audio(*track, std::move(packet), *view, arrival, now);
+  } else {
+    receive_event(*track, *view, arrival, now);
+  }
+}
+
+int64_t Session::Impl::media_time(Track& track, const PacketView& view, core::TimePoint now) {
+  int64_t time = track.in.receive_time(view.timestamp, now);
+  if (!clock->on_packet(track.clock_id, time, now)) {
+    track.in.rebase_time(view.timestamp, now);
+    time = track.in.receive_time(view.timestamp, now);
+    clock->restart_stream(track.clock_id, track.in.clock_rate());
+    clock->on_packet(track.clock_id, time, now);
+  }
+  return time;
+}
+
+void Session::Impl::receive_event(Track& track, const PacketView& view, const ReceiveStream::Arrival& arrival,
+                                  core::TimePoint now) {
+  // Packets that are no audio leave the audio's numbering, so that they do not look like loss to who plays it.
+  if (arrival.in_order) {
+    track.event_sequences[static_cast<size_t>(track.events_folded) % track.event_sequences.size()] = arrival.sequence;
+    ++track.events_folded;
+  }
+  if (track.config.telephone_event != view.payload_type) {
+    if (!view.payload.empty()) counters.unknown_payload.add();
+    return;
+  }
+  const auto digit = track.events_in.receive(view.payload, view.timestamp, view.marker, now);
+  if (digit) outbox.push(Outbox::Digit{*digit});
+}
+
+void Session::Impl::receive_audio(Track& track, core::Buffer packet, const PacketView& view,
+                                  const ReceiveStream::Arrival& arrival, core::TimePoint now) {
+  if (track.highest_audio && arrival.sequence < *track.highest_audio - kAudioLate) {
+    counters.late.add();
+    ++track.stats.packets_discarded;
+    return;
+  }
+  track.highest_audio = std::max(track.highest_audio.value_or(arrival.sequence), arrival.sequence);
+  const auto folded_later = std::count_if(track.event_sequences.begin(), track.event_sequences.end(),
+                                          [&](int64_t s) { return s > arrival.sequence; });
+  core::EncodedFrame frame;
+  frame.codec = track.last_format->codec;
+  frame.rtp_time = media_time(track, view, now);
+  frame.sequence = arrival.sequence - track.events_folded + folded_later;
+  frame.capture = clock->capture(track.clock_id, frame.rtp_time, now);
+  frame.arrival = now;
+  frame.marker = view.marker;
+  frame.audio_level = view.audio_level(track.config.audio_level_extension);
+  frame.data = view.payload;
+  frame.buffer = std::move(packet);
+  ++track.stats.frames_received;
+  outbox.push(std::move(frame));
+}
+
+void Session::Impl::receive_video(Track& track, core::Buffer packet, const PacketView& view,
+                                  const ReceiveStream::Arrival& arrival, core::TimePoint now) {
+  if (arrival.restarted) {
+    track.reorder.clear();
+    track.assembler.restart();
+  }
+  VideoPacket video;
+  // Padding's timestamp is no picture's.
+  if (!view.payload.empty()) video.rtp_time = media_time(track, view, now);
+  video.payload = view.payload;
+  video.codec = track.last_format->codec;
+  video.sequence = arrival.sequence;
+  video.marker = view.marker;
+  video.arrival = now;
+  video.buffer = std::move(packet);
+  switch (track.reorder.insert(std::move(video), now)) {
+    case ReorderBuffer::Verdict::late:
+      counters.late.add();
+      ++track.stats.packets_discarded;
+      break;
+    case ReorderBuffer::Verdict::recovered:
+      ++track.stats.packets_recovered;
+      if (const auto time = track.reorder.take_recovery_time()) on_round_trip(*time, false);
+      break;
+    case ReorderBuffer::Verdict::stored:
+      break;
+  }
+  service_video(track, now);
+}
+
+void Session::Impl::service_video(Track& track, core::TimePoint now) {
+  pictures.clear();
+  while (auto released = track.reorder.pop(now)) {
+    track.assembler.add(released->packet, released->after_gap, pictures);
+  }
+  bool keyframe_came = false;
+  for (auto& picture : pictures) {
+    core::EncodedFrame frame;
+    frame.codec = picture.codec;
+    frame.data = picture.buffer.span();
+    frame.buffer = std::move(picture.buffer);
+    frame.rtp_time = picture.rtp_time;
+    frame.capture = clock->capture(track.clock_id, picture.rtp_time, now);
+    frame.arrival = picture.arrival;
+    frame.keyframe = picture.keyframe;
+    frame.after_loss = picture.after_loss;
+    ++track.stats.frames_received;
+    if (picture.keyframe) {
+      ++track.stats.keyframes_received;
+      keyframe_came = true;
+    }
+    outbox.push(std::move(frame));
+  }
+  pictures.clear();
+  if (keyframe_came) track.keyframes.on_keyframe();
+  const auto& drops = track.assembler.drops();
+  counters.broken_frame.add(drops.broken - track.drops_counted.broken);
+  counters.before_keyframe.add(drops.before_keyframe - track.drops_counted.before_keyframe);
+  counters.without_parameter_sets.add(drops.without_parameter_sets - track.drops_counted.without_parameter_sets);
+  track.drops_counted = drops;
+  if (track.assembler.take_keyframe_wish()) track.keyframes.want(now);
+  if (track.nack() && track.reorder.missing() > 0) send_nacks(track, now);
+  send_keyframe_request(track, now);
+}
+
+}  // namespace partyline::rtp

@@ -1,0 +1,197 @@
+// RTP out: cutting frames into packets, numbering, pacing, resending, DTMF.
+#include <algorithm>
+
+#include "rtp/bytes.hpp"
+#include "rtp/payload/h264.hpp"
+#include "rtp/payload/vp8.hpp"
+#include "rtp/session_impl.hpp"
+
+namespace partyline::rtp {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr size_t kMaxAudioPayload = 1400;
+constexpr uint64_t kPacketsWithMid = 100;  // enough for the peer to learn it
+constexpr size_t kExtensionRoom = 4 + 3 + 2 + 17 + 3;
+constexpr core::Duration kDigitStep = 20ms, kDigitLength = 100ms, kDigitGap = 60ms;
+constexpr int kDigitEnds = 3;
+constexpr size_t kMaxDigits = 64;
+
+}  // namespace
+
+bool Session::Impl::plan(Track& track, const core::EncodedFrame& frame) {
+  const size_t room = config.max_packet_bytes - kRtpHeaderBytes - kExtensionRoom;
+  switch (frame.codec) {
+    case core::Codec::h264: {
+      const int mode = track.config.send_format->h264.packetization_mode;
+      counters.nal_too_large.add(h264::packetize(frame.data, mode, room, payloads));
+      break;
+    }
+    case core::Codec::vp8:
+      vp8::packetize(frame.data, track.picture_id, room, payloads);
+      track.picture_id = (track.picture_id + 1) & 0x7FFF;
+      break;
+    default:
+      payloads.clear();
+      if (frame.data.empty() || frame.data.size() > kMaxAudioPayload) break;
+      payloads.add_piece({}, frame.data);
+      payloads.end_packet();
+  }
+  return payloads.packets() > 0;
+}
+
+bool Session::Impl::send(const core::EncodedFrame& frame, core::TimePoint now) {
+  const auto found = std::find_if(tracks.begin(), tracks.end(), [&](const auto& t) {
+    return t->config.sending && t->config.send_format && t->config.send_format->codec == frame.codec;
+  });
+  if (found == tracks.end()) {
+    counters.not_sending.add();
+    return false;
+  }
+  Track& track = **found;
+  if (!plan(track, frame)) return false;
+  const RtpTime32 time = track.out.stamp(frame);
+  for (size_t i = 0; i < payloads.packets(); ++i) {
+    const bool marker = track.video() ? i + 1 == payloads.packets() : frame.marker;
+    const PacketHeader header{marker, track.config.send_format->payload_type, track.out.next_sequence(), time,
+                              track.out.ssrc()};
+    send_packet(track, header, payloads.packet(i), frame.audio_level, now);
+  }
+  ++track.stats.frames_sent;
+  if (!track.was_sending) {
+    track.was_sending = true;
+    track.reports_sent = 0;
+    track.next_report = now;
+  }
+  pace(track, now);
+  service_digits(track, now);
+  if (track.next_report && now >= *track.next_report) send_reports(track, now);
+  return true;
+}
+
+void Session::Impl::send_packet(Track& track, const PacketHeader& header, std::span<const PayloadPlan::Piece> pieces,
+                                std::optional<uint8_t> audio_level, core::TimePoint now) {
+  size_t payload_bytes = 0;
+  for (const auto& piece : pieces) payload_bytes += piece.prefix_size + piece.body.size();
+  core::Buffer packet = core::Buffer::allocate(kRtpHeaderBytes + kExtensionRoom + payload_bytes);
+  packet.resize(packet.capacity());
+  PacketWriter writer(packet.span(), header);
+  const TrackConfig& track_config = track.config;
+  constexpr uint8_t placeholder[2] = {0, 0};  // transmit() numbers the packet when it really leaves
+  if (track_config.transport_cc_extension != 0) writer.add_extension(track_config.transport_cc_extension, placeholder);
+  if (audio_level && track_config.audio_level_extension != 0) {
+    const auto level = static_cast<uint8_t>(*audio_level & 0x7F);
+    writer.add_extension(track_config.audio_level_extension, {&level, 1});
+  }
+  if (track_config.mid_extension != 0 && track.out.packets() < kPacketsWithMid) {
+    writer.add_extension(track_config.mid_extension, {reinterpret_cast<const uint8_t*>(track_config.mid.data()),
+                                                      std::min<size_t>(track_config.mid.size(), 16)});
+  }
+  for (const auto& piece : pieces) {
+    writer.append(piece.prefix_bytes());
+    writer.append(piece.body);
+  }
+  packet.resize(writer.packet().size());
+  track.out.remember(packet, header.sequence, payload_bytes);
+  if (track.video()) {
+    track.pacer.push(std::move(packet), now);
+  } else {
+    transmit(track, std::move(packet), now);
+  }
+}
+
+void Session::Impl::transmit(Track& track, core::Buffer packet, core::TimePoint now) {
+  if (track.config.transport_cc_extension != 0) {
+    uint8_t value[2];
+    write_u16(value, transport_sequence);
+    if (set_extension(packet.span(), track.config.transport_cc_extension, value)) {
+      estimator.on_sent(Seq16{transport_sequence++}, packet.size(), now);
+    }
+  }
+  ++track.stats.packets_sent;
+  track.stats.bytes_sent += packet.size();
+  outbox.push(Outbox::Rtp{std::move(packet)});
+}
+
+void Session::Impl::pace(Track& track, core::TimePoint now) {
+  while (auto packet = track.pacer.pop(now)) transmit(track, std::move(*packet), now);
+}
+
+void Session::Impl::resend(Track& track, const rtcp::Nack& nack, core::TimePoint now) {
+  ++track.stats.nacks_received;
+  const core::Duration least = std::max<core::Duration>(10ms, round_trip.value_or(0ms) / 2);
+  for (const Seq16 sequence : nack.sequences) {
+    const core::Buffer* const packet = track.out.resend(sequence, now, least);
+    if (!packet) {
+      counters.resend_missing.add();
+      continue;
+    }
+    ++track.stats.packets_resent;
+    transmit(track, *packet, now);
+  }
+}
+
+void Session::Impl::send_digit(char digit, core::TimePoint now) {
+  for (const auto& track : tracks) {
+    if (track->video() || !track->config.sending || !track->config.telephone_event_send) continue;
+    if (event_of_digit(digit) && track->digits.size() < kMaxDigits) track->digits.push_back(digit);
+    service_digits(*track, now);
+    return;
+  }
+}
+
+void Session::Impl::service_digits(Track& track, core::TimePoint now) {
+  // Time table of a press: packets at 0, 20 … 80 ms with growing duration, then the end three times, then 60 ms of
+  // peace.
+  if (!track.config.telephone_event_send) {
+    track.digits.clear();
+    track.digit.reset();
+    return;
+  }
+  for (int bound = 0; bound < 16; ++bound) {
+    if (!track.digit) {
+      if (track.digits.empty() || now < track.digit_not_before) return;
+      track.digit = DigitOut{*event_of_digit(track.digits.front()), track.out.stamp(now), now, now, 0, true};
+      track.digits.pop_front();
+    }
+    DigitOut& digit = *track.digit;
+    if (now < digit.next) return;
+    const core::Duration length = std::min<core::Duration>(digit.next - digit.began + kDigitStep, kDigitLength);
+    const bool end = digit.next - digit.began >= kDigitLength;
+    const auto units = std::chrono::duration_cast<std::chrono::milliseconds>(length).count() *
+                       static_cast<int64_t>(track.config.telephone_event_clock) / 1000;
+    std::array<uint8_t, 4> payload{};
+    write_telephone_event(payload, digit.event, end, static_cast<uint16_t>(std::min<int64_t>(units, 0xFFFF)));
+    PayloadPlan::Piece piece;
+    piece.body = payload;
+    send_packet(
+        track,
+        {digit.first, *track.config.telephone_event_send, track.out.next_sequence(), digit.timestamp, track.out.ssrc()},
+        {&piece, 1}, std::nullopt, now);
+    digit.first = false;
+    digit.next += kDigitStep;
+    if (end && ++digit.ends_sent == kDigitEnds) {
+      track.digit.reset();
+      track.digit_not_before = now + kDigitGap;
+    }
+  }
+}
+
+void Session::Impl::announce_target(core::TimePoint) {
+  std::optional<core::Bitrate> target = estimator.estimate();
+  if (peer_limit) target = target ? std::min(*target, *peer_limit) : *peer_limit;
+  if (!target) return;
+  Track* const video = video_sender();
+  if (video && video->config.bandwidth) target = std::min(*target, *video->config.bandwidth);
+  if (announced) {
+    // Down at once, up in steps worth a new encoder setting.
+    const int64_t before = announced->bits_per_second, after = target->bits_per_second;
+    if (after >= before * 97 / 100 && after <= before * 105 / 100) return;
+  }
+  announced = target;
+  if (video) video->pacer.set_target(*target);
+  outbox.push(*target);
+}
+
+}  // namespace partyline::rtp

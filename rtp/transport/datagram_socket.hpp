@@ -1,0 +1,70 @@
+// DatagramSocket: one non-blocking UDP socket, read in batches straight into core::Buffers and written through the
+// native handle. I/O only: it decides nothing.
+//
+// Bound to the wildcard, it tells the local address each packet came to and can send from that address (IP_PKTINFO),
+// because ICE agents refuse answers that come from another address than the one they asked.
+// Thread: the executor.
+#pragma once
+
+#include <array>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/ip/udp.hpp>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "core/buffer.hpp"
+#include "core/result.hpp"
+
+namespace partyline::rtp {
+
+/// The local address of a packet; `size` 0: the kernel's choice.
+struct LocalAddress {
+  std::array<uint8_t, 16> bytes{};
+  uint8_t size = 0;  ///< 4: IPv4, 16: IPv6
+};
+
+struct DatagramSocketOptions {
+  size_t batch = 2;              ///< packets a system call
+  size_t kernel_buffer = 0;      ///< bytes for each direction; 0: the system's default
+  bool reply_from_local = true;  ///< learn local addresses when bound to the wildcard
+};
+
+class DatagramSocket : public std::enable_shared_from_this<DatagramSocket> {
+ public:
+  using Endpoint = boost::asio::ip::udp::endpoint;
+  using Handler = std::function<void(core::Buffer packet, const Endpoint& from, const LocalAddress& local)>;
+  /// What one datagram may be; longer ones are dropped and counted.
+  static constexpr size_t kMaxDatagram = 2048;
+
+  /// `conflict` when the port is taken, `io` otherwise.
+  static core::Result<std::shared_ptr<DatagramSocket>> bind(boost::asio::any_io_executor executor,
+                                                            const Endpoint& local, DatagramSocketOptions options);
+  ~DatagramSocket();
+
+  Endpoint local() const { return local_; }
+  /// The handler is called for each packet until close(); it may call close().
+  void start(Handler handler);
+  /// Never blocks; false (and counted) when the kernel did not take it.
+  bool send(std::span<const uint8_t> packet, const Endpoint& to, const LocalAddress& from = {});
+  void close();
+
+ private:
+  struct Batch;
+  DatagramSocket(boost::asio::any_io_executor executor, DatagramSocketOptions options);
+  core::Result<> open(const Endpoint& local);
+  void wait();
+  void drain();
+  bool receive_batch();
+
+  boost::asio::ip::udp::socket socket_;
+  DatagramSocketOptions options_;
+  Endpoint local_;
+  bool tells_local_ = false;
+  bool closed_ = false;
+  bool draining_ = false;
+  Handler handler_;
+  std::unique_ptr<Batch> batch_;
+};
+
+}  // namespace partyline::rtp

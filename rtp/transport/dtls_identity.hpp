@@ -1,0 +1,27 @@
+// The certificate our DTLS endpoints show: self-signed ECDSA P-256, made at start-up, bound to a session by the
+// fingerprint in its SDP (RFC 8122, RFC 8827 §6.5). Thread: immutable after creation.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/result.hpp"
+
+namespace partyline::rtp {
+
+class DtlsIdentity {
+ public:
+  static core::Result<std::shared_ptr<const DtlsIdentity>> generate();
+  ~DtlsIdentity();
+  /// "AB:CD:…" of SHA-256.
+  const std::string& fingerprint() const;
+
+  struct Impl;
+  explicit DtlsIdentity(std::unique_ptr<Impl> impl);
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace partyline::rtp

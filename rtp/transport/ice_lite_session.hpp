@@ -1,0 +1,97 @@
+// IceLiteSession: one peer of the ICE-lite server, and the table of all of them. Included by rtp/transport only.
+// Thread: the server's executor.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "rtp/transport/datagram_socket.hpp"
+#include "rtp/transport/ice_lite_server.hpp"
+#include "rtp/transport/ice_remotes.hpp"
+#include "rtp/transport/secure_channel.hpp"
+
+namespace partyline::rtp {
+
+class IceLiteSession;
+
+/// Who is who: sessions by our ufrag and by the remote addresses that passed a check. Holds no ownership: a session
+/// leaves when it closes or is dropped.
+class IceLiteTable {
+ public:
+  using Endpoint = boost::asio::ip::udp::endpoint;
+
+  void add(IceLiteSession& session);
+  void remove(IceLiteSession& session);
+  IceLiteSession* find(std::string_view ufrag) const;
+  IceLiteSession* find(const Endpoint& remote) const;
+  /// The address sends as this session from now on, whoever used it before.
+  void assign(const Endpoint& remote, IceLiteSession& session);
+  void release(const Endpoint& remote);
+  size_t size() const { return by_ufrag_.size(); }
+  std::vector<IceLiteSession*> all() const;
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+    size_t operator()(const Endpoint& endpoint) const;
+  };
+  std::unordered_map<std::string, IceLiteSession*, Hash, std::equal_to<>> by_ufrag_;
+  std::unordered_map<Endpoint, IceLiteSession*, Hash> by_remote_;
+};
+
+/// What a session needs of its server, alive as long as either is.
+struct IceLiteShared {
+  IceLiteTable table;
+  std::shared_ptr<DatagramSocket> socket;
+  std::vector<std::string> candidates;
+};
+
+class IceLiteSession final : public IceLiteTransport,
+                             public SecureChannelOwner,
+                             public std::enable_shared_from_this<IceLiteSession> {
+ public:
+  using Endpoint = boost::asio::ip::udp::endpoint;
+
+  IceLiteSession(boost::asio::any_io_executor executor, std::shared_ptr<IceLiteShared> shared,
+                 std::shared_ptr<const DtlsIdentity> identity, SecurePeer peer, TransportEvents& events,
+                 core::TimePoint now);
+  ~IceLiteSession() override;
+
+  // From the server.
+  const std::string& ufrag() const { return local_.ufrag; }
+  const std::string& pwd() const { return local_.pwd; }
+  void on_check(const Endpoint& from, const LocalAddress& local, bool use_candidate, core::TimePoint now);
+  void receive(core::Buffer packet, const Endpoint& from, core::TimePoint now);
+  void lost_address(const Endpoint& remote) { remotes_.remove(remote); }
+  /// Why it is to be given up, if it is.
+  std::optional<core::Error> overdue(const IceLiteConfig& config, core::TimePoint now) const;
+  void fail(const core::Error& why);
+  const IceRemotes& remotes() const { return remotes_; }
+
+  IceDescription local() const override;
+  std::string remote_address() const override;
+  void send_rtp(std::span<const uint8_t> packet) override;
+  void send_rtcp(std::span<const uint8_t> packet) override;
+  void close() override;
+
+  void send_datagram(std::span<const uint8_t> datagram) override;
+  void on_secure_connected() override;
+  void on_secure_rtp(core::Buffer packet, core::TimePoint now) override;
+  void on_secure_rtcp(core::Buffer packet, core::TimePoint now) override;
+  void on_secure_closed(const core::Error& why) override;
+
+ private:
+  std::shared_ptr<IceLiteShared> shared_;
+  TransportEvents* events_;  // null after close
+  IceDescription local_;
+  IceRemotes remotes_;
+  SecureChannel channel_;
+  const core::TimePoint created_;
+  core::TimePoint heard_;  // last packet that was proved to be the peer's
+  bool connected_ = false;
+};
+
+}  // namespace partyline::rtp

@@ -1,0 +1,173 @@
+// What a session makes of packets as real peers send them: crafted one by one.
+#include <gtest/gtest.h>
+
+#include "rtp/payload/telephone_event.hpp"
+#include "tests/rtp/session_world.hpp"
+
+namespace partyline::rtp::test {
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+class SessionReceive : public testing::Test {
+ protected:
+  SessionReceive() {
+    side.now = &now;
+    side.make({audio_track(), video_track(false)});
+  }
+  void packet(uint8_t payload_type, uint16_t sequence, uint32_t timestamp, uint32_t ssrc, const Bytes& payload,
+              bool marker = false) {
+    std::array<uint8_t, 1500> room{};
+    PacketWriter writer(room, {marker, payload_type, Seq16{sequence}, RtpTime32{timestamp}, ssrc});
+    ASSERT_TRUE(writer.append(payload));
+    side.receive(writer.packet());
+  }
+  void audio(uint16_t sequence, uint32_t timestamp, uint32_t ssrc = 1) {
+    packet(0, sequence, timestamp, ssrc, Bytes(160, 0xD5));
+  }
+  void tick_for(core::Duration duration) {
+    for (const TimePoint end = now + duration; now < end;) {
+      now += 1ms;
+      side.session->tick(now);
+    }
+  }
+  std::vector<int64_t> sequences() const {
+    std::vector<int64_t> out;
+    for (const auto& frame : side.audio) out.push_back(frame.sequence);
+    return out;
+  }
+  TimePoint now{1000h};
+  Side side;
+};
+
+TEST_F(SessionReceive, audio_is_delivered_at_once_unwrapped_and_twice_never) {
+  for (uint16_t s : {65534, 65535, 1, 0, 1, 65535, 2}) {
+    now += 20ms;
+    audio(s, static_cast<uint32_t>(0xFFFFFF00u + static_cast<uint16_t>(s + 2) * 160u));
+  }
+  EXPECT_EQ(sequences(), (std::vector<int64_t>{65534, 65535, 65537, 65536, 65538}));
+  EXPECT_EQ(side.audio.back().rtp_time - side.audio.front().rtp_time, 4 * 160);
+  EXPECT_EQ(side.session->stats().audio.packets_discarded, 2u);
+}
+
+TEST_F(SessionReceive, packets_of_types_nobody_agreed_on_are_dropped) {
+  packet(77 - 64, 1, 1, 9, {1, 2});
+  packet(50, 1, 1, 9, {1, 2});
+  EXPECT_TRUE(side.audio.empty());
+  EXPECT_EQ(side.session->stats().audio.packets_received, 0u);
+}
+
+TEST_F(SessionReceive, a_stray_source_is_ignored_while_the_first_one_speaks) {
+  for (uint16_t i = 0; i < 50; ++i) {
+    now += 20ms;
+    audio(i, i * 160u);
+    audio(static_cast<uint16_t>(1000 + i), i * 160u, 99);
+  }
+  EXPECT_EQ(side.audio.size(), 50u);
+}
+
+TEST_F(SessionReceive, a_phone_that_changes_its_source_is_followed_and_its_numbers_go_on) {
+  for (uint16_t i = 0; i < 10; ++i) {
+    now += 20ms;
+    audio(i, 5000u + i * 160u);
+  }
+  now += 400ms;
+  for (uint16_t i = 0; i < 10; ++i) {
+    now += 20ms;
+    audio(static_cast<uint16_t>(40000 + i), 0xF0000000u + i * 160u, 2);
+  }
+  ASSERT_EQ(side.audio.size(), 18u);  // two on probation
+  EXPECT_EQ(side.audio[10].sequence, side.audio[9].sequence + 1);
+  const auto passed = side.audio[10].rtp_time - side.audio[9].rtp_time;
+  EXPECT_NEAR(static_cast<double>(passed), 460 * 8, 1);
+}
+
+TEST_F(SessionReceive, digits_leave_the_numbering_of_the_audio_and_come_once) {
+  uint16_t sequence = 65530;
+  uint32_t timestamp = 0xFFFFFE00;
+  const auto event = [&](uint16_t duration, bool end) {
+    std::array<uint8_t, 4> payload{};
+    write_telephone_event(payload, 5, end, duration);
+    now += 20ms;
+    packet(101, sequence++, timestamp, 1, {payload.begin(), payload.end()});
+  };
+  for (int i = 0; i < 3; ++i, timestamp += 160) now += 20ms, audio(sequence++, timestamp);
+  for (uint16_t d = 160; d <= 800; d = static_cast<uint16_t>(d + 160)) event(d, false);
+  for (int i = 0; i < 3; ++i) event(960, true);
+  timestamp += 960;
+  for (int i = 0; i < 3; ++i, timestamp += 160) now += 20ms, audio(sequence++, timestamp);
+  EXPECT_EQ(side.digits, "5");
+  ASSERT_EQ(side.audio.size(), 6u);
+  for (size_t i = 1; i < 6; ++i) EXPECT_EQ(side.audio[i].sequence, side.audio[i - 1].sequence + 1) << i;
+  EXPECT_EQ(side.audio[3].rtp_time - side.audio[2].rtp_time, 160 + 960);
+}
+
+TEST_F(SessionReceive, joining_in_the_middle_asks_for_a_keyframe_with_back_off_until_it_comes) {
+  const TimePoint began = now;
+  for (uint16_t i = 0; i < 100; ++i) {  // 4 s without an answer
+    packet(96, i, i * 3600u, 7, {0x41, 0x88, 1}, true);
+    tick_for(40ms);
+  }
+  EXPECT_TRUE(side.video.empty());
+  std::vector<double> at;
+  for (size_t i = 0; i < side.rtcp_sent.size(); ++i) {
+    for (rtcp::Reader reader(side.rtcp_sent[i]); const auto block = reader.next();) {
+      if (!rtcp::parse_pli(*block)) continue;
+      EXPECT_EQ(rtcp::parse_pli(*block)->media_ssrc, 7u);
+      at.push_back(std::chrono::duration<double>(side.rtcp_at[i] - began).count());
+    }
+  }
+  ASSERT_EQ(at.size(), 4u);
+  EXPECT_NEAR(at[0], 0, 0.001);
+  EXPECT_NEAR(at[1], 0.5, 0.01);
+  EXPECT_NEAR(at[2], 1.5, 0.02);
+  EXPECT_NEAR(at[3], 3.5, 0.03);
+  packet(96, 100, 100 * 3600u, 7, {0x67, 0x42, 0xE0, 0x1F, 0x8C}, false);
+  packet(96, 101, 100 * 3600u, 7, {0x68, 0xCE}, false);
+  packet(96, 102, 100 * 3600u, 7, {0x65, 0x88, 1}, true);
+  ASSERT_EQ(side.video.size(), 1u);
+  EXPECT_TRUE(side.video[0].keyframe);
+  tick_for(10s);
+  EXPECT_EQ(side.blocks(rtcp::Type::payload_feedback, rtcp::kPli), 4);
+}
+
+TEST_F(SessionReceive, fir_is_sent_where_only_fir_is_agreed) {
+  auto track = video_track(false);
+  track.receive_formats[0].pli = false;
+  track.receive_formats[0].fir = true;
+  side.make({track});
+  packet(96, 1, 1, 7, {0x41, 0x88, 1}, true);
+  EXPECT_EQ(side.blocks(rtcp::Type::payload_feedback, rtcp::kFir), 1);
+  EXPECT_EQ(side.blocks(rtcp::Type::payload_feedback, rtcp::kPli), 0);
+}
+
+TEST_F(SessionReceive, a_picture_without_marker_ends_where_the_timestamp_changes) {
+  packet(96, 65535, 0xFFFFFFFF, 7, {0x67, 0x42, 0xE0, 0x1F, 0x8C});
+  packet(96, 0, 0xFFFFFFFF, 7, {0x68, 0xCE});
+  packet(96, 1, 0xFFFFFFFF, 7, {0x65, 0x88, 1});
+  packet(96, 2, 3599, 7, {0x41, 0x88, 1});
+  packet(96, 3, 7199, 7, {0x41, 0x88, 2});
+  ASSERT_EQ(side.video.size(), 2u);
+  EXPECT_TRUE(side.video[0].keyframe);
+  EXPECT_EQ(side.video[1].rtp_time - side.video[0].rtp_time, 3600);
+}
+
+TEST_F(SessionReceive, a_reconfigured_track_takes_the_new_payload_types_and_keeps_its_statistics) {
+  now += 20ms;
+  audio(1, 160);
+  auto track = audio_track();
+  track.receive_formats = {audio_format(core::Codec::pcmu, 118)};
+  side.session->reconfigure({track, video_track()}, now);
+  audio(2, 320);
+  EXPECT_EQ(side.audio.size(), 1u);
+  packet(118, 3, 480, 1, Bytes(160, 1));
+  EXPECT_EQ(side.audio.size(), 2u);
+  EXPECT_EQ(side.session->stats().audio.frames_received, 2u);
+  track.receiving = false;
+  side.session->reconfigure({track, video_track()}, now);
+  packet(118, 4, 640, 1, Bytes(160, 1));
+  EXPECT_EQ(side.audio.size(), 2u);
+}
+
+}  // namespace
+}  // namespace partyline::rtp::test

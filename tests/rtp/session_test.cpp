@@ -1,0 +1,93 @@
+#include "rtp/session.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/rtp/session_world.hpp"
+
+namespace partyline::rtp::test {
+namespace {
+
+using Settings = partyline::test::FakeLink::Settings;
+
+void join(World& world, bool nack = true, core::Codec codec = core::Codec::h264) {
+  world.a.make({audio_track(), video_track(nack, codec)});
+  world.b.make({audio_track(), video_track(nack, codec)});
+}
+
+TEST(Session, audio_and_video_arrive_whole_and_in_order_both_ways) {
+  World world;
+  join(world);
+  Talker from_a(world, world.a), from_b(world, world.b);
+  world.run(2s, [&] { from_a(), from_b(); });
+  for (auto [talker, side] : {std::pair{&from_a, &world.b}, std::pair{&from_b, &world.a}}) {
+    ASSERT_GE(side->video.size(), 48u);
+    for (size_t i = 0; i < side->video.size(); ++i) {
+      EXPECT_EQ(bytes_of(side->video[i]), talker->pictures[i]) << i;
+      EXPECT_EQ(side->video[i].keyframe, i == 0);
+      EXPECT_FALSE(side->video[i].after_loss);
+    }
+    ASSERT_GE(side->audio.size(), 98u);
+    for (size_t i = 1; i < side->audio.size(); ++i) {
+      EXPECT_EQ(side->audio[i].sequence, side->audio[i - 1].sequence + 1);
+      EXPECT_EQ(side->audio[i].rtp_time, side->audio[i - 1].rtp_time + 960);
+    }
+  }
+}
+
+TEST(Session, every_picture_survives_five_percent_loss_with_nack) {
+  for (uint32_t seed = 1; seed <= 5; ++seed) {
+    World world({.delay = 25ms, .jitter = 3ms, .loss = 0.05, .duplicate = 0.01}, seed);
+    join(world);
+    Talker talker(world, world.a);
+    world.run(10s, [&] { talker(); });
+    world.run(500ms);
+    const auto stats = world.b.session->stats();
+    ASSERT_EQ(world.b.video.size(), talker.pictures.size()) << seed;
+    for (size_t i = 0; i < talker.pictures.size(); ++i) EXPECT_EQ(bytes_of(world.b.video[i]), talker.pictures[i]);
+    EXPECT_GT(stats.video.packets_recovered, 20u);
+    EXPECT_NEAR(world.a.session->stats().video.round_trip_ms, 53, 8);
+  }
+}
+
+TEST(Session, vp8_survives_loss_and_reordering_with_nack) {
+  World world({.delay = 25ms, .loss = 0.03, .reorder = 0.05}, 7);
+  join(world, true, core::Codec::vp8);
+  Talker talker(world, world.a, core::Codec::vp8);
+  world.run(5s, [&] { talker(); });
+  world.run(500ms);
+  ASSERT_EQ(world.b.video.size(), talker.pictures.size());
+  for (size_t i = 0; i < talker.pictures.size(); ++i) EXPECT_EQ(bytes_of(world.b.video[i]), talker.pictures[i]);
+}
+
+TEST(Session, without_nack_reordered_packets_are_waited_for) {
+  World world({.reorder = 0.05, .reorder_by = 30ms}, 3);
+  join(world, false);
+  Talker talker(world, world.a);
+  world.run(5s, [&] { talker(); });
+  world.run(200ms);
+  EXPECT_EQ(world.b.video.size(), talker.pictures.size());
+  EXPECT_EQ(world.b.blocks(rtcp::Type::transport_feedback, rtcp::kNack), 0);
+}
+
+TEST(Session, without_nack_lost_pictures_are_left_out_flagged_and_followed_by_a_keyframe) {
+  World world({.loss = 0.01}, 4);
+  join(world, false);
+  Talker talker(world, world.a);
+  world.run(20s, [&] { talker(); });
+  world.run(200ms);
+  EXPECT_LT(world.b.video.size(), talker.pictures.size());
+  EXPECT_GT(world.a.keyframe_requests, 0);
+  size_t at = 0;  // every delivered picture is one that was sent, in order; a hole is flagged
+  for (const auto& frame : world.b.video) {
+    const size_t before = at;
+    while (at < talker.pictures.size() && talker.pictures[at] != bytes_of(frame)) ++at;
+    ASSERT_LT(at, talker.pictures.size());
+    if (before != 0 && at > before) {
+      EXPECT_TRUE(frame.after_loss);
+    }
+    ++at;
+  }
+}
+
+}  // namespace
+}  // namespace partyline::rtp::test

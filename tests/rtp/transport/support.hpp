@@ -1,0 +1,68 @@
+// What the transport tests share: an event sink that remembers, and an event loop that runs until something is true.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "rtp/transport/transport.hpp"
+
+namespace partyline::rtp::test {
+
+struct RecordingEvents : TransportEvents {
+  int connected = 0;
+  std::vector<std::vector<uint8_t>> rtp, rtcp;
+  std::vector<core::Error> closed;
+  std::function<void()> when_connected, when_closed;
+
+  void on_transport_connected() override {
+    ++connected;
+    if (when_connected) when_connected();
+  }
+  void on_rtp(core::Buffer packet, core::TimePoint) override {
+    rtp.emplace_back(packet.data(), packet.data() + packet.size());
+  }
+  void on_rtcp(core::Buffer packet, core::TimePoint) override {
+    rtcp.emplace_back(packet.data(), packet.data() + packet.size());
+  }
+  void on_transport_closed(const core::Error& why) override {
+    closed.push_back(why);
+    if (when_closed) when_closed();
+  }
+};
+
+/// Runs the loop until `done` or, at most, `limit`; says whether it was done.
+inline bool run_until(boost::asio::io_context& io, const std::function<bool()>& done,
+                      core::Duration limit = std::chrono::seconds(10)) {
+  const auto deadline = core::Clock::now() + limit;
+  while (!done() && core::Clock::now() < deadline) {
+    io.restart();
+    io.run_one_for(std::chrono::milliseconds(20));
+  }
+  return done();
+}
+
+inline std::vector<uint8_t> rtp_packet(uint16_t sequence, uint32_t ssrc, size_t payload = 100) {
+  std::vector<uint8_t> packet{0x80,
+                              96,
+                              static_cast<uint8_t>(sequence >> 8),
+                              static_cast<uint8_t>(sequence),
+                              0,
+                              0,
+                              0,
+                              1,
+                              static_cast<uint8_t>(ssrc >> 24),
+                              static_cast<uint8_t>(ssrc >> 16),
+                              static_cast<uint8_t>(ssrc >> 8),
+                              static_cast<uint8_t>(ssrc)};
+  for (size_t i = 0; i < payload; ++i) packet.push_back(static_cast<uint8_t>(i * 7 + sequence));
+  return packet;
+}
+
+/// An empty receiver report of `ssrc`.
+inline std::vector<uint8_t> rtcp_packet(uint8_t ssrc) {
+  return {0x80, 201, 0, 1, 0, 0, 0, ssrc};
+}
+
+}  // namespace partyline::rtp::test

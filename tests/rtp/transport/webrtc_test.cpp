@@ -1,0 +1,308 @@
+// The ICE-lite server and the full-ICE client against each other on 127.0.0.1.
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "core/counters.hpp"
+#include "rtp/transport/ice_lite_server.hpp"
+#include "rtp/transport/nice_transport.hpp"
+#include "tests/rtp/transport/support.hpp"
+
+namespace partyline::rtp {
+namespace {
+
+using namespace test;
+using namespace std::chrono_literals;
+using boost::asio::ip::udp;
+
+struct WebRtcTest : testing::Test {
+  boost::asio::io_context io;
+  std::shared_ptr<const DtlsIdentity> server_identity = *DtlsIdentity::generate();
+  std::shared_ptr<const DtlsIdentity> client_identity = *DtlsIdentity::generate();
+  NiceService nice{client_identity};
+  IceLiteConfig config{.listen_address = "127.0.0.1",
+                       .port = 0,
+                       .advertised_addresses = {},
+                       .connect_timeout = 5s,
+                       .consent_timeout = 5s,
+                       .max_sessions = 1000};
+  std::unique_ptr<IceLiteServer> server;
+  RecordingEvents client_events, server_events;
+  std::shared_ptr<NiceTransport> client;
+  std::shared_ptr<IceLiteTransport> session;
+
+  void start_server() {
+    server = std::make_unique<IceLiteServer>(io.get_executor(), config, server_identity);
+    const auto started = server->start();
+    ASSERT_TRUE(started) << started.error().message;
+  }
+
+  core::Result<std::shared_ptr<NiceTransport>> make_client(NiceConfig client_config) {
+    std::optional<core::Result<std::shared_ptr<NiceTransport>>> made;
+    boost::asio::co_spawn(io, nice.create(std::move(client_config), client_events),
+                          [&](std::exception_ptr failure, core::Result<std::shared_ptr<NiceTransport>> result) {
+                            if (failure) std::rethrow_exception(failure);
+                            made = std::move(result);
+                          });
+    EXPECT_TRUE(run_until(io, [&] { return made.has_value(); }));
+    return *std::move(made);
+  }
+
+  // Up to the point where both know each other's description.
+  void introduce(NiceConfig client_config = {.remote_host = "127.0.0.1", .ice_servers = {}},
+                 const std::function<void(IceDescription&)>& change_offer = {},
+                 const std::function<void(IceDescription&)>& change_answer = {}) {
+    auto made = make_client(std::move(client_config));
+    ASSERT_TRUE(made) << made.error().message;
+    client = *made;
+    IceDescription offer = client->local();
+    if (change_offer) change_offer(offer);
+    auto created = server->create(offer, server_events);
+    ASSERT_TRUE(created) << created.error().message;
+    session = *created;
+    IceDescription answer = session->local();
+    if (change_answer) change_answer(answer);
+    const auto set = client->set_remote(answer);
+    ASSERT_TRUE(set) << set.error().message;
+  }
+
+  void connect() {
+    start_server();
+    introduce();
+    ASSERT_TRUE(run_until(io, [&] { return client_events.connected == 1 && server_events.connected == 1; }));
+  }
+
+  void expect_media_both_ways() {
+    for (const uint16_t sequence : {65535, 0}) {
+      client->send_rtp(rtp_packet(sequence, 7, 1100));
+      session->send_rtp(rtp_packet(sequence, 8, 1100));
+    }
+    client->send_rtcp(rtcp_packet(7));
+    session->send_rtcp(rtcp_packet(8));
+    ASSERT_TRUE(run_until(io, [&] {
+      return client_events.rtp.size() == 2 && server_events.rtp.size() == 2 && !client_events.rtcp.empty() &&
+             !server_events.rtcp.empty();
+    }));
+    EXPECT_EQ(server_events.rtp[0], rtp_packet(65535, 7, 1100));
+    EXPECT_EQ(server_events.rtp[1], rtp_packet(0, 7, 1100));
+    EXPECT_EQ(client_events.rtp[0], rtp_packet(65535, 8, 1100));
+    EXPECT_EQ(client_events.rtp[1], rtp_packet(0, 8, 1100));
+    EXPECT_EQ(server_events.rtcp[0], rtcp_packet(7));
+    EXPECT_EQ(client_events.rtcp[0], rtcp_packet(8));
+  }
+
+  ~WebRtcTest() override {
+    if (client) client->close();
+    if (session) session->close();
+    server.reset();
+    io.poll();
+  }
+};
+
+TEST_F(WebRtcTest, rtp_and_rtcp_flow_both_ways) {
+  connect();
+  expect_media_both_ways();
+  EXPECT_EQ(client->remote_address(), "127.0.0.1:" + std::to_string(server->port()));
+  EXPECT_TRUE(session->remote_address().starts_with("127.0.0.1:"));
+  EXPECT_TRUE(session->local().lite);
+  EXPECT_EQ(client->local().setup, "actpass");
+  EXPECT_EQ(session->local().setup, "passive");
+}
+
+TEST_F(WebRtcTest, the_server_may_be_the_dtls_client) {
+  start_server();
+  introduce({.remote_host = "127.0.0.1", .ice_servers = {}}, [](IceDescription& offer) { offer.setup = "passive"; });
+  EXPECT_EQ(session->local().setup, "active");
+  ASSERT_TRUE(run_until(io, [&] { return client_events.connected == 1 && server_events.connected == 1; }));
+  expect_media_both_ways();
+}
+
+TEST_F(WebRtcTest, a_server_on_the_wildcard_answers_from_the_address_it_was_asked_on) {
+  config.listen_address = "0.0.0.0";
+  start_server();
+  introduce();
+  EXPECT_TRUE(session->local().candidates.back().find(" 127.0.0.1 ") != std::string::npos) << "loopback comes last";
+  ASSERT_TRUE(run_until(io, [&] { return client_events.connected == 1 && server_events.connected == 1; }));
+  expect_media_both_ways();
+}
+
+TEST_F(WebRtcTest, one_socket_serves_both_ip_versions) {
+  config.listen_address = "::";
+  config.advertised_addresses = {"127.0.0.1"};
+  start_server();
+  introduce();
+  ASSERT_TRUE(run_until(io, [&] { return client_events.connected == 1 && server_events.connected == 1; }));
+  expect_media_both_ways();
+}
+
+TEST_F(WebRtcTest, ipv6_works_end_to_end) {
+  config.listen_address = "::1";
+  server = std::make_unique<IceLiteServer>(io.get_executor(), config, server_identity);
+  if (!server->start()) GTEST_SKIP() << "this machine has no IPv6 loopback";
+  introduce({.remote_host = "::1", .ice_servers = {}});
+  ASSERT_TRUE(run_until(io, [&] { return client_events.connected == 1 && server_events.connected == 1; }));
+  expect_media_both_ways();
+}
+
+TEST_F(WebRtcTest, the_server_hears_when_the_client_closes) {
+  connect();
+  client->close();
+  ASSERT_TRUE(run_until(
+      io, [&] { return !server_events.closed.empty(); }, 2s));
+  EXPECT_EQ(server_events.closed[0].code, core::ErrorCode::unavailable);
+  EXPECT_TRUE(client_events.closed.empty()) << "nothing is said after close()";
+}
+
+TEST_F(WebRtcTest, the_client_hears_when_the_server_closes) {
+  connect();
+  session->close();
+  ASSERT_TRUE(run_until(
+      io, [&] { return !client_events.closed.empty(); }, 2s));
+  EXPECT_TRUE(server_events.closed.empty());
+  client->send_rtp(rtp_packet(1, 1));
+  session->send_rtp(rtp_packet(1, 1));
+}
+
+TEST_F(WebRtcTest, a_transport_may_be_closed_from_inside_its_own_events) {
+  start_server();
+  introduce();
+  server_events.when_connected = [this] { session->close(); };
+  client_events.when_closed = [this] { client->close(); };
+  ASSERT_TRUE(run_until(io, [&] { return client_events.closed.size() == 1; }));
+}
+
+TEST_F(WebRtcTest, dropping_a_session_without_close_is_a_close) {
+  connect();
+  session.reset();
+  ASSERT_TRUE(run_until(
+      io, [&] { return !client_events.closed.empty(); }, 2s));
+}
+
+TEST_F(WebRtcTest, a_peer_that_vanishes_is_given_up) {
+  config.consent_timeout = 600ms;
+  connect();
+  // The client's sockets go away without a word: nobody sends checks any more.
+  client_events.when_closed = nullptr;
+  server_events.closed.clear();
+  const auto forgotten = client;
+  (void)forgotten;
+  ASSERT_TRUE(run_until(
+      io, [&] { return !server_events.closed.empty(); }, 4s))
+      << "checks every 5 s are too few for 600 ms";
+  EXPECT_EQ(server_events.closed[0].code, core::ErrorCode::timeout);
+}
+
+TEST_F(WebRtcTest, a_peer_that_never_comes_is_given_up) {
+  config.connect_timeout = 100ms;
+  start_server();
+  auto made = make_client({.remote_host = "127.0.0.1", .ice_servers = {}});
+  ASSERT_TRUE(made);
+  session = *server->create((*made)->local(), server_events);
+  ASSERT_TRUE(run_until(
+      io, [&] { return !server_events.closed.empty(); }, 2s));
+  EXPECT_EQ(server_events.closed[0].code, core::ErrorCode::timeout);
+}
+
+TEST_F(WebRtcTest, a_client_whose_server_is_dead_gives_up_in_time) {
+  start_server();
+  introduce({.remote_host = "127.0.0.1", .ice_servers = {}, .connect_timeout = 300ms}, {},
+            [](IceDescription& answer) { answer.candidates = {"1 1 udp 2130706431 127.0.0.1 9 typ host"}; });
+  ASSERT_TRUE(run_until(
+      io, [&] { return !client_events.closed.empty(); }, 3s));
+  EXPECT_EQ(client_events.closed.size(), 1u);
+}
+
+TEST_F(WebRtcTest, a_certificate_other_than_the_answer_named_is_refused) {
+  start_server();
+  introduce({.remote_host = "127.0.0.1", .ice_servers = {}}, {},
+            [this](IceDescription& answer) { answer.fingerprint = client_identity->fingerprint(); });
+  ASSERT_TRUE(run_until(io, [&] { return !client_events.closed.empty(); }));
+  EXPECT_EQ(client_events.closed[0].code, core::ErrorCode::unauthorized);
+  EXPECT_EQ(client_events.connected, 0);
+}
+
+TEST_F(WebRtcTest, a_certificate_other_than_the_offer_named_is_refused) {
+  start_server();
+  introduce({.remote_host = "127.0.0.1", .ice_servers = {}},
+            [this](IceDescription& offer) { offer.fingerprint = server_identity->fingerprint(); });
+  ASSERT_TRUE(run_until(io, [&] { return !server_events.closed.empty(); }));
+  EXPECT_EQ(server_events.closed[0].code, core::ErrorCode::unauthorized);
+  EXPECT_EQ(server_events.connected, 0);
+}
+
+TEST_F(WebRtcTest, checks_with_a_wrong_password_are_ignored_and_counted) {
+  auto& forged = core::counter("partyline_ice_dropped_total", R"(reason="stun_forged")");
+  const auto before = forged.value();
+  start_server();
+  introduce({.remote_host = "127.0.0.1", .ice_servers = {}}, {},
+            [](IceDescription& answer) { answer.pwd = "wrong0wrong0wrong0wrong0"; });
+  ASSERT_TRUE(run_until(io, [&] { return forged.value() > before; }));
+  EXPECT_EQ(session->remote_address(), "");
+  EXPECT_EQ(server_events.connected, 0);
+}
+
+TEST_F(WebRtcTest, a_flood_of_garbage_does_not_disturb_a_session) {
+  connect();
+  udp::socket stranger(io, udp::endpoint(udp::v4(), 0));
+  const udp::endpoint target(boost::asio::ip::make_address("127.0.0.1"), server->port());
+  std::vector<uint8_t> garbage(1400);
+  for (int i = 0; i < 3000; ++i) {
+    for (size_t j = 0; j < garbage.size(); j += 7) garbage[j] = static_cast<uint8_t>(i * 31 + j);
+    boost::system::error_code ignored;
+    stranger.send_to(boost::asio::buffer(garbage.data(), static_cast<size_t>(i % 1400)), target, 0, ignored);
+    if (i % 50 == 0) io.poll();
+  }
+  io.poll();
+  expect_media_both_ways();
+  EXPECT_TRUE(server_events.closed.empty());
+}
+
+TEST_F(WebRtcTest, limits_and_malformed_descriptions_are_errors_in_words) {
+  config.max_sessions = 0;
+  start_server();
+  auto made = make_client({.remote_host = "127.0.0.1", .ice_servers = {}});
+  ASSERT_TRUE(made);
+  const auto refused = server->create((*made)->local(), server_events);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, core::ErrorCode::limit);
+  IceDescription answer = (*made)->local();
+  answer.setup = "passive";
+  answer.candidates = {"nonsense"};
+  EXPECT_EQ((*made)->set_remote(answer).error().code, core::ErrorCode::invalid);
+  answer.candidates = {};
+  answer.fingerprint = "12:34";
+  EXPECT_EQ((*made)->set_remote(answer).error().code, core::ErrorCode::invalid);
+}
+
+TEST_F(WebRtcTest, an_unknown_host_is_an_error) {
+  const auto made = make_client({.remote_host = "no-such-host.invalid", .ice_servers = {}});
+  EXPECT_FALSE(made);
+}
+
+TEST_F(WebRtcTest, stopping_the_server_tells_every_session_once) {
+  connect();
+  server->stop();
+  server->stop();
+  EXPECT_EQ(server_events.closed.size(), 1u);
+  EXPECT_FALSE(server->create(client->local(), server_events));
+}
+
+TEST_F(WebRtcTest, two_hundred_transports_come_and_go) {
+  start_server();
+  for (int i = 0; i < 200; ++i) {
+    auto made = make_client({.remote_host = "127.0.0.1", .ice_servers = {}});
+    ASSERT_TRUE(made) << made.error().message;
+    auto transport = *std::move(made);
+    auto created = *server->create(transport->local(), server_events);
+    if (i % 3 != 0) {
+      ASSERT_TRUE(transport->set_remote(created->local()));
+    }
+    if (i % 3 == 2) io.poll();
+    if (i % 2 == 0) transport->close();
+  }
+  EXPECT_EQ(client_events.closed.size(), 0u);
+}
+
+}  // namespace
+}  // namespace partyline::rtp
