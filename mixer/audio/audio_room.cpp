@@ -1,0 +1,245 @@
+#include "mixer/audio/audio_room.hpp"
+
+#include <algorithm>
+
+namespace partyline::mixer {
+namespace {
+constexpr int kApartTicks = 100;  // 2 s
+constexpr core::Duration kDelayStep = std::chrono::milliseconds(2);
+}  // namespace
+
+class AudioRoom::View final : public MixView {
+ public:
+  View(AudioRoom& room, int64_t index) : room_(room), index_(index) {}
+  const Block& full() const override { return room_.full_; }
+  const Block& previous_full() const override { return room_.previous_; }
+  const Block* without(uint64_t member) override {
+    Seat* seat = room_.seat_of(member);
+    if (!seat || seat->apart == 0) return nullptr;
+    if (seat->mixed_at != index_) {
+      const Block& self = seat->source->block();
+      const bool inside = seat->source->contributes();
+      for (size_t i = 0; i < kTickSamples; ++i) seat->without[i] = room_.sum_[i] - (inside ? self[i] : 0.0F);
+      seat->limiter.process(seat->without);
+      seat->mixed_at = index_;
+    }
+    return &seat->without;
+  }
+
+ private:
+  AudioRoom& room_;
+  int64_t index_;
+};
+
+AudioRoom::AudioRoom(core::Bitrate opus_bitrate, std::weak_ptr<AudioRoomObserver> observer)
+    : opus_bitrate_(opus_bitrate), observer_(std::move(observer)) {}
+
+AudioRoom::~AudioRoom() = default;
+
+void AudioRoom::post(Command command) {
+  waiting_.push_back(std::move(command));
+  commands_.store(true, std::memory_order_release);
+}
+
+std::shared_ptr<AudioSource> AudioRoom::add_source(uint64_t member) {
+  auto source = std::make_shared<AudioSource>(member);
+  Command command;
+  command.add_seat = std::make_unique<Seat>();
+  command.add_seat->source = source;
+  const std::lock_guard lock(mutex_);
+  source->set_open(!outputs_.empty());
+  sources_.push_back(source);
+  post(std::move(command));
+  return source;
+}
+
+void AudioRoom::remove_source(uint64_t member) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(sources_, [member](const auto& source) { return source->member() == member; });
+  Command command;
+  command.remove_seat = member;
+  post(std::move(command));
+}
+
+core::Result<> AudioRoom::add_output(OutputId id, std::optional<uint64_t> member, const AudioFormat& wanted,
+                                     std::shared_ptr<core::FrameSink> sink) {
+  if (!sink) return core::make_error(core::ErrorCode::invalid, "an output needs a sink");
+  if (member && wanted.codec == core::Codec::aac) {
+    return core::make_error(core::ErrorCode::unsupported, "AAC carries the whole mix only");
+  }
+  const auto format = checked_format(wanted, opus_bitrate_);
+  if (!format) return format.error();
+  Command command;
+  command.format = *format;
+  // Made here, on the caller's time: the tick allocates nothing. One stream is for the format's first output.
+  auto shared = EncoderStream::create(*format);
+  if (!shared) return shared.error();
+  command.shared = std::move(*shared);
+  if (member) {
+    auto spare = EncoderStream::create(*format);
+    if (!spare) return spare.error();
+    command.spare = std::move(*spare);
+  }
+  auto gate = std::make_shared<AudioOutputGate>(std::move(sink));
+  command.add_output = AudioOutput{id, member, gate};
+  const std::lock_guard lock(mutex_);
+  outputs_.push_back({id, member, std::move(gate)});
+  for (const auto& source : sources_) source->set_open(true);
+  post(std::move(command));
+  return {};
+}
+
+bool AudioRoom::remove_output(OutputId id) {
+  std::shared_ptr<AudioOutputGate> gate;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at =
+        std::find_if(outputs_.begin(), outputs_.end(), [id](const KnownOutput& output) { return output.id == id; });
+    if (at == outputs_.end()) return false;
+    gate = std::move(at->gate);
+    outputs_.erase(at);
+    if (outputs_.empty()) {
+      for (const auto& source : sources_) source->set_open(false);
+    }
+    Command command;
+    command.remove_output = id;
+    post(std::move(command));
+  }
+  gate->close();
+  return true;
+}
+
+void AudioRoom::remove_outputs_of(uint64_t member) {
+  std::vector<OutputId> ids;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const KnownOutput& output : outputs_) {
+      if (output.member == member) ids.push_back(output.id);
+    }
+  }
+  for (const OutputId id : ids) remove_output(id);
+}
+
+void AudioRoom::close() {
+  std::vector<OutputId> ids;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const KnownOutput& output : outputs_) ids.push_back(output.id);
+  }
+  for (const OutputId id : ids) remove_output(id);
+}
+
+AudioRoom::Seat* AudioRoom::seat_of(uint64_t member) {
+  // Sorted: members are numbered in the order they come.
+  const auto at = std::lower_bound(
+      seats_.begin(), seats_.end(), member,
+      [](const std::unique_ptr<Seat>& seat, uint64_t wanted) { return seat->source->member() < wanted; });
+  return at != seats_.end() && (*at)->source->member() == member ? at->get() : nullptr;
+}
+
+void AudioRoom::apply_commands() {
+  if (!commands_.load(std::memory_order_acquire)) return;
+  {
+    const std::lock_guard lock(mutex_);
+    applying_.swap(waiting_);
+    commands_.store(false, std::memory_order_relaxed);
+  }
+  for (Command& command : applying_) apply(command);
+  applying_.clear();
+}
+
+void AudioRoom::apply(Command& command) {
+  if (command.add_seat) {
+    const uint64_t member = command.add_seat->source->member();
+    const auto at = std::find_if(seats_.begin(), seats_.end(),
+                                 [member](const auto& seat) { return seat->source->member() > member; });
+    seats_.insert(at, std::move(command.add_seat));
+  }
+  if (command.remove_seat) {
+    std::erase_if(seats_, [&](const auto& seat) { return seat->source->member() == *command.remove_seat; });
+  }
+  if (command.add_output) {
+    auto group = std::find_if(groups_.begin(), groups_.end(),
+                              [&](const EncoderGroup& existing) { return existing.format() == command.format; });
+    if (group == groups_.end()) group = groups_.emplace(groups_.end(), command.format, std::move(command.shared));
+    group->add(std::move(*command.add_output), std::move(command.spare));
+  }
+  if (command.remove_output) {
+    for (EncoderGroup& group : groups_) {
+      if (group.remove(*command.remove_output)) break;
+    }
+    std::erase_if(groups_, [](const EncoderGroup& group) { return group.empty(); });
+  }
+}
+
+void AudioRoom::rest() {
+  if (resting_) return;
+  resting_ = true;
+  for (const auto& seat : seats_) {
+    seat->source->rest();
+    seat->apart = 0;
+    tell(*seat);
+  }
+  previous_.fill(0);
+  shown_encoders_.store(0, std::memory_order_relaxed);
+}
+
+void AudioRoom::tell(Seat& seat) {
+  const bool speaking = seat.source->speaking();
+  const core::Duration delay = seat.source->playout_delay();
+  const bool moved = seat.source->playing() && (delay > seat.delay + kDelayStep || delay < seat.delay - kDelayStep);
+  if (speaking == seat.speaking && !moved) return;
+  const auto observer = observer_.lock();
+  if (speaking != seat.speaking && observer) observer->on_speaking(seat.source->member(), speaking);
+  if (moved && observer) observer->on_playout_delay(seat.source->member(), delay);
+  seat.speaking = speaking;
+  if (moved) seat.delay = delay;
+}
+
+bool AudioRoom::tick(core::TimePoint now) {
+  apply_commands();
+  if (groups_.empty()) {
+    rest();
+    return false;
+  }
+  resting_ = false;
+  if (!origin_) origin_ = now;
+  const TickTime time{now, (now - *origin_ + kTick / 2) / kTick};
+  previous_ = full_;
+  sum_.fill(0);
+  for (const auto& seat : seats_) {
+    AudioSource& source = *seat->source;
+    source.tick(now);
+    if (source.contributes()) {
+      for (size_t i = 0; i < kTickSamples; ++i) sum_[i] += source.block()[i];
+    }
+    if (source.contributes() && seat->apart == 0) seat->limiter = limiter_;
+    seat->apart = source.contributes() ? kApartTicks : std::max(0, seat->apart - 1);
+    tell(*seat);
+  }
+  full_ = sum_;
+  limiter_.process(full_);
+  View view(*this, time.index);
+  size_t packets = 0;
+  size_t encoders = 0;
+  for (EncoderGroup& group : groups_) {
+    packets += group.tick(time, view);
+    encoders += group.running();
+  }
+  shown_ticks_.fetch_add(1, std::memory_order_relaxed);
+  shown_packets_.fetch_add(packets, std::memory_order_relaxed);
+  shown_encoders_.store(static_cast<int>(encoders), std::memory_order_relaxed);
+  return true;
+}
+
+AudioRoomStats AudioRoom::stats() const {
+  AudioRoomStats stats;
+  stats.encoders = shown_encoders_.load(std::memory_order_relaxed);
+  stats.ticks = shown_ticks_.load(std::memory_order_relaxed);
+  stats.packets_encoded = shown_packets_.load(std::memory_order_relaxed);
+  const std::lock_guard lock(mutex_);
+  stats.outputs = static_cast<int>(outputs_.size());
+  return stats;
+}
+
+}  // namespace partyline::mixer

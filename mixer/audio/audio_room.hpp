@@ -1,0 +1,108 @@
+// AudioRoom: one conference's sound. Sum once, subtract self.
+//
+//   tick: apply commands ─▶ each source renders 20 ms ─▶ sum of those with something to say ─▶ limiter ─▶ groups encode
+//
+// Thread: tick() from the audio thread (or a test); the rest from any. Commands take effect with the next tick, but a
+// removed output's sink is not called after remove_output() has returned. Deliberately not here: threads and clocks.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "core/result.hpp"
+#include "mixer/audio/audio_source.hpp"
+#include "mixer/audio/encoder_group.hpp"
+#include "mixer/audio/limiter.hpp"
+
+namespace partyline::mixer {
+
+/// Called on the audio tick's thread: post, do not work.
+class AudioRoomObserver {
+ public:
+  virtual ~AudioRoomObserver() = default;
+  virtual void on_speaking(uint64_t member, bool speaking) = 0;
+  virtual void on_playout_delay(uint64_t member, core::Duration delay) = 0;
+};
+
+struct AudioRoomStats {
+  int encoders = 0, outputs = 0;
+  uint64_t ticks = 0, packets_encoded = 0;
+};
+
+class AudioRoom {
+ public:
+  explicit AudioRoom(core::Bitrate opus_bitrate, std::weak_ptr<AudioRoomObserver> observer = {});
+  ~AudioRoom();
+
+  std::shared_ptr<AudioSource> add_source(uint64_t member);
+  void remove_source(uint64_t member);
+  /// `member`: whose ears these are; nobody's: the whole mix.
+  core::Result<> add_output(OutputId id, std::optional<uint64_t> member, const AudioFormat& format,
+                            std::shared_ptr<core::FrameSink> sink);
+  bool remove_output(OutputId id);
+  void remove_outputs_of(uint64_t member);
+  void close();  ///< all outputs
+
+  /// Returns whether there was anybody to mix for.
+  bool tick(core::TimePoint now);
+  AudioRoomStats stats() const;
+
+ private:
+  struct Seat {
+    std::shared_ptr<AudioSource> source;
+    Limiter limiter;         // of the mix without this member
+    int apart = 0;           // ticks for which it still gets a mix of its own
+    bool speaking = false;   // as told
+    core::Duration delay{};  // as told
+    int64_t mixed_at = -1;   // tick for which `without` was made
+    Block without{};
+  };
+  struct Command {
+    std::unique_ptr<Seat> add_seat;
+    std::optional<uint64_t> remove_seat;
+    std::optional<AudioOutput> add_output;
+    AudioFormat format;
+    std::unique_ptr<EncoderStream> shared, spare;
+    std::optional<OutputId> remove_output;
+  };
+  class View;
+
+  void post(Command command);
+  void apply_commands();
+  void apply(Command& command);
+  void rest();
+  void tell(Seat& seat);
+  Seat* seat_of(uint64_t member);
+
+  const core::Bitrate opus_bitrate_;
+  const std::weak_ptr<AudioRoomObserver> observer_;
+
+  // Shared with the callers; held for a list operation.
+  mutable std::mutex mutex_;
+  std::vector<Command> waiting_;
+  std::vector<std::shared_ptr<AudioSource>> sources_;
+  struct KnownOutput {
+    OutputId id;
+    std::optional<uint64_t> member;
+    std::shared_ptr<AudioOutputGate> gate;
+  };
+  std::vector<KnownOutput> outputs_;
+  std::atomic<bool> commands_{false};
+
+  // The tick's.
+  std::vector<Command> applying_;
+  std::vector<std::unique_ptr<Seat>> seats_;
+  std::vector<EncoderGroup> groups_;
+  std::optional<core::TimePoint> origin_;
+  bool resting_ = true;
+  Limiter limiter_;
+  Block sum_{}, full_{}, previous_{};
+
+  std::atomic<int> shown_encoders_{0};
+  std::atomic<uint64_t> shown_ticks_{0}, shown_packets_{0};
+};
+
+}  // namespace partyline::mixer

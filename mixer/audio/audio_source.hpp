@@ -1,0 +1,133 @@
+// AudioSource: one member's sound on its way into the mix. The network thread pushes packets whenever they come; each
+// 20 ms tick pulls exactly 960 samples, and the source decides where they come from.
+//
+//   push ─▶ FrameBox ─▶ order, late? ─▶ PlayoutQueue ─▶ decode / FEC / conceal / silence ─▶ resample ─▶ pcm ─▶ tick
+//                         └─▶ DelayWindow ───────────────────────────── take a period out, put one in ──▶ ┘
+//
+//   idle ──packet, held for its jitter margin──▶ playing ──120 ms without a packet, or a jump──▶ idle
+//
+// Time is the sender's: a gap in sequence numbers is loss (filled by Opus' in-band FEC or concealment), a gap in time
+// without one is DTX (filled quietly), a late packet moves what follows it back and is worked off later. Clock skew
+// shows as packets that creep over the tick grid and is worked off the same way, a pitch period at a time.
+//
+// Thread: push(), set_… and stats() from any; tick() and the flags behind it from the audio tick. Deliberately not
+// here: comfort noise (RFC 3389), echo, noise suppression.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/frame.hpp"
+#include "mixer/audio/activity.hpp"
+#include "mixer/audio/delay_window.hpp"
+#include "mixer/audio/frame_box.hpp"
+#include "mixer/audio/pcm.hpp"
+#include "mixer/audio/playout_queue.hpp"
+#include "mixer/audio/repeater.hpp"
+#include "mixer/audio/resampler.hpp"
+#include "mixer/codec/audio_codec.hpp"
+
+namespace partyline::mixer {
+
+struct AudioSourceStats {
+  bool speaking = false;
+  double level_dbov = -127;
+  uint64_t frames = 0, concealed_ms = 0, late_frames = 0, decode_errors = 0;
+  uint64_t stretched = 0;  ///< periods put in or taken out
+  double buffered_ms = 0;  ///< arrival to tick, smoothed
+};
+
+class AudioSource final : public core::FrameSink {
+ public:
+  explicit AudioSource(uint64_t member);
+
+  void push(const core::EncodedFrame& frame) override;
+  void set_open(bool open) { box_.set_open(open); }
+  void set_muted(bool muted) { muted_.store(muted, std::memory_order_relaxed); }
+  void set_gain(float factor) { gain_.store(factor, std::memory_order_relaxed); }
+  AudioSourceStats stats() const;
+  uint64_t member() const { return member_; }
+
+  /// Renders the next 20 ms into block(). `now`: the tick's media time.
+  void tick(core::TimePoint now);
+  /// Nobody listens: forget everything that is under way.
+  void rest();
+
+  const Block& block() const { return block_; }      ///< after gain; zeros when it does not contribute
+  bool contributes() const { return contributes_; }  ///< block() belongs in the sum
+  bool active() const { return activity_.contributes() && !muted_now_; }
+  bool speaking() const { return activity_.speaking() && !muted_now_; }
+  bool playing() const { return playing_; }
+  core::Duration playout_delay() const { return playout_delay_; }  ///< capture to tick, smoothed; zero: unknown
+
+ private:
+  struct Format {  // what a codec needs here; made when it first appears
+    const AudioCodecRow* row = nullptr;
+    std::unique_ptr<AudioDecoder> decoder;
+    std::unique_ptr<Resampler> resampler;
+  };
+
+  void receive(core::EncodedFrame&& frame, core::TimePoint now);
+  bool is_jump(const QueuedFrame& entry) const;
+  Format* format_of(core::Codec codec);
+  void start(core::TimePoint now);
+  void stop();
+  void settle_stall();
+  void fill(size_t wanted, core::TimePoint now);
+  void fill_gap(int64_t gap);
+  void stall();
+  void decode_front(core::TimePoint now);
+  size_t conceal(size_t samples);
+  void append_native(size_t samples);
+  void adapt(core::TimePoint now);
+  bool take_out(int64_t most, bool insist, core::TimePoint now);
+  bool put_in(bool insist, core::TimePoint now);
+  int64_t ready_samples() const;
+  void pull();
+  void finish_block();
+  void measure_delay(core::TimePoint now);
+
+  const uint64_t member_;
+  FrameBox box_;
+  std::atomic<bool> muted_{false};
+  std::atomic<float> gain_{1.0F};
+
+  // The tick's.
+  PlayoutQueue queue_;
+  DelayWindow window_;
+  std::vector<Format> formats_;
+  Format* format_ = nullptr;
+  core::Codec codec_ = core::Codec::opus;
+  Repeater repeater_;
+  bool playing_ = false;
+  int64_t next_sequence_ = 0;
+  int64_t next_time_ = 0;  // media time behind the newest sample in pcm_
+  int64_t stalled_ = 0;    // samples made up at the end of pcm_ for which no media time has passed yet
+  int64_t packet_samples_ = 960;
+  int64_t capture_time_ = 0;   // media time whose capture is known …
+  core::TimePoint capture_{};  // … this
+  int adapt_wait_ = 0;         // ticks until the next stretch
+  int adapt_skipped_ = 0;
+  bool muted_now_ = false;
+  float applied_gain_ = 0;
+  bool contributes_ = false;
+  Activity activity_;
+  core::Duration playout_delay_{};
+  double buffered_ms_ = 0;
+  std::vector<float> pcm_;  // fixed size; [0, filled_) is decoded and not yet played
+  size_t filled_ = 0;
+  std::array<float, kSampleRate / 1000 * kMaxPacketMs> native_{};
+  Block block_{};
+
+  struct Shown {
+    std::atomic<bool> speaking{false};
+    std::atomic<double> level{-127}, buffered_ms{0};
+    std::atomic<uint64_t> frames{0}, concealed{0}, late{0}, errors{0}, stretched{0};
+  };
+  Shown shown_;
+};
+
+}  // namespace partyline::mixer

@@ -1,0 +1,94 @@
+#include "mixer/audio/audio_thread.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/counters.hpp"
+#include "core/log.hpp"
+#include "mixer/audio/audio_room.hpp"
+#include "mixer/audio/pcm.hpp"
+
+namespace partyline::mixer {
+namespace {
+
+constexpr int kPriority = 10;  // above everything ordinary, below what the system itself runs
+
+void sleep_until(core::TimePoint when) {
+  // steady_clock is CLOCK_MONOTONIC here, so its epoch is the kernel's.
+  const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch()).count();
+  const timespec until{static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
+  }
+}
+
+}  // namespace
+
+core::TimePoint TickSchedule::take(core::TimePoint now) {
+  if (now - next_ > kGiveUp) {
+    const auto lost = (now - next_) / kTick;
+    skipped_ += static_cast<uint64_t>(lost);
+    next_ += lost * kTick;
+  }
+  if (now - next_ > kLate) ++late_;
+  const core::TimePoint tick = next_;
+  next_ += kTick;
+  return tick;
+}
+
+AudioThread::AudioThread() : thread_([this] { run(); }) {}
+
+AudioThread::~AudioThread() {
+  stopping_.store(true, std::memory_order_relaxed);
+  thread_.join();
+}
+
+void AudioThread::add(std::shared_ptr<AudioRoom> room) {
+  const std::lock_guard lock(mutex_);
+  rooms_.push_back(std::move(room));
+  changed_.store(true, std::memory_order_release);
+}
+
+void AudioThread::remove(const std::shared_ptr<AudioRoom>& room) {
+  const std::lock_guard lock(mutex_);
+  std::erase(rooms_, room);
+  changed_.store(true, std::memory_order_release);
+}
+
+void AudioThread::refresh() {
+  if (!changed_.load(std::memory_order_acquire)) return;
+  const std::lock_guard lock(mutex_);
+  ticking_ = rooms_;
+  changed_.store(false, std::memory_order_relaxed);
+}
+
+void AudioThread::run() {
+  pthread_setname_np(pthread_self(), "audio-tick");
+  sched_param priority{};
+  priority.sched_priority = kPriority;
+  if (const int error = pthread_setschedparam(pthread_self(), SCHED_FIFO, &priority); error != 0) {
+    core::log_debug("audio tick runs without real-time priority: {}", std::strerror(error));
+  }
+  core::Counter& late = core::counter("partyline_mixer_audio_ticks_late_total");
+  core::Counter& skipped = core::counter("partyline_mixer_audio_ticks_skipped_total");
+  TickSchedule schedule(core::Clock::now() + kTick);
+  uint64_t skipped_before = 0;
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    sleep_until(schedule.next());
+    refresh();
+    const core::TimePoint tick = schedule.take(core::Clock::now());
+    for (const auto& room : ticking_) room->tick(tick);
+    if (const uint64_t now_late = schedule.late(); now_late != late_.load(std::memory_order_relaxed)) {
+      late.add(now_late - late_.exchange(now_late, std::memory_order_relaxed));
+    }
+    if (schedule.skipped() != skipped_before) {
+      skipped.add(schedule.skipped() - skipped_before);
+      skipped_before = schedule.skipped();
+    }
+  }
+}
+
+}  // namespace partyline::mixer

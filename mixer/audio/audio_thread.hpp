@@ -1,0 +1,64 @@
+// AudioThread: wakes every 20 ms by an absolute schedule and ticks every room. Real-time priority where the system
+// allows it. It never waits for anything but the clock: no allocation, no logging, no lock that others hold for long.
+//
+// Thread: add() and remove() from any. After remove() the room may still be in a tick that is under way; its outputs'
+// gates decide what still gets out.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/time.hpp"
+
+namespace partyline::mixer {
+
+class AudioRoom;
+
+/// Which ticks are due. Pure. A late wake-up is caught up tick by tick; after a pause of more than kGiveUp (a suspended
+/// machine) the lost ticks are skipped.
+class TickSchedule {
+ public:
+  static constexpr core::Duration kLate = std::chrono::milliseconds(10);
+  static constexpr core::Duration kGiveUp = std::chrono::milliseconds(500);
+
+  explicit TickSchedule(core::TimePoint start) : next_(start) {}
+  core::TimePoint next() const { return next_; }
+  /// Call while next() <= now: the tick to run; counts it as late where it is.
+  core::TimePoint take(core::TimePoint now);
+  uint64_t late() const { return late_; }
+  uint64_t skipped() const { return skipped_; }
+
+ private:
+  core::TimePoint next_;
+  uint64_t late_ = 0, skipped_ = 0;
+};
+
+class AudioThread {
+ public:
+  AudioThread();
+  ~AudioThread();
+  AudioThread(const AudioThread&) = delete;
+  AudioThread& operator=(const AudioThread&) = delete;
+
+  void add(std::shared_ptr<AudioRoom> room);
+  void remove(const std::shared_ptr<AudioRoom>& room);
+  uint64_t ticks_late() const { return late_.load(std::memory_order_relaxed); }
+
+ private:
+  void run();
+  void refresh();
+
+  std::mutex mutex_;  // held for a list operation
+  std::vector<std::shared_ptr<AudioRoom>> rooms_;
+  std::atomic<bool> changed_{false};
+  std::atomic<bool> stopping_{false};
+  std::atomic<uint64_t> late_{0};
+  std::vector<std::shared_ptr<AudioRoom>> ticking_;  // the thread's copy
+  std::thread thread_;
+};
+
+}  // namespace partyline::mixer

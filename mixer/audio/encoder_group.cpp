@@ -1,0 +1,74 @@
+#include "mixer/audio/encoder_group.hpp"
+
+#include <algorithm>
+
+namespace partyline::mixer {
+
+EncoderGroup::EncoderGroup(AudioFormat format, std::unique_ptr<EncoderStream> shared)
+    : format_(format), shared_(std::move(shared)) {}
+
+void EncoderGroup::add(AudioOutput output, std::unique_ptr<EncoderStream> spare) {
+  listeners_.push_back({std::move(output), nullptr});
+  if (spare) spare_.push_back(std::move(spare));
+}
+
+bool EncoderGroup::remove(OutputId id) {
+  const auto at = std::find_if(listeners_.begin(), listeners_.end(),
+                               [id](const Listener& listener) { return listener.output.id == id; });
+  if (at == listeners_.end()) return false;
+  // Its stream goes with it; the others keep one each.
+  if (!at->own && at->output.member && !spare_.empty()) spare_.pop_back();
+  listeners_.erase(at);
+  return true;
+}
+
+bool EncoderGroup::take_own(Listener& listener, const Block& previous) {
+  if (spare_.empty()) return false;
+  listener.own = std::move(spare_.back());
+  spare_.pop_back();
+  if (shared_warm_) listener.own->continue_from(*shared_, previous);
+  return true;
+}
+
+void EncoderGroup::give_back(Listener& listener, const Block& previous) {
+  if (shared_warm_) {
+    // The receiver has decoded another encoder's packets: what comes now must stand alone.
+    shared_->break_prediction();
+  } else {
+    shared_->continue_from(*listener.own, previous);
+    shared_warm_ = true;
+  }
+  spare_.push_back(std::move(listener.own));
+}
+
+size_t EncoderGroup::tick(TickTime time, MixView& mix) {
+  size_t packets = 0;
+  running_ = 0;
+  bool anybody_shares = false;
+  for (Listener& listener : listeners_) {
+    const Block* own_mix = listener.output.member ? mix.without(*listener.output.member) : nullptr;
+    if (!own_mix && listener.own) give_back(listener, mix.previous_full());
+    if (own_mix && !listener.own && !take_own(listener, mix.previous_full())) own_mix = nullptr;
+    if (!own_mix) {
+      anybody_shares = true;
+      continue;
+    }
+    ++running_;
+    listener.own->feed(*own_mix, time, [&](const core::EncodedFrame& frame) {
+      ++packets;
+      listener.output.gate->push(frame);
+    });
+  }
+  shared_warm_ = anybody_shares;
+  if (!anybody_shares) return packets;
+  ++running_;
+  shared_->feed(mix.full(), time, [&](const core::EncodedFrame& frame) {
+    ++packets;
+    for (const Listener& listener : listeners_) {
+      if (!listener.own) listener.output.gate->push(frame);
+    }
+  });
+  return packets;
+}
+
+}  // namespace partyline::mixer

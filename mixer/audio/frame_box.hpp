@@ -1,0 +1,61 @@
+// FrameBox: where the network thread leaves a member's encoded audio for the next tick. Bounded, overwrites the oldest,
+// allocates nothing.
+//
+// Thread: push() from any, drain() from the audio tick; the lock is held for one handle or one swap.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+
+#include "core/frame.hpp"
+
+namespace partyline::mixer {
+
+class FrameBox {
+ public:
+  static constexpr size_t kCapacity = 64;
+
+  /// A closed box (nobody listens in this room) lets every frame fall.
+  void set_open(bool open) { open_.store(open, std::memory_order_relaxed); }
+
+  /// False: the box was full and its oldest frame is gone.
+  bool push(const core::EncodedFrame& frame) {
+    if (!open_.load(std::memory_order_relaxed)) return true;
+    const std::lock_guard lock(mutex_);
+    const bool full = count_ == kCapacity;
+    if (full) {
+      first_ = (first_ + 1) % kCapacity;
+      --count_;
+    }
+    frames_[(first_ + count_) % kCapacity] = frame;
+    ++count_;
+    waiting_.store(true, std::memory_order_relaxed);
+    return !full;
+  }
+
+  /// Moves everything that waits to `take(EncodedFrame&&)`, oldest first.
+  template <class Take>
+  void drain(Take&& take) {
+    if (!waiting_.load(std::memory_order_relaxed)) return;
+    size_t count = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      for (; count < count_; ++count) draining_[count] = std::move(frames_[(first_ + count) % kCapacity]);
+      first_ = count_ = 0;
+      waiting_.store(false, std::memory_order_relaxed);
+    }
+    for (size_t i = 0; i < count; ++i) take(std::move(draining_[i]));
+  }
+
+ private:
+  std::atomic<bool> open_{true};
+  std::atomic<bool> waiting_{false};
+  std::mutex mutex_;
+  std::array<core::EncodedFrame, kCapacity> frames_;
+  size_t first_ = 0, count_ = 0;
+  std::array<core::EncodedFrame, kCapacity> draining_;  // the tick's
+};
+
+}  // namespace partyline::mixer

@@ -1,0 +1,19 @@
+// Limiter: keeps a mix below full scale by turning it down, not by clipping. Gain falls within the 5 ms before a peak
+// (the block is known as a whole) and recovers by 1 dB in 10 ms; what still sticks out at a block's very start is bent
+// softly. Thread: the audio tick; one a distinct mix.
+#pragma once
+
+#include "mixer/audio/pcm.hpp"
+
+namespace partyline::mixer {
+
+class Limiter {
+ public:
+  void process(Block& block);
+  float gain() const { return gain_; }
+
+ private:
+  float gain_ = 1;
+};
+
+}  // namespace partyline::mixer

@@ -1,0 +1,36 @@
+#include "mixer/codec/audio_codec.hpp"
+
+#include <array>
+
+namespace partyline::mixer {
+namespace {
+
+using core::Bitrate;
+using core::Codec;
+
+constexpr std::array<AudioCodecRow, 5> kRows{{
+    {Codec::opus, 48000, 2, 10, 0, Bitrate::kbps(64), make_opus_decoder, make_opus_encoder},
+    {Codec::g722, 16000, 1, 10, 0, Bitrate::kbps(64), make_g722_decoder, make_g722_encoder},
+    {Codec::pcmu, 8000, 1, 10, 0, Bitrate::kbps(64), make_pcmu_decoder, make_pcmu_encoder},
+    {Codec::pcma, 8000, 1, 10, 0, Bitrate::kbps(64), make_pcma_decoder, make_pcma_encoder},
+    {Codec::aac, 48000, 2, 0, 1024, Bitrate::kbps(128), nullptr, make_aac_encoder},
+}};
+
+}  // namespace
+
+const AudioCodecRow* find_audio_codec(core::Codec codec) {
+  for (const AudioCodecRow& row : kRows) {
+    if (row.codec == codec) return &row;
+  }
+  return nullptr;
+}
+
+bool AudioDecoder::recover(std::span<const uint8_t>, std::span<float>) {
+  return false;
+}
+
+bool AudioDecoder::conceal(std::span<float>) {
+  return false;
+}
+
+}  // namespace partyline::mixer

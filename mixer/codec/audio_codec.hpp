@@ -1,0 +1,84 @@
+// Audio codecs: one table row each. Decoders take one packet's payload and give mono float samples at the codec's own
+// rate; encoders take exactly one packet's worth of them. Resampling from and to the mix's 48 kHz is not done here.
+//
+// Thread: one at a time per object (the audio tick's, in practice); encode and decode allocate nothing, except inside
+// FFmpeg (AAC).
+// Sources: RFC 6716 and RFC 7587 (Opus), ITU-T G.711 and G.722, ISO 14496-3 (AAC-LC, raw access units).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "core/frame.hpp"
+#include "core/result.hpp"
+
+namespace partyline::mixer {
+
+/// The longest packet we take: 120 ms (RFC 7587 §4.2).
+constexpr int kMaxPacketMs = 120;
+
+class AudioDecoder {
+ public:
+  virtual ~AudioDecoder() = default;
+  /// Samples (at the codec's rate) in `payload`; 0 when it is not a valid packet.
+  virtual int samples_in(std::span<const uint8_t> payload) const = 0;
+  /// Decodes into `out` (room for kMaxPacketMs) and returns the number of samples; 0: corrupt.
+  virtual int decode(std::span<const uint8_t> payload, std::span<float> out) = 0;
+  /// Fills `out` with the packet before `next`, from the redundancy in `next`. False: there is none.
+  virtual bool recover(std::span<const uint8_t> next, std::span<float> out);
+  /// Fills `out` (a whole number of 10 ms, 60 at most) in place of a lost packet. False: the codec cannot, repeat the
+  /// waveform.
+  virtual bool conceal(std::span<float> out);
+};
+
+struct AudioEncoderConfig {
+  int channels = 1;
+  core::Bitrate bitrate;
+  int packet_samples = 0;    ///< per channel, at the codec's rate
+  int complexity = 5;        ///< Opus: 0…10
+  bool in_band_fec = false;  ///< Opus
+};
+
+class AudioEncoder {
+ public:
+  virtual ~AudioEncoder() = default;
+  /// Encodes one packet of mono samples into `out` (kMaxEncodedAudio bytes) and returns its size; 0: nothing came out.
+  virtual size_t encode(std::span<const float> pcm, std::span<uint8_t> out) = 0;
+  /// The first sample of what encode() returned last, relative to the first sample of what it was given.
+  virtual int64_t content_offset() const { return 0; }
+  /// Continues where `other` (made from the same row and configuration) is now, so that a receiver that has decoded
+  /// `other` until now can be served by this one without a click.
+  virtual void continue_from(const AudioEncoder& other) = 0;
+  /// The next packet leans as little as possible on the ones before it: somebody comes over from another encoder.
+  virtual void break_prediction() {}
+};
+
+constexpr size_t kMaxEncodedAudio = 2000;
+
+struct AudioCodecRow {
+  core::Codec codec;
+  int sample_rate;           ///< Hz, what the coder works at (G.722: 16000 although its RTP clock says 8000)
+  int max_channels;          ///< of an output
+  int packet_step_ms;        ///< packet times are multiples of it; 0: packets have fixed_packet_samples
+  int fixed_packet_samples;  ///< AAC: 1024
+  core::Bitrate default_bitrate;
+  std::unique_ptr<AudioDecoder> (*make_decoder)();  ///< null: this codec is only sent
+  core::Result<std::unique_ptr<AudioEncoder>> (*make_encoder)(const AudioEncoderConfig&);
+};
+
+/// The row of an audio codec, null for the others.
+const AudioCodecRow* find_audio_codec(core::Codec codec);
+
+// Each in its own file.
+std::unique_ptr<AudioDecoder> make_opus_decoder();
+core::Result<std::unique_ptr<AudioEncoder>> make_opus_encoder(const AudioEncoderConfig& config);
+std::unique_ptr<AudioDecoder> make_pcmu_decoder();
+core::Result<std::unique_ptr<AudioEncoder>> make_pcmu_encoder(const AudioEncoderConfig& config);
+std::unique_ptr<AudioDecoder> make_pcma_decoder();
+core::Result<std::unique_ptr<AudioEncoder>> make_pcma_encoder(const AudioEncoderConfig& config);
+std::unique_ptr<AudioDecoder> make_g722_decoder();
+core::Result<std::unique_ptr<AudioEncoder>> make_g722_encoder(const AudioEncoderConfig& config);
+core::Result<std::unique_ptr<AudioEncoder>> make_aac_encoder(const AudioEncoderConfig& config);
+
+}  // namespace partyline::mixer

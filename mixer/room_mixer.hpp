@@ -1,0 +1,129 @@
+// The mixer's face: frames in, frames out. An Engine owns the threads (one audio tick, one pool for decoders,
+// compositors and encoders); a RoomMixer is one conference on it; a Member is one participant's inputs and what it
+// hears and sees.
+//
+//   Member::audio_input ─▶ playout buffer ─▶ decode ─┐                      ┌─▶ encode (shared or own mix-minus) ─▶
+//   FrameSink
+//                                                    ├─▶ 20 ms audio tick ──┤
+//   Member::video_input ─▶ decode (pool) ─▶ queue ───┴─▶ video tick, compose ─▶ one encode per rendition ─▶ FrameSinks
+//
+// Nobody hears himself: an output that belongs to a member gets the mix minus that member. Members that say nothing
+// share one mix and one encoder. A room without outputs ticks nothing and decodes nothing. Thread: every method here
+// from any thread; sinks and feedback are called on the mixer's threads and must not block. Deliberately not here: RTP,
+// networks, who may join.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/frame.hpp"
+#include "core/result.hpp"
+#include "core/time.hpp"
+
+namespace partyline::mixer {
+
+struct EngineConfig {
+  int worker_threads = 0;                                                                ///< 0: one a core
+  std::string font = "Noto Sans, Noto Sans CJK SC, Noto Sans Arabic, Noto Color Emoji";  ///< Pango family list
+};
+
+struct RoomConfig {
+  std::string name;
+  core::VideoSize canvas{1280, 720};  ///< even numbers
+  int frames_per_second = 30;
+  core::Bitrate video_bitrate = core::Bitrate::kbps(2000);
+  core::Bitrate opus_bitrate = core::Bitrate::kbps(64);
+  std::string layout = "grid";  ///< "grid" or "speaker"
+};
+
+/// What tells one video encode from another. Equal renditions share one encoder.
+struct VideoRendition {
+  core::Codec codec = core::Codec::h264;  ///< h264 or vp8
+  core::VideoSize size{1280, 720};
+  int frames_per_second = 30;
+  core::Bitrate bitrate = core::Bitrate::kbps(2000);
+  /// H.264: no NAL unit larger than this (packetization-mode 0 has no fragments); 0: one slice a picture.
+  int max_nal_bytes = 0;
+  auto operator<=>(const VideoRendition&) const = default;
+};
+
+struct AudioFormat {
+  core::Codec codec = core::Codec::opus;  ///< opus, g722, pcmu, pcma, aac (full mix only: 1024-sample frames)
+  int channels = 1;                       ///< opus and aac: 1 or 2
+  int packet_time_ms = 20;                ///< 10…60, multiples of the codec's step; ignored for aac
+  core::Bitrate bitrate;                  ///< 0: the room's default
+  auto operator<=>(const AudioFormat&) const = default;
+};
+
+struct MemberStats {
+  bool speaking = false;
+  double audio_level_dbov = -127;  ///< last tick, before gain
+  uint64_t audio_frames = 0, audio_concealed_ms = 0, audio_late_frames = 0, audio_decode_errors = 0;
+  double playout_delay_ms = 0;  ///< depth of the playout buffer
+  uint64_t video_frames_decoded = 0, video_decode_errors = 0, video_frames_dropped = 0;
+  core::VideoSize video_size;
+  core::TimePoint last_picture{};
+};
+
+struct RoomStats {
+  int members = 0, audio_encoders = 0, video_encoders = 0, audio_outputs = 0, video_outputs = 0;
+  uint64_t audio_ticks = 0, audio_ticks_late = 0, video_ticks = 0, video_ticks_late = 0, frames_encoded = 0;
+  bool mixing = false;
+};
+
+using OutputId = uint64_t;
+
+class Member {
+ public:
+  virtual ~Member() = default;  ///< leaving: removes its outputs and its tile; sinks are not called after it returns
+  /// Where the member's received frames go. May be pushed from one thread at a time each; any codec at any time.
+  virtual core::FrameSink& audio_input() = 0;
+  virtual core::FrameSink& video_input() = 0;
+  /// Where keyframe wishes about video_input go. May be null.
+  virtual void set_video_feedback(std::shared_ptr<core::MediaFeedback> feedback) = 0;
+  virtual void set_name(std::string name) = 0;         ///< the label on the tile, UTF-8
+  virtual void set_video_expected(bool expected) = 0;  ///< false: a name tile; true: the same until the first picture
+  virtual void set_muted(bool muted) = 0;              ///< its audio is not in the mix
+  virtual void set_video_muted(bool muted) = 0;        ///< its picture is replaced by the name tile and not decoded
+  virtual void set_gain_db(double gain) = 0;
+  /// What this member hears (the mix minus itself) and sees.
+  virtual core::Result<OutputId> add_audio_output(AudioFormat format, std::shared_ptr<core::FrameSink> sink) = 0;
+  virtual core::Result<OutputId> add_video_output(VideoRendition rendition, std::shared_ptr<core::FrameSink> sink) = 0;
+  virtual void remove_output(OutputId output) = 0;
+  virtual MemberStats stats() const = 0;
+};
+
+struct MemberConfig {
+  std::string name;
+  bool visible = true;  ///< false: a listener without a tile
+};
+
+class RoomMixer {
+ public:
+  virtual ~RoomMixer() = default;
+  virtual std::unique_ptr<Member> add_member(MemberConfig config) = 0;
+  /// The whole mix, nobody left out (live outputs, the stream for pure viewers).
+  virtual core::Result<OutputId> add_audio_output(AudioFormat format, std::shared_ptr<core::FrameSink> sink) = 0;
+  virtual core::Result<OutputId> add_video_output(VideoRendition rendition, std::shared_ptr<core::FrameSink> sink) = 0;
+  virtual void remove_output(OutputId output) = 0;  ///< the sink is not called after it returns
+  /// For any video output, of a member or of the room: its receiver needs a keyframe. Merged to one per 500 ms an
+  /// encoder.
+  virtual void request_keyframe(OutputId output) = 0;
+  virtual core::Result<> set_layout(std::string layout) = 0;
+  virtual RoomStats stats() const = 0;
+};
+
+class Engine {
+ public:
+  explicit Engine(EngineConfig config);
+  ~Engine();  ///< all rooms must be gone
+  std::unique_ptr<RoomMixer> create_room(RoomConfig config);
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace partyline::mixer

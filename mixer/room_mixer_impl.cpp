@@ -1,0 +1,170 @@
+#include "mixer/room_mixer_impl.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#include <cmath>
+
+namespace partyline::mixer {
+namespace {
+constexpr double kLeastGain = -60;  // dB; and below it: nothing
+constexpr double kMostGain = 24;    // dB
+}  // namespace
+
+SpeechRelay::SpeechRelay(const boost::asio::any_io_executor& pool, std::shared_ptr<VideoRoom> video)
+    : strand_(boost::asio::make_strand(pool)), video_(std::move(video)) {}
+
+void SpeechRelay::on_speaking(uint64_t member, bool speaking) {
+  boost::asio::post(strand_, [video = video_, member, speaking] { video->set_speaking(member, speaking); });
+}
+
+void SpeechRelay::on_playout_delay(uint64_t member, core::Duration delay) {
+  boost::asio::post(strand_, [video = video_, member, delay] { video->set_playout_delay(member, delay); });
+}
+
+void RoomParts::remove_output(OutputId output) {
+  if (!audio->remove_output(output)) video->remove_output(output);
+}
+
+// ---- Member
+
+MemberImpl::MemberImpl(std::shared_ptr<RoomParts> room, const MemberConfig& config)
+    : room_(std::move(room)),
+      id_(room_->next_member.fetch_add(1)),
+      source_(room_->audio->add_source(id_)),
+      video_input_(*room_->video, id_) {
+  room_->video->add_tile(id_, config.name, config.visible);
+  room_->members.fetch_add(1);
+}
+
+MemberImpl::~MemberImpl() {
+  for (const OutputId output : outputs_) room_->remove_output(output);
+  room_->audio->remove_source(id_);
+  room_->video->remove_tile(id_);
+  room_->members.fetch_sub(1);
+}
+
+void MemberImpl::set_video_feedback(std::shared_ptr<core::MediaFeedback> feedback) {
+  room_->video->set_feedback(id_, std::move(feedback));
+}
+
+void MemberImpl::set_name(std::string name) {
+  room_->video->set_name(id_, name);
+}
+
+void MemberImpl::set_video_expected(bool expected) {
+  room_->video->set_video_expected(id_, expected);
+}
+
+void MemberImpl::set_muted(bool muted) {
+  source_->set_muted(muted);
+  room_->video->set_audio_muted(id_, muted);
+}
+
+void MemberImpl::set_video_muted(bool muted) {
+  room_->video->set_video_muted(id_, muted);
+}
+
+void MemberImpl::set_gain_db(double gain) {
+  if (std::isnan(gain)) return;
+  source_->set_gain(gain < kLeastGain ? 0.0F : static_cast<float>(std::pow(10.0, std::min(gain, kMostGain) / 20)));
+}
+
+core::Result<OutputId> MemberImpl::add_audio_output(AudioFormat format, std::shared_ptr<core::FrameSink> sink) {
+  const OutputId id = room_->next_output.fetch_add(1);
+  if (auto added = room_->audio->add_output(id, id_, format, std::move(sink)); !added) return added.error();
+  const std::lock_guard lock(mutex_);
+  outputs_.push_back(id);
+  return id;
+}
+
+core::Result<OutputId> MemberImpl::add_video_output(VideoRendition rendition, std::shared_ptr<core::FrameSink> sink) {
+  const OutputId id = room_->next_output.fetch_add(1);
+  if (auto added = room_->video->add_output(id, rendition, std::move(sink)); !added) return added.error();
+  const std::lock_guard lock(mutex_);
+  outputs_.push_back(id);
+  return id;
+}
+
+void MemberImpl::remove_output(OutputId output) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::erase(outputs_, output) == 0) return;
+  }
+  room_->remove_output(output);
+}
+
+MemberStats MemberImpl::stats() const {
+  const AudioSourceStats audio = source_->stats();
+  MemberStats stats;
+  stats.speaking = audio.speaking;
+  stats.audio_level_dbov = audio.level_dbov;
+  stats.audio_frames = audio.frames;
+  stats.audio_concealed_ms = audio.concealed_ms;
+  stats.audio_late_frames = audio.late_frames;
+  stats.audio_decode_errors = audio.decode_errors;
+  stats.playout_delay_ms = audio.buffered_ms;
+  const VideoStats video = room_->video->stats();
+  if (const auto member = video.members.find(id_); member != video.members.end()) {
+    stats.video_frames_decoded = member->second.frames_decoded;
+    stats.video_decode_errors = member->second.decode_errors;
+    stats.video_frames_dropped = member->second.frames_dropped;
+    stats.video_size = member->second.size;
+    stats.last_picture = member->second.last_picture;
+  }
+  return stats;
+}
+
+// ---- Room
+
+RoomMixerImpl::RoomMixerImpl(std::shared_ptr<EngineParts> engine, const RoomConfig& config)
+    : room_(std::make_shared<RoomParts>()) {
+  room_->engine = std::move(engine);
+  room_->video = VideoRoom::create(room_->engine->pool, config, room_->engine->config);
+  room_->relay = std::make_shared<SpeechRelay>(room_->engine->pool.executor(), room_->video);
+  room_->audio = std::make_shared<AudioRoom>(config.opus_bitrate, room_->relay);
+  room_->engine->audio.add(room_->audio);
+}
+
+RoomMixerImpl::~RoomMixerImpl() {
+  room_->audio->close();
+  room_->engine->audio.remove(room_->audio);
+  room_->video->stop();
+}
+
+std::unique_ptr<Member> RoomMixerImpl::add_member(MemberConfig config) {
+  return std::make_unique<MemberImpl>(room_, config);
+}
+
+core::Result<OutputId> RoomMixerImpl::add_audio_output(AudioFormat format, std::shared_ptr<core::FrameSink> sink) {
+  const OutputId id = room_->next_output.fetch_add(1);
+  if (auto added = room_->audio->add_output(id, std::nullopt, format, std::move(sink)); !added) return added.error();
+  return id;
+}
+
+core::Result<OutputId> RoomMixerImpl::add_video_output(VideoRendition rendition,
+                                                       std::shared_ptr<core::FrameSink> sink) {
+  const OutputId id = room_->next_output.fetch_add(1);
+  if (auto added = room_->video->add_output(id, rendition, std::move(sink)); !added) return added.error();
+  return id;
+}
+
+RoomStats RoomMixerImpl::stats() const {
+  const AudioRoomStats audio = room_->audio->stats();
+  const VideoStats video = room_->video->stats();
+  RoomStats stats;
+  stats.members = room_->members.load();
+  stats.audio_encoders = audio.encoders;
+  stats.audio_outputs = audio.outputs;
+  stats.audio_ticks = audio.ticks;
+  stats.audio_ticks_late = room_->engine->audio.ticks_late();
+  stats.video_encoders = video.encoders;
+  stats.video_outputs = video.outputs;
+  stats.video_ticks = video.ticks;
+  stats.video_ticks_late = video.ticks_late;
+  stats.frames_encoded = audio.packets_encoded + video.frames_encoded;
+  stats.mixing = audio.outputs > 0 || video.outputs > 0;
+  return stats;
+}
+
+}  // namespace partyline::mixer

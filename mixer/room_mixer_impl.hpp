@@ -1,0 +1,106 @@
+// The glue behind room_mixer.hpp: one AudioRoom and one VideoRoom under one roof, on the engine's threads.
+// Thread: as room_mixer.hpp says. Decides nothing.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "mixer/audio/audio_room.hpp"
+#include "mixer/audio/audio_thread.hpp"
+#include "mixer/room_mixer.hpp"
+#include "mixer/video/video_room.hpp"
+#include "mixer/worker_pool.hpp"
+
+namespace partyline::mixer {
+
+struct EngineParts {
+  explicit EngineParts(EngineConfig engine_config) : config(std::move(engine_config)), pool(config.worker_threads) {}
+  const EngineConfig config;
+  WorkerPool pool;  // outlives the audio thread, which posts to it
+  AudioThread audio;
+};
+
+/// What audio finds out and video needs to know, carried from the audio tick to the pool in order.
+class SpeechRelay final : public AudioRoomObserver {
+ public:
+  SpeechRelay(const boost::asio::any_io_executor& pool, std::shared_ptr<VideoRoom> video);
+  void on_speaking(uint64_t member, bool speaking) override;
+  void on_playout_delay(uint64_t member, core::Duration delay) override;
+
+ private:
+  boost::asio::any_io_executor strand_;
+  std::shared_ptr<VideoRoom> video_;
+};
+
+/// What a room and its members share; lives as long as the last of them.
+struct RoomParts {
+  std::shared_ptr<EngineParts> engine;
+  std::shared_ptr<VideoRoom> video;
+  std::shared_ptr<SpeechRelay> relay;
+  std::shared_ptr<AudioRoom> audio;
+  std::atomic<uint64_t> next_member{1};
+  std::atomic<OutputId> next_output{1};
+  std::atomic<int> members{0};
+
+  void remove_output(OutputId output);
+};
+
+class MemberImpl final : public Member {
+ public:
+  MemberImpl(std::shared_ptr<RoomParts> room, const MemberConfig& config);
+  ~MemberImpl() override;
+
+  core::FrameSink& audio_input() override { return *source_; }
+  core::FrameSink& video_input() override { return video_input_; }
+  void set_video_feedback(std::shared_ptr<core::MediaFeedback> feedback) override;
+  void set_name(std::string name) override;
+  void set_video_expected(bool expected) override;
+  void set_muted(bool muted) override;
+  void set_video_muted(bool muted) override;
+  void set_gain_db(double gain) override;
+  core::Result<OutputId> add_audio_output(AudioFormat format, std::shared_ptr<core::FrameSink> sink) override;
+  core::Result<OutputId> add_video_output(VideoRendition rendition, std::shared_ptr<core::FrameSink> sink) override;
+  void remove_output(OutputId output) override;
+  MemberStats stats() const override;
+
+ private:
+  class VideoInput final : public core::FrameSink {
+   public:
+    VideoInput(VideoRoom& room, uint64_t member) : room_(room), member_(member) {}
+    void push(const core::EncodedFrame& frame) override { room_.push(member_, frame); }
+
+   private:
+    VideoRoom& room_;
+    const uint64_t member_;
+  };
+
+  const std::shared_ptr<RoomParts> room_;
+  const uint64_t id_;
+  std::shared_ptr<AudioSource> source_;
+  VideoInput video_input_;
+  std::mutex mutex_;
+  std::vector<OutputId> outputs_;
+};
+
+class RoomMixerImpl final : public RoomMixer {
+ public:
+  RoomMixerImpl(std::shared_ptr<EngineParts> engine, const RoomConfig& config);
+  ~RoomMixerImpl() override;
+
+  std::unique_ptr<Member> add_member(MemberConfig config) override;
+  core::Result<OutputId> add_audio_output(AudioFormat format, std::shared_ptr<core::FrameSink> sink) override;
+  core::Result<OutputId> add_video_output(VideoRendition rendition, std::shared_ptr<core::FrameSink> sink) override;
+  void remove_output(OutputId output) override { room_->remove_output(output); }
+  void request_keyframe(OutputId output) override { room_->video->request_keyframe(output); }
+  core::Result<> set_layout(std::string layout) override { return room_->video->set_layout(std::move(layout)); }
+  RoomStats stats() const override;
+
+ private:
+  std::shared_ptr<RoomParts> room_;
+};
+
+}  // namespace partyline::mixer

@@ -1,0 +1,366 @@
+#include "mixer/video/art.hpp"
+
+#include <cairo.h>
+#include <libyuv.h>
+#include <pango/pangocairo.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <memory>
+#include <numbers>
+
+namespace partyline::mixer {
+namespace {
+
+constexpr size_t kMaxNameBytes = 256;
+constexpr int kCornerRadius = 10;
+constexpr int kGap = 2;   // the visible gap between two tiles is twice this
+constexpr int kRing = 4;  // thickness of an edge strip; the speaking ring lies in it
+
+struct SurfaceDeleter {
+  void operator()(cairo_surface_t* p) const { cairo_surface_destroy(p); }
+};
+struct CairoDeleter {
+  void operator()(cairo_t* p) const { cairo_destroy(p); }
+};
+struct ObjectDeleter {
+  void operator()(void* p) const { g_object_unref(p); }
+};
+struct FontDeleter {
+  void operator()(PangoFontDescription* p) const { pango_font_description_free(p); }
+};
+struct StringDeleter {
+  void operator()(char* p) const { g_free(p); }
+};
+
+constexpr int even_up(int value) {
+  return (value + 1) & ~1;
+}
+
+/// A drawing board of even size, transparent at first.
+class Board {
+ public:
+  explicit Board(core::VideoSize size)
+      : size_{even_up(std::max(2, size.width)), even_up(std::max(2, size.height))},
+        surface_(cairo_image_surface_create(CAIRO_FORMAT_ARGB32, size_.width, size_.height)),
+        cairo_(cairo_create(surface_.get())) {}
+
+  cairo_t* cairo() { return cairo_.get(); }
+  core::VideoSize size() const { return size_; }
+  void colour(Rgb c, double alpha = 1) {
+    cairo_set_source_rgba(cairo_.get(), c.red / 255.0, c.green / 255.0, c.blue / 255.0, alpha);
+  }
+  void fill(Rgb c) {
+    colour(c);
+    cairo_paint(cairo_.get());
+  }
+
+  I420Image opaque() {
+    I420Image image(size_);
+    const auto [pixels, stride] = pixels_of();
+    if (pixels) {
+      libyuv::ARGBToI420(pixels, stride, image.y(), image.stride_y(), image.u(), image.stride_uv(), image.v(),
+                         image.stride_uv(), size_.width, size_.height);
+    }
+    return image;
+  }
+
+  Sprite sprite(int x, int y) {
+    Sprite sprite;
+    sprite.x = x;
+    sprite.y = y;
+    const auto [pixels, stride] = pixels_of();
+    if (!pixels) return sprite;
+    sprite.alpha.resize(static_cast<size_t>(size_.width) * static_cast<size_t>(size_.height));
+    libyuv::ARGBExtractAlpha(pixels, stride, sprite.alpha.data(), size_.width, size_.width, size_.height);
+    libyuv::ARGBUnattenuate(pixels, stride, pixels, stride, size_.width, size_.height);
+    sprite.image = opaque();
+    return sprite;
+  }
+
+  /// A part of the board as a sprite of its own.
+  Sprite cut(int x, int y, int width, int height) {
+    Board part({width, height});
+    cairo_set_source_surface(part.cairo(), surface_.get(), -x, -y);
+    cairo_set_operator(part.cairo(), CAIRO_OPERATOR_SOURCE);
+    cairo_paint(part.cairo());
+    return part.sprite(x, y);
+  }
+
+ private:
+  std::pair<uint8_t*, int> pixels_of() {
+    cairo_surface_flush(surface_.get());
+    return {cairo_image_surface_get_data(surface_.get()), cairo_image_surface_get_stride(surface_.get())};
+  }
+
+  core::VideoSize size_;
+  std::unique_ptr<cairo_surface_t, SurfaceDeleter> surface_;
+  std::unique_ptr<cairo_t, CairoDeleter> cairo_;
+};
+
+void rounded(cairo_t* cr, double x, double y, double width, double height, double radius) {
+  constexpr double kQuarter = std::numbers::pi / 2;
+  radius = std::min({radius, width / 2, height / 2});
+  cairo_new_sub_path(cr);
+  cairo_arc(cr, x + width - radius, y + radius, radius, -kQuarter, 0);
+  cairo_arc(cr, x + width - radius, y + height - radius, radius, 0, kQuarter);
+  cairo_arc(cr, x + radius, y + height - radius, radius, kQuarter, 2 * kQuarter);
+  cairo_arc(cr, x + radius, y + radius, radius, 2 * kQuarter, 3 * kQuarter);
+  cairo_close_path(cr);
+}
+
+/// Strangers' text: bounded and valid UTF-8.
+std::string clean(std::string_view text) {
+  const std::unique_ptr<char, StringDeleter> valid(
+      g_utf8_make_valid(text.data(), static_cast<gssize>(std::min(text.size(), kMaxNameBytes))));
+  return valid.get();
+}
+
+/// The family list without emoji fonts: Pango finds those itself for emoji, but once named, they also claim the digits
+/// of a telephone number (which are halves of keycap emoji).
+std::string text_families(const std::string& font) {
+  std::string result;
+  size_t start = 0;
+  while (start <= font.size()) {
+    const size_t end = std::min(font.find(',', start), font.size());
+    const std::string family = font.substr(start, end - start);
+    if (family.find("Emoji") == std::string::npos) result += (result.empty() ? "" : ",") + family;
+    start = end + 1;
+  }
+  return result;
+}
+
+struct Text {
+  std::unique_ptr<PangoLayout, ObjectDeleter> layout;
+  int width = 0, height = 0;
+};
+
+Text text_on(cairo_t* cr, const std::string& text, const std::string& font, double pixels, int max_width,
+             PangoWeight weight) {
+  Text result;
+  result.layout.reset(pango_cairo_create_layout(cr));
+  const std::unique_ptr<PangoFontDescription, FontDeleter> description(
+      pango_font_description_from_string(text_families(font).c_str()));
+  pango_font_description_set_absolute_size(description.get(), pixels * PANGO_SCALE);
+  pango_font_description_set_weight(description.get(), weight);
+  PangoLayout* layout = result.layout.get();
+  pango_layout_set_font_description(layout, description.get());
+  pango_layout_set_single_paragraph_mode(layout, TRUE);
+  if (max_width > 0) {
+    pango_layout_set_width(layout, max_width * PANGO_SCALE);
+    pango_layout_set_ellipsize(layout, PANGO_ELLIPSIZE_END);
+  }
+  pango_layout_set_text(layout, text.c_str(), static_cast<int>(text.size()));
+  PangoRectangle ink;
+  PangoRectangle logical;
+  pango_layout_get_pixel_extents(layout, &ink, &logical);
+  result.width = logical.width;
+  result.height = logical.height;
+  // A right-to-left name is aligned to the right of the layout's width: measure first, then take the width back.
+  if (max_width > 0 && logical.width < max_width) pango_layout_set_width(layout, logical.width * PANGO_SCALE);
+  return result;
+}
+
+void show(cairo_t* cr, const Text& text, double x, double y) {
+  cairo_move_to(cr, x, y);
+  pango_cairo_show_layout(cr, text.layout.get());
+}
+
+/// A crossed-out microphone in a square of this size.
+void draw_microphone(cairo_t* cr, double x, double y, double size) {
+  cairo_save(cr);
+  cairo_translate(cr, x, y);
+  cairo_scale(cr, size / 16, size / 16);
+  cairo_set_line_cap(cr, CAIRO_LINE_CAP_ROUND);
+  cairo_set_source_rgb(cr, 0.98, 0.42, 0.42);
+  rounded(cr, 5.7, 1.5, 4.6, 8, 2.3);
+  cairo_fill(cr);
+  cairo_set_line_width(cr, 1.4);
+  cairo_arc(cr, 8, 7.4, 4.4, 0.1, std::numbers::pi - 0.1);
+  cairo_stroke(cr);
+  cairo_move_to(cr, 8, 11.8);
+  cairo_line_to(cr, 8, 14.3);
+  cairo_stroke(cr);
+  cairo_set_source_rgb(cr, 0.09, 0.1, 0.12);
+  cairo_set_line_width(cr, 3.2);
+  cairo_move_to(cr, 2.5, 2.5);
+  cairo_line_to(cr, 13.5, 13.5);
+  cairo_stroke(cr);
+  cairo_set_source_rgb(cr, 0.98, 0.42, 0.42);
+  cairo_set_line_width(cr, 1.5);
+  cairo_move_to(cr, 2.5, 2.5);
+  cairo_line_to(cr, 13.5, 13.5);
+  cairo_stroke(cr);
+  cairo_restore(cr);
+}
+
+Rgb circle_colour(std::string_view name) {
+  static constexpr std::array<Rgb, 10> kColours{{{91, 124, 250},
+                                                 {236, 112, 99},
+                                                 {38, 166, 154},
+                                                 {171, 113, 222},
+                                                 {240, 150, 60},
+                                                 {84, 168, 90},
+                                                 {224, 92, 146},
+                                                 {64, 156, 214},
+                                                 {158, 140, 90},
+                                                 {120, 134, 156}}};
+  uint32_t hash = 2166136261U;  // FNV-1a: the same name has the same colour in every room
+  for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 16777619U;
+  return kColours[hash % kColours.size()];
+}
+
+}  // namespace
+
+Yuv to_yuv(Rgb c) {
+  const auto clamp = [](double value) { return static_cast<uint8_t>(std::clamp(std::lround(value), 0L, 255L)); };
+  return {clamp(16 + 0.257 * c.red + 0.504 * c.green + 0.098 * c.blue),
+          clamp(128 - 0.148 * c.red - 0.291 * c.green + 0.439 * c.blue),
+          clamp(128 + 0.439 * c.red - 0.368 * c.green - 0.071 * c.blue)};
+}
+
+Sprite draw_label(std::string_view name, bool audio_muted, core::VideoSize cell, const std::string& font) {
+  const std::string text = clean(name);
+  if (cell.width < 64 || cell.height < 36 || (text.empty() && !audio_muted)) return {};
+  const double pixels = std::clamp(cell.height / 18.0 + 3, 9.0, 26.0);
+  const int margin = even_up(std::clamp(cell.height / 30, 4, 14));
+  const int padding = static_cast<int>(std::lround(pixels * 0.5));
+  const int icon = audio_muted ? static_cast<int>(std::lround(pixels * 1.05)) : 0;
+  const int icon_space = icon > 0 ? icon + (text.empty() ? 0 : padding / 2) : 0;
+  const int room = cell.width - 2 * margin - 2 * padding - icon_space;
+  if (room < 8) return {};
+  Board measure({2, 2});
+  const Text measured = text_on(measure.cairo(), text, font, pixels, room, PANGO_WEIGHT_MEDIUM);
+  const int text_width = text.empty() ? 0 : std::min(measured.width, room);
+  // The same height for every script, so that the pills of a row line up.
+  const int height = even_up(static_cast<int>(std::lround(pixels * 1.7)));
+  Board board({text_width + icon_space + 2 * padding, height});
+  cairo_t* cr = board.cairo();
+  rounded(cr, 0, 0, board.size().width, board.size().height, height / 3.0);
+  board.colour({10, 11, 15}, 0.66);
+  cairo_fill(cr);
+  if (icon > 0) draw_microphone(cr, padding, (height - icon) / 2.0, icon);
+  if (!text.empty()) {
+    const Text label = text_on(cr, text, font, pixels, room, PANGO_WEIGHT_MEDIUM);
+    cairo_set_source_rgb(cr, 0.96, 0.97, 0.98);
+    show(cr, label, padding + icon_space, (height - label.height) / 2.0);
+  }
+  return board.sprite(margin, (cell.height - margin - board.size().height) & ~1);
+}
+
+std::vector<Sprite> draw_edge(core::VideoSize cell, bool speaking) {
+  const auto [width, height] = cell;
+  const int radius = even_up(std::clamp(height / 24, 6, kCornerRadius + 2));
+  if (width < 4 * radius || height < 4 * radius) return {};
+  Board board(cell);
+  cairo_t* cr = board.cairo();
+  board.fill(kBackground);
+  cairo_set_operator(cr, CAIRO_OPERATOR_CLEAR);
+  rounded(cr, kGap, kGap, width - 2 * kGap, height - 2 * kGap, radius - kGap);
+  cairo_fill(cr);
+  cairo_set_operator(cr, CAIRO_OPERATOR_OVER);
+  if (speaking) {
+    constexpr double kStroke = kRing - 1;
+    rounded(cr, kStroke / 2, kStroke / 2, width - kStroke, height - kStroke, radius);
+    board.colour(kSpeakingColour);
+    cairo_set_line_width(cr, kStroke);
+    cairo_stroke(cr);
+  }
+  std::vector<Sprite> parts;
+  for (const int x : {0, width - radius}) {
+    for (const int y : {0, height - radius}) parts.push_back(board.cut(x, y, radius, radius));
+  }
+  for (const int y : {0, height - kRing}) parts.push_back(board.cut(radius, y, width - 2 * radius, kRing));
+  for (const int x : {0, width - kRing}) parts.push_back(board.cut(x, radius, kRing, height - 2 * radius));
+  return parts;
+}
+
+std::string initials_of(std::string_view name) {
+  const std::string text = clean(name);
+  const auto count = static_cast<size_t>(g_utf8_strlen(text.c_str(), -1));
+  // A telephone number has no initials.
+  if (count == 0 || text[0] == '+' || (text[0] >= '0' && text[0] <= '9')) return {};
+  std::vector<PangoLogAttr> attributes(count + 1);
+  pango_get_log_attrs(text.c_str(), static_cast<int>(text.size()), 0, pango_language_get_default(), attributes.data(),
+                      static_cast<int>(attributes.size()));
+  std::vector<std::string> starts;  // the first cluster of each word that begins with something visible
+  bool at_start = true;
+  const char* p = text.c_str();
+  for (size_t i = 0; i < count; ++i) {
+    const char* next = g_utf8_next_char(p);
+    const gunichar c = g_utf8_get_char(p);
+    if (g_unichar_isspace(c) || c == '-' || c == '.' || c == '_' || c == '@') {
+      at_start = true;
+    } else if (at_start && g_unichar_isgraph(c) && (!g_unichar_ispunct(c) || c > 0x2000)) {
+      size_t end = i + 1;
+      const char* stop = next;
+      while (end < count && !attributes[end].is_cursor_position) {
+        stop = g_utf8_next_char(stop);
+        ++end;
+      }
+      starts.emplace_back(p, static_cast<size_t>(stop - p));
+      at_start = false;
+    }
+    p = next;
+  }
+  if (starts.empty()) return {};
+  std::string result = starts.front();
+  // Two letters only where a capital means something: Latin, Greek, Cyrillic; else one sign is the custom.
+  const auto cased = [](const std::string& s) {
+    const gunichar c = g_utf8_get_char(s.c_str());
+    return g_unichar_toupper(c) != g_unichar_tolower(c);
+  };
+  if (starts.size() > 1 && cased(starts.front()) && cased(starts.back())) result += starts.back();
+  const std::unique_ptr<char, StringDeleter> upper(g_utf8_strup(result.c_str(), -1));
+  return upper.get();
+}
+
+I420Image draw_placeholder(std::string_view name, core::VideoSize cell, const std::string& font) {
+  Board board(cell);
+  cairo_t* cr = board.cairo();
+  board.fill(kTileBackground);
+  const double radius = std::min(cell.width, cell.height) * 0.23;
+  const double x = cell.width / 2.0;
+  const double y = cell.height / 2.0;
+  const std::string initials = initials_of(name);
+  cairo_arc(cr, x, y, radius, 0, 2 * std::numbers::pi);
+  board.colour(circle_colour(name));
+  cairo_fill(cr);
+  cairo_set_source_rgb(cr, 1, 1, 1);
+  if (initials.empty()) {  // nobody's silhouette
+    cairo_arc(cr, x, y - radius * 0.22, radius * 0.3, 0, 2 * std::numbers::pi);
+    cairo_fill(cr);
+    cairo_arc(cr, x, y + radius * 0.62, radius * 0.5, std::numbers::pi, 2 * std::numbers::pi);
+    cairo_fill(cr);
+    return board.opaque();
+  }
+  const Text text = text_on(cr, initials, font, radius * 0.85, 0, PANGO_WEIGHT_SEMIBOLD);
+  PangoRectangle ink;
+  pango_layout_get_pixel_extents(text.layout.get(), &ink, nullptr);
+  show(cr, text, x - ink.x - ink.width / 2.0, y - ink.y - ink.height / 2.0);
+  return board.opaque();
+}
+
+I420Image draw_slate(std::string_view room, core::VideoSize canvas, const std::string& font) {
+  Board board(canvas);
+  cairo_t* cr = board.cairo();
+  cairo_pattern_t* gradient = cairo_pattern_create_linear(0, 0, 0, canvas.height);
+  cairo_pattern_add_color_stop_rgb(gradient, 0, 0.11, 0.125, 0.165);
+  cairo_pattern_add_color_stop_rgb(gradient, 1, 0.06, 0.067, 0.09);
+  cairo_set_source(cr, gradient);
+  cairo_paint(cr);
+  cairo_pattern_destroy(gradient);
+  const int room_width = canvas.width * 4 / 5;
+  const Text title = text_on(cr, clean(room), font, canvas.height / 10.0, room_width, PANGO_WEIGHT_SEMIBOLD);
+  const Text below =
+      text_on(cr, "Waiting for others to join", font, canvas.height / 28.0, room_width, PANGO_WEIGHT_NORMAL);
+  const double top = (canvas.height - title.height - below.height * 1.5) / 2.0;
+  cairo_set_source_rgb(cr, 0.94, 0.95, 0.97);
+  show(cr, title, (canvas.width - std::min(title.width, room_width)) / 2.0, top);
+  cairo_set_source_rgb(cr, 0.55, 0.58, 0.65);
+  show(cr, below, (canvas.width - std::min(below.width, room_width)) / 2.0, top + title.height + below.height * 0.4);
+  return board.opaque();
+}
+
+}  // namespace partyline::mixer

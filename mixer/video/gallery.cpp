@@ -1,0 +1,51 @@
+#include "mixer/video/gallery.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace partyline::mixer {
+
+ArtPtr draw_art(const ArtKey& key, const std::string& font) {
+  auto art = std::make_shared<Art>();
+  switch (key.kind) {
+    case ArtKind::label:
+      art->sprites.push_back(draw_label(key.text, key.flag, key.size, font));
+      break;
+    case ArtKind::edge:
+      art->sprites = draw_edge(key.size, key.flag);
+      break;
+    case ArtKind::placeholder:
+      art->image = draw_placeholder(key.text, key.size, font);
+      break;
+    case ArtKind::slate:
+      art->image = draw_slate(key.text, key.size, font);
+      break;
+  }
+  return art;
+}
+
+ArtPtr Gallery::find(const ArtKey& key) {
+  const auto [place, inserted] = places_.try_emplace(key);
+  place->second.used = ++clock_;
+  ArtPtr art = place->second.art;
+  if (inserted) {
+    wishes_.push_back(key);
+    make_room();
+  }
+  return art;
+}
+
+void Gallery::hang(const ArtKey& key, ArtPtr art) {
+  const auto place = places_.find(key);
+  if (place != places_.end()) place->second.art = std::move(art);
+}
+
+void Gallery::make_room() {
+  if (places_.size() <= kMaxPieces) return;
+  const auto oldest = std::min_element(places_.begin(), places_.end(),
+                                       [](const auto& a, const auto& b) { return a.second.used < b.second.used; });
+  std::erase(wishes_, oldest->first);
+  places_.erase(oldest);
+}
+
+}  // namespace partyline::mixer

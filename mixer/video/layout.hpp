@@ -1,0 +1,65 @@
+// Where the tiles go: pure arithmetic on a canvas of even size. Cells are 16:9, even in place and size, and touch: the
+// gap that the eye sees is painted over their edges, so that a 640x360 source in a quarter of 1280x720 is copied, not
+// scaled.
+//
+//   grid, 5 members          speaker, 4 members
+//   ┌────┬────┬────┐           ┌─────────────┐
+//   │ 1  │ 2  │ 3  │           │             │
+//   ├──┬─┴──┬─┴──┬─┘           │   active    │
+//      │ 4  │ 5  │             ├────┬────┬───┤
+//      └────┴────┘             │    │    │   │
+//                              └────┴────┴───┘
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/frame.hpp"
+#include "core/time.hpp"
+
+namespace partyline::mixer {
+
+struct Rect {
+  int x = 0, y = 0, width = 0, height = 0;
+  auto operator<=>(const Rect&) const = default;
+};
+
+inline constexpr int kMaxTilesShown = 25;
+inline constexpr int kMaxStripTiles = 8;
+
+enum class LayoutKind : uint8_t { grid, speaker };
+std::optional<LayoutKind> layout_from(std::string_view name);
+
+/// One cell per shown member, in reading order; `count` beyond kMaxTilesShown gets no cell.
+std::vector<Rect> grid_cells(core::VideoSize canvas, int count);
+/// The first cell is the large one; then the strip, at most kMaxStripTiles.
+std::vector<Rect> speaker_cells(core::VideoSize canvas, int count);
+
+/// The largest even rectangle inside `cell`, centred, that shows a `source` of this sample aspect whole and
+/// unstretched.
+Rect fit_into(const Rect& cell, core::VideoSize source, int aspect_num = 1, int aspect_den = 1);
+
+/// Who gets the large cell: holds a speaker while he speaks, and for 1.5 s at least, so that a cough does not cut.
+/// Thread: owner's.
+class ActiveSpeaker {
+ public:
+  static constexpr core::Duration kHold = std::chrono::milliseconds(1500);
+  /// `speaking`: those who speak now, longest first. The answer is nobody until somebody has spoken.
+  std::optional<uint64_t> update(std::span<const uint64_t> speaking, core::TimePoint now);
+  void forget(uint64_t member) {
+    if (current_ == member) current_.reset();
+  }
+  std::optional<uint64_t> current() const { return current_; }
+
+ private:
+  std::optional<uint64_t> current_;
+  core::TimePoint last_heard_{};
+};
+
+/// Which members get which cell, most important first. `members` is in order of joining.
+std::vector<uint64_t> choose_shown(LayoutKind kind, std::span<const uint64_t> members, std::optional<uint64_t> active);
+
+}  // namespace partyline::mixer

@@ -1,0 +1,74 @@
+#include "mixer/video/paint.hpp"
+
+#include <libyuv.h>
+
+namespace partyline::mixer {
+namespace {
+
+struct Corner {
+  uint8_t *y, *u, *v;
+};
+
+Corner corner_of(I420Image& canvas, int x, int y) {
+  return {canvas.y() + y * canvas.stride_y() + x, canvas.u() + (y / 2) * canvas.stride_uv() + x / 2,
+          canvas.v() + (y / 2) * canvas.stride_uv() + x / 2};
+}
+
+bool inside(const I420Image& canvas, const Rect& area) {
+  return area.x >= 0 && area.y >= 0 && area.width > 0 && area.height > 0 &&
+         area.x + area.width <= canvas.size().width && area.y + area.height <= canvas.size().height;
+}
+
+/// Bilinear reads two rows and two columns and so aliases below half size; the box filter reads everything.
+libyuv::FilterMode filter_for(core::VideoSize from, const Rect& to) {
+  if (from.width > 2 * to.width || from.height > 2 * to.height) return libyuv::kFilterBox;
+  // libyuv has a fast exact half for the box filter only.
+  if (from.width == 2 * to.width && from.height == 2 * to.height) return libyuv::kFilterBox;
+  return libyuv::kFilterBilinear;
+}
+
+}  // namespace
+
+void fill(I420Image& canvas, const Rect& area, Yuv colour) {
+  if (!inside(canvas, area)) return;
+  const Corner to = corner_of(canvas, area.x, area.y);
+  libyuv::I420Rect(to.y, canvas.stride_y(), to.u, canvas.stride_uv(), to.v, canvas.stride_uv(), 0, 0, area.width,
+                   area.height, colour.y, colour.u, colour.v);
+}
+
+void draw(I420Image& canvas, const I420View& source, const Rect& area) {
+  if (!inside(canvas, area) || !source.y) return;
+  const Corner to = corner_of(canvas, area.x, area.y);
+  libyuv::I420Scale(source.y, source.stride_y, source.u, source.stride_u, source.v, source.stride_v, source.size.width,
+                    source.size.height, to.y, canvas.stride_y(), to.u, canvas.stride_uv(), to.v, canvas.stride_uv(),
+                    area.width, area.height, filter_for(source.size, area));
+}
+
+void blend(I420Image& canvas, const Sprite& sprite, const Rect& cell) {
+  if (sprite.empty()) return;
+  const auto [width, height] = sprite.image.size();
+  const Rect area{cell.x + sprite.x, cell.y + sprite.y, width, height};
+  if (!inside(canvas, area)) return;
+  const Corner to = corner_of(canvas, area.x, area.y);
+  const I420View from = sprite.image.view();
+  libyuv::I420Blend(from.y, from.stride_y, from.u, from.stride_u, from.v, from.stride_v, to.y, canvas.stride_y(), to.u,
+                    canvas.stride_uv(), to.v, canvas.stride_uv(), sprite.alpha.data(), width, to.y, canvas.stride_y(),
+                    to.u, canvas.stride_uv(), to.v, canvas.stride_uv(), width, height);
+}
+
+void draw_fitted(I420Image& canvas, const Picture& picture, const Rect& cell, Yuv bars) {
+  const Rect area = fit_into(cell, picture.view.size, picture.aspect_num, picture.aspect_den);
+  const int right = cell.x + cell.width;
+  const int bottom = cell.y + cell.height;
+  if (area.y > cell.y) fill(canvas, {cell.x, cell.y, cell.width, area.y - cell.y}, bars);
+  if (area.y + area.height < bottom) {
+    fill(canvas, {cell.x, area.y + area.height, cell.width, bottom - area.y - area.height}, bars);
+  }
+  if (area.x > cell.x) fill(canvas, {cell.x, area.y, area.x - cell.x, area.height}, bars);
+  if (area.x + area.width < right) {
+    fill(canvas, {area.x + area.width, area.y, right - area.x - area.width, area.height}, bars);
+  }
+  draw(canvas, picture.view, area);
+}
+
+}  // namespace partyline::mixer

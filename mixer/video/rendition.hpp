@@ -1,0 +1,89 @@
+// One encode of the canvas and the sinks that share it.
+//
+// Thread: the members of Rendition on the room's strand, EncodeJob::run on any pool thread (one job of a rendition at a
+// time), OutputGate any.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "core/frame.hpp"
+#include "core/time.hpp"
+#include "mixer/codec/video_encoder.hpp"
+#include "mixer/codec/video_picture.hpp"
+#include "mixer/room_mixer.hpp"
+#include "mixer/video/keyframes.hpp"
+
+namespace partyline::mixer {
+
+/// A sink that can be shut: after shut() returns, the sink is not called. Recursive, so that a sink may remove itself.
+class OutputGate {
+ public:
+  explicit OutputGate(std::shared_ptr<core::FrameSink> sink) : sink_(std::move(sink)) {}
+  void push(const core::EncodedFrame& frame) {
+    const std::lock_guard lock(mutex_);
+    if (const std::shared_ptr<core::FrameSink> sink = sink_) sink->push(frame);
+  }
+  void shut() {
+    std::shared_ptr<core::FrameSink> gone;  // its destructor runs without the lock
+    const std::lock_guard lock(mutex_);
+    gone.swap(sink_);
+  }
+
+ private:
+  std::recursive_mutex mutex_;
+  std::shared_ptr<core::FrameSink> sink_;
+};
+
+struct EncodeTotals {
+  std::atomic<uint64_t> frames{0}, keyframes{0}, failures{0};
+};
+
+class Rendition;
+
+/// One picture for one encoder; owns what it needs, so that it may outlive the room.
+struct EncodeJob {
+  std::shared_ptr<Rendition> rendition;
+  I420Image picture;
+  core::TimePoint capture;
+  bool keyframe = false;
+  std::vector<std::shared_ptr<OutputGate>> outputs;
+  void run();
+};
+
+class Rendition {
+ public:
+  Rendition(VideoRendition what, int room_frames_per_second, std::shared_ptr<EncodeTotals> totals);
+
+  const VideoRendition& what() const { return what_; }
+  void add(OutputId id, std::shared_ptr<OutputGate> gate);
+  bool remove(OutputId id);  ///< true: it was here
+  bool empty() const { return outputs_.empty(); }
+  size_t output_count() const { return outputs_.size(); }
+  bool has(OutputId id) const;
+  void request_keyframe() { gate_.request(); }
+  /// Whether this tick is one of this rendition's: room ticks are thinned evenly.
+  bool wants_tick(uint64_t index) const;
+  EncodeJob make_job(std::shared_ptr<Rendition> self, I420Image picture, core::TimePoint now);
+
+ private:
+  friend struct EncodeJob;
+  void encode(const EncodeJob& job);
+
+  VideoRendition what_;
+  int room_rate_;
+  std::shared_ptr<EncodeTotals> totals_;
+  std::vector<std::pair<OutputId, std::shared_ptr<OutputGate>>> outputs_;
+  KeyframeGate gate_;
+  std::atomic<bool> failed_{false};
+  // The rest belongs to the running job.
+  std::unique_ptr<VideoEncoder> encoder_;
+  bool broken_ = false;
+  bool started_ = false;
+  core::TimePoint first_{};
+};
+
+}  // namespace partyline::mixer

@@ -1,0 +1,282 @@
+#include "mixer/video/video_core.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "mixer/video/paint.hpp"
+
+namespace partyline::mixer {
+namespace {
+
+core::VideoSize sane_canvas(core::VideoSize size) {
+  const auto sane = [](int side) { return std::clamp(side, 64, 4096) & ~1; };
+  return {sane(size.width), sane(size.height)};
+}
+
+}  // namespace
+
+VideoCore::VideoCore(RoomConfig room)
+    : room_(std::move(room)),
+      interval_(std::chrono::duration_cast<core::Duration>(std::chrono::seconds(1)) /
+                std::clamp(room_.frames_per_second, 1, 60)),
+      layout_(layout_from(room_.layout).value_or(LayoutKind::grid)),
+      canvas_(sane_canvas(room_.canvas)) {
+  room_.frames_per_second = std::clamp(room_.frames_per_second, 1, 60);
+}
+
+VideoCore::Tile* VideoCore::find(uint64_t member) {
+  const auto found =
+      std::find_if(tiles_.begin(), tiles_.end(), [member](const auto& tile) { return tile->member == member; });
+  return found == tiles_.end() ? nullptr : found->get();
+}
+
+void VideoCore::add_tile(uint64_t member, std::string name, bool visible, std::shared_ptr<PictureFeed> feed) {
+  if (find(member)) return;
+  auto tile = std::make_unique<Tile>();
+  tile->member = member;
+  tile->name = std::move(name);
+  tile->visible = visible;
+  tile->feed = std::move(feed);
+  tiles_.push_back(std::move(tile));
+  arrange_ = true;
+}
+
+void VideoCore::remove_tile(uint64_t member, core::TimePoint now) {
+  Tile* tile = find(member);
+  if (!tile) return;
+  want(*tile, false, now);
+  speaker_.forget(member);
+  std::erase_if(tiles_, [member](const auto& t) { return t->member == member; });
+  arrange_ = true;
+}
+
+void VideoCore::set_name(uint64_t member, std::string name) {
+  if (Tile* tile = find(member)) tile->name = std::move(name);
+}
+
+void VideoCore::set_video_expected(uint64_t member, bool expected) {
+  Tile* tile = find(member);
+  if (!tile) return;
+  tile->expected = expected;
+  arrange_ = true;
+}
+
+void VideoCore::set_video_muted(uint64_t member, bool muted) {
+  Tile* tile = find(member);
+  if (!tile) return;
+  tile->video_muted = muted;
+  arrange_ = true;
+}
+
+void VideoCore::set_audio_muted(uint64_t member, bool muted) {
+  if (Tile* tile = find(member)) tile->audio_muted = muted;
+}
+
+void VideoCore::set_speaking(uint64_t member, bool speaking, core::TimePoint now) {
+  Tile* tile = find(member);
+  if (!tile || tile->speaking == speaking) return;
+  tile->speaking = speaking;
+  tile->speaking_since = now;
+}
+
+void VideoCore::set_layout(LayoutKind layout) {
+  arrange_ = arrange_ || layout_ != layout;
+  layout_ = layout;
+}
+
+void VideoCore::add_output(OutputId id, VideoRendition rendition, std::shared_ptr<OutputGate> gate) {
+  auto& entry = renditions_[rendition];
+  if (!entry) entry = std::make_shared<Rendition>(rendition, room_.frames_per_second, totals_);
+  entry->add(id, std::move(gate));
+}
+
+void VideoCore::remove_output(OutputId id) {
+  for (auto it = renditions_.begin(); it != renditions_.end(); ++it) {
+    if (!it->second->remove(id)) continue;
+    if (it->second->empty()) {
+      renditions_.erase(it);
+      drop_unused_sizes();
+    }
+    return;
+  }
+}
+
+void VideoCore::request_keyframe(OutputId id) {
+  for (const auto& [what, rendition] : renditions_) {
+    if (rendition->has(id)) rendition->request_keyframe();
+  }
+}
+
+int VideoCore::output_count() const {
+  size_t count = 0;
+  for (const auto& [what, rendition] : renditions_) count += rendition->output_count();
+  return static_cast<int>(count);
+}
+
+void VideoCore::rest(core::TimePoint now) {
+  for (const auto& tile : tiles_) want(*tile, false, now);
+  arrange_ = true;
+}
+
+void VideoCore::update_speaker(core::TimePoint now) {
+  std::vector<const Tile*> talking;
+  for (const auto& tile : tiles_) {
+    if (tile->visible && tile->speaking) talking.push_back(tile.get());
+  }
+  std::stable_sort(talking.begin(), talking.end(),
+                   [](const Tile* a, const Tile* b) { return a->speaking_since < b->speaking_since; });
+  std::vector<uint64_t> ids;
+  for (const Tile* tile : talking) ids.push_back(tile->member);
+  const std::optional<uint64_t> before = speaker_.current();
+  if (speaker_.update(ids, now) == before) return;
+  const bool matters = layout_ == LayoutKind::speaker || tiles_.size() > kMaxTilesShown;
+  arrange_ = arrange_ || matters;
+}
+
+void VideoCore::want(Tile& tile, bool wanted, core::TimePoint now) {
+  if (tile.feed) tile.feed->set_wanted(wanted, now);
+  // What comes after a pause starts with the name tile, not with a picture from before it.
+  if (!wanted && tile.picture) {
+    tile.picture = {};
+    tile.stale = true;
+  }
+}
+
+void VideoCore::arrange(core::TimePoint now) {
+  arrange_ = false;
+  std::vector<uint64_t> visible;
+  for (const auto& tile : tiles_) {
+    if (tile->visible) visible.push_back(tile->member);
+  }
+  const std::vector<uint64_t> shown = choose_shown(layout_, visible, speaker_.current());
+  const auto count = static_cast<int>(shown.size());
+  const auto cells =
+      layout_ == LayoutKind::grid ? grid_cells(canvas_.size(), count) : speaker_cells(canvas_.size(), count);
+  bool moved = false;
+  for (const auto& tile : tiles_) {
+    const auto place = std::find(shown.begin(), shown.end(), tile->member);
+    std::optional<Rect> cell;
+    if (place != shown.end()) cell = cells[static_cast<size_t>(place - shown.begin())];
+    moved = moved || cell != tile->cell;
+    tile->cell = cell;
+    want(*tile, cell.has_value() && tile->may_show_video(), now);
+  }
+  // Somebody may have left without moving anybody.
+  blank_ = blank_ || moved || count == 0 || count != shown_count_;
+  shown_count_ = count;
+}
+
+std::vector<EncodeJob> VideoCore::tick(core::TimePoint now) {
+  update_speaker(now);
+  if (arrange_) arrange(now);
+  paint(now);
+  const uint64_t index = ticks_++;
+  std::vector<EncodeJob> jobs;
+  for (const auto& [what, rendition] : renditions_) {
+    if (rendition->wants_tick(index)) jobs.push_back(rendition->make_job(rendition, picture_for(what.size), now));
+  }
+  return jobs;
+}
+
+void VideoCore::paint(core::TimePoint now) {
+  if (shown_count_ == 0) return paint_empty();
+  slate_.reset();
+  if (blank_) {
+    fill(canvas_, {0, 0, canvas_.size().width, canvas_.size().height}, to_yuv(kBackground));
+    for (const auto& tile : tiles_) tile->stale = true;
+    ++canvas_version_;
+    blank_ = false;
+  }
+  for (const auto& tile : tiles_) {
+    if (!tile->cell) continue;
+    if (tile->may_show_video() && tile->feed) {
+      if (std::optional<Picture> due = tile->feed->take_due(now, interval_ / 2)) {
+        tile->picture = std::move(*due);
+        tile->fresh = true;
+      }
+    }
+    const bool new_art = refresh_art(*tile);
+    if (!new_art && !tile->fresh && !tile->stale) continue;
+    paint_tile(*tile);
+    ++tiles_painted_;
+    ++canvas_version_;
+  }
+}
+
+void VideoCore::paint_empty() {
+  ArtPtr slate = gallery_.find({ArtKind::slate, room_.name, false, canvas_.size()});
+  if (slate == slate_ && !blank_) return;
+  slate_ = std::move(slate);
+  const Rect all{0, 0, canvas_.size().width, canvas_.size().height};
+  if (slate_) {
+    draw(canvas_, slate_->image.view(), all);
+  } else {
+    fill(canvas_, all, to_yuv(kBackground));
+  }
+  blank_ = false;
+  ++canvas_version_;
+}
+
+bool VideoCore::refresh_art(Tile& tile) {
+  const core::VideoSize size{tile.cell->width, tile.cell->height};
+  bool changed = false;
+  // While a piece is being drawn, the one before stays, unless the cell has changed under it.
+  const auto look = [&](ArtPtr& have, const ArtKey& key) {
+    ArtPtr found = gallery_.find(key);
+    if (found == have || (!found && !tile.stale)) return;
+    have = std::move(found);
+    changed = true;
+  };
+  look(tile.label, {ArtKind::label, tile.name, tile.audio_muted, size});
+  if (size == canvas_.size()) {  // alone: the picture goes to the rim
+    tile.edge.reset();
+  } else {
+    look(tile.edge, {ArtKind::edge, {}, tile.speaking, size});
+  }
+  if (tile.picture) {
+    tile.placeholder.reset();
+  } else {
+    look(tile.placeholder, {ArtKind::placeholder, tile.name, false, size});
+  }
+  return changed;
+}
+
+void VideoCore::paint_tile(Tile& tile) {
+  const Rect& cell = *tile.cell;
+  if (tile.picture) {
+    draw_fitted(canvas_, tile.picture, cell, to_yuv(kTileBackground));
+  } else if (tile.placeholder) {
+    draw(canvas_, tile.placeholder->image.view(), cell);
+  } else {
+    fill(canvas_, cell, to_yuv(kTileBackground));
+  }
+  for (const ArtPtr& art : {tile.edge, tile.label}) {
+    if (!art) continue;
+    for (const Sprite& sprite : art->sprites) blend(canvas_, sprite, cell);
+  }
+  tile.fresh = tile.stale = false;
+}
+
+I420Image VideoCore::picture_for(core::VideoSize size) {
+  if (size == canvas_.size()) return canvas_;
+  Scaled& scaled = scaled_[size];
+  if (scaled.image.size() != size) {
+    scaled.image = I420Image(size);
+    scaled.area = fit_into({0, 0, size.width, size.height}, canvas_.size());
+    fill(scaled.image, {0, 0, size.width, size.height}, to_yuv(kBackground));
+  }
+  if (scaled.version != canvas_version_) {
+    draw(scaled.image, canvas_.view(), scaled.area);
+    scaled.version = canvas_version_;
+  }
+  return scaled.image;
+}
+
+void VideoCore::drop_unused_sizes() {
+  std::erase_if(scaled_, [this](const auto& entry) {
+    return std::none_of(renditions_.begin(), renditions_.end(),
+                        [&](const auto& rendition) { return rendition.first.size == entry.first; });
+  });
+}
+
+}  // namespace partyline::mixer

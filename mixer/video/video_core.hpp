@@ -1,0 +1,116 @@
+// The room's picture as pure logic: who is shown where, what must be painted again, which picture is due, which
+// encoder gets what. tick(now) is all there is of time. VideoRoom puts a timer and threads around it.
+//
+// Thread: one at a time (the room's strand). The jobs of a tick may run on other threads, beside each other; the next
+// tick comes after all of them. Deliberately not here: decoding, sinks, letters (see PictureFeed, EncodeJob, Gallery).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/result.hpp"
+#include "core/time.hpp"
+#include "mixer/codec/video_picture.hpp"
+#include "mixer/room_mixer.hpp"
+#include "mixer/video/gallery.hpp"
+#include "mixer/video/layout.hpp"
+#include "mixer/video/rendition.hpp"
+
+namespace partyline::mixer {
+
+/// Where a tile's pictures come from.
+class PictureFeed {
+ public:
+  virtual ~PictureFeed() = default;
+  /// Pictures are decoded only while somebody sees them.
+  virtual void set_wanted(bool wanted, core::TimePoint now) = 0;
+  virtual std::optional<Picture> take_due(core::TimePoint now, core::Duration half_frame) = 0;
+};
+
+class VideoCore {
+ public:
+  explicit VideoCore(RoomConfig room);
+
+  void add_tile(uint64_t member, std::string name, bool visible, std::shared_ptr<PictureFeed> feed);
+  void remove_tile(uint64_t member, core::TimePoint now);
+  void set_name(uint64_t member, std::string name);
+  void set_video_expected(uint64_t member, bool expected);
+  void set_video_muted(uint64_t member, bool muted);
+  void set_audio_muted(uint64_t member, bool muted);
+  void set_speaking(uint64_t member, bool speaking, core::TimePoint now);
+  void set_layout(LayoutKind layout);
+
+  /// The rendition was checked (check_rendition).
+  void add_output(OutputId id, VideoRendition rendition, std::shared_ptr<OutputGate> gate);
+  void remove_output(OutputId id);
+  void request_keyframe(OutputId id);
+
+  bool active() const { return !renditions_.empty(); }
+  /// No outputs any more: nothing is wanted from the feeds.
+  void rest(core::TimePoint now);
+  /// `now` is the frame's place in the schedule. Jobs must have run before the next tick.
+  std::vector<EncodeJob> tick(core::TimePoint now);
+
+  Gallery& gallery() { return gallery_; }
+  const I420Image& canvas() const { return canvas_; }
+  core::Duration frame_interval() const { return interval_; }
+  int tile_count() const { return static_cast<int>(tiles_.size()); }
+  int encoder_count() const { return static_cast<int>(renditions_.size()); }
+  int output_count() const;
+  uint64_t tiles_painted() const { return tiles_painted_; }
+  const std::shared_ptr<EncodeTotals>& totals() const { return totals_; }
+
+ private:
+  struct Tile {
+    uint64_t member = 0;
+    std::string name;
+    bool visible = true, expected = true, video_muted = false, audio_muted = false, speaking = false;
+    core::TimePoint speaking_since{};
+    std::shared_ptr<PictureFeed> feed;
+    std::optional<Rect> cell;  // nothing: not shown
+    Picture picture;
+    bool fresh = false;  // the picture has not been painted yet
+    ArtPtr label, edge, placeholder;
+    bool stale = true;  // everything must be painted again
+    bool may_show_video() const { return expected && !video_muted; }
+  };
+  struct Scaled {
+    I420Image image;
+    Rect area;
+    uint64_t version = 0;
+  };
+
+  Tile* find(uint64_t member);
+  void update_speaker(core::TimePoint now);
+  void arrange(core::TimePoint now);
+  void want(Tile& tile, bool wanted, core::TimePoint now);
+  void paint(core::TimePoint now);
+  void paint_empty();
+  bool refresh_art(Tile& tile);
+  void paint_tile(Tile& tile);
+  I420Image picture_for(core::VideoSize size);
+  void drop_unused_sizes();
+
+  RoomConfig room_;
+  core::Duration interval_;
+  LayoutKind layout_ = LayoutKind::grid;
+  std::vector<std::unique_ptr<Tile>> tiles_;  // in order of joining
+  ActiveSpeaker speaker_;
+  bool arrange_ = true;
+  int shown_count_ = 0;
+  bool blank_ = true;  // the canvas' background must be painted
+  ArtPtr slate_;
+  Gallery gallery_;
+  I420Image canvas_;
+  uint64_t canvas_version_ = 1;
+  std::map<core::VideoSize, Scaled> scaled_;
+  std::map<VideoRendition, std::shared_ptr<Rendition>> renditions_;
+  std::shared_ptr<EncodeTotals> totals_ = std::make_shared<EncodeTotals>();
+  uint64_t ticks_ = 0, tiles_painted_ = 0;
+};
+
+}  // namespace partyline::mixer

@@ -1,0 +1,290 @@
+#include "mixer/video/video_room.hpp"
+
+#include <atomic>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <mutex>
+#include <shared_mutex>
+#include <utility>
+#include <vector>
+
+#include "core/counters.hpp"
+#include "mixer/codec/video_encoder.hpp"
+#include "mixer/video/video_core.hpp"
+#include "mixer/video/video_source.hpp"
+#include "mixer/worker_pool.hpp"
+
+namespace partyline::mixer {
+
+namespace asio = boost::asio;
+
+struct VideoRoom::Impl : std::enable_shared_from_this<VideoRoom::Impl> {
+  Impl(const asio::any_io_executor& executor, RoomConfig room, std::string font_list)
+      : pool(executor),
+        strand(asio::make_strand(executor)),
+        font(std::move(font_list)),
+        timer(strand),
+        logic(std::move(room)) {}
+
+  template <class Action>
+  void on_strand(Action action) {
+    asio::post(strand, [self = shared_from_this(), action = std::move(action)]() mutable {
+      action(*self);
+      self->publish();
+    });
+  }
+  std::shared_ptr<VideoSource> source(uint64_t member) const {
+    const std::shared_lock lock(sources_mutex);
+    const auto found = sources.find(member);
+    return found == sources.end() ? nullptr : found->second;
+  }
+
+  void start_ticking();
+  void schedule();
+  void on_timer();
+  void run(std::vector<EncodeJob> jobs);
+  void draw_wishes();
+  void close();
+  void publish();
+
+  asio::any_io_executor pool;
+  asio::any_io_executor strand;
+  std::string font;
+
+  // The strand's.
+  asio::steady_timer timer;
+  VideoCore logic;
+  bool ticking = false, closed = false;
+  core::TimePoint origin{};  // the schedule is origin + frame * interval
+  int64_t frame = 0;
+  uint64_t ticks = 0, ticks_late = 0;
+
+  std::atomic<int> jobs_running{0};
+  mutable std::shared_mutex sources_mutex;
+  std::map<uint64_t, std::shared_ptr<VideoSource>> sources;
+  std::mutex outputs_mutex;
+  std::map<OutputId, std::shared_ptr<OutputGate>> outputs;
+  bool stopped = false;  // outputs_mutex
+  mutable std::mutex stats_mutex;
+  VideoStats snapshot;
+};
+
+void VideoRoom::Impl::start_ticking() {
+  if (ticking || closed || !logic.active()) return;
+  ticking = true;
+  origin = core::Clock::now();
+  frame = 0;
+  schedule();
+}
+
+void VideoRoom::Impl::schedule() {
+  timer.expires_at(origin + frame * logic.frame_interval());
+  timer.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    if (!error) self->on_timer();
+  });
+}
+
+void VideoRoom::Impl::on_timer() {
+  if (closed) return;
+  if (!logic.active()) {
+    ticking = false;
+    logic.rest(core::Clock::now());
+    return publish();
+  }
+  static core::Counter& late = core::counter("partyline_mixer_video_ticks_late_total");
+  const core::Duration interval = logic.frame_interval();
+  // Behind by whole frames: they are skipped, never made up for.
+  const int64_t now_frame = (core::Clock::now() - origin) / interval;
+  if (now_frame > frame) {
+    ticks_late += static_cast<uint64_t>(now_frame - frame);
+    late.add(static_cast<uint64_t>(now_frame - frame));
+    frame = now_frame;
+  }
+  if (jobs_running.load() > 0) {
+    ++ticks_late;
+    late.add();
+  } else {
+    ++ticks;
+    run(logic.tick(origin + frame * interval));
+    draw_wishes();
+  }
+  ++frame;
+  publish();
+  schedule();
+}
+
+void VideoRoom::Impl::run(std::vector<EncodeJob> jobs) {
+  jobs_running += static_cast<int>(jobs.size());
+  // All but one go to other threads; the last one costs no hop.
+  for (size_t i = 0; i + 1 < jobs.size(); ++i) {
+    asio::post(pool, [self = shared_from_this(), job = std::move(jobs[i])]() mutable {
+      job.run();
+      --self->jobs_running;
+    });
+  }
+  if (jobs.empty()) return;
+  jobs.back().run();
+  --jobs_running;
+}
+
+void VideoRoom::Impl::draw_wishes() {
+  std::vector<ArtKey> wishes = logic.gallery().take_wishes();
+  if (wishes.empty()) return;
+  asio::post(pool, [self = shared_from_this(), wishes = std::move(wishes)] {
+    for (const ArtKey& key : wishes) {
+      self->on_strand([key, art = draw_art(key, self->font)](Impl& impl) { impl.logic.gallery().hang(key, art); });
+    }
+  });
+}
+
+void VideoRoom::Impl::close() {
+  closed = true;
+  ticking = false;
+  timer.cancel();
+  logic.rest(core::Clock::now());
+}
+
+void VideoRoom::Impl::publish() {
+  const std::lock_guard lock(stats_mutex);
+  snapshot.tiles = logic.tile_count();
+  snapshot.outputs = logic.output_count();
+  snapshot.encoders = logic.encoder_count();
+  snapshot.ticks = ticks;
+  snapshot.ticks_late = ticks_late;
+  snapshot.ticking = ticking;
+}
+
+VideoRoom::VideoRoom(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+std::shared_ptr<VideoRoom> VideoRoom::create(WorkerPool& pool, const RoomConfig& room, const EngineConfig& engine) {
+  return std::shared_ptr<VideoRoom>(new VideoRoom(std::make_shared<Impl>(pool.executor(), room, engine.font)));
+}
+
+VideoRoom::~VideoRoom() {
+  stop();
+}
+
+void VideoRoom::add_tile(uint64_t member, const std::string& name, bool visible) {
+  auto source = std::make_shared<VideoSource>(impl_->pool);
+  {
+    const std::unique_lock lock(impl_->sources_mutex);
+    if (!impl_->sources.try_emplace(member, source).second) return;
+  }
+  impl_->on_strand([=](Impl& impl) { impl.logic.add_tile(member, name, visible, source); });
+}
+
+void VideoRoom::remove_tile(uint64_t member) {
+  std::shared_ptr<VideoSource> source;
+  {
+    const std::unique_lock lock(impl_->sources_mutex);
+    const auto found = impl_->sources.find(member);
+    if (found == impl_->sources.end()) return;
+    source = std::move(found->second);
+    impl_->sources.erase(found);
+  }
+  source->set_feedback(nullptr);
+  impl_->on_strand([member](Impl& impl) { impl.logic.remove_tile(member, core::Clock::now()); });
+}
+
+void VideoRoom::push(uint64_t member, const core::EncodedFrame& frame) {
+  if (const auto source = impl_->source(member)) source->push(frame);
+}
+
+void VideoRoom::set_name(uint64_t member, const std::string& name) {
+  impl_->on_strand([=](Impl& impl) { impl.logic.set_name(member, name); });
+}
+
+void VideoRoom::set_video_expected(uint64_t member, bool expected) {
+  impl_->on_strand([=](Impl& impl) { impl.logic.set_video_expected(member, expected); });
+}
+
+void VideoRoom::set_video_muted(uint64_t member, bool muted) {
+  impl_->on_strand([=](Impl& impl) { impl.logic.set_video_muted(member, muted); });
+}
+
+void VideoRoom::set_audio_muted(uint64_t member, bool muted) {
+  impl_->on_strand([=](Impl& impl) { impl.logic.set_audio_muted(member, muted); });
+}
+
+void VideoRoom::set_speaking(uint64_t member, bool speaking) {
+  impl_->on_strand([=](Impl& impl) { impl.logic.set_speaking(member, speaking, core::Clock::now()); });
+}
+
+void VideoRoom::set_feedback(uint64_t member, std::shared_ptr<core::MediaFeedback> feedback) {
+  if (const auto source = impl_->source(member)) source->set_feedback(std::move(feedback));
+}
+
+void VideoRoom::set_playout_delay(uint64_t member, core::Duration delay) {
+  if (const auto source = impl_->source(member)) source->set_playout_delay(delay);
+}
+
+core::Result<> VideoRoom::add_output(OutputId id, VideoRendition rendition, std::shared_ptr<core::FrameSink> sink) {
+  if (auto checked = check_rendition(rendition); !checked) return checked;
+  auto gate = std::make_shared<OutputGate>(std::move(sink));
+  {
+    const std::lock_guard lock(impl_->outputs_mutex);
+    if (impl_->stopped) return core::make_error(core::ErrorCode::cancelled, "the room is closed");
+    if (!impl_->outputs.try_emplace(id, gate).second) {
+      return core::make_error(core::ErrorCode::conflict, "an output of this id exists");
+    }
+  }
+  impl_->on_strand([=](Impl& impl) {
+    impl.logic.add_output(id, rendition, gate);
+    impl.start_ticking();
+  });
+  return {};
+}
+
+void VideoRoom::remove_output(OutputId id) {
+  std::shared_ptr<OutputGate> gate;
+  {
+    const std::lock_guard lock(impl_->outputs_mutex);
+    const auto found = impl_->outputs.find(id);
+    if (found == impl_->outputs.end()) return;
+    gate = std::move(found->second);
+    impl_->outputs.erase(found);
+  }
+  gate->shut();
+  impl_->on_strand([id](Impl& impl) { impl.logic.remove_output(id); });
+}
+
+void VideoRoom::request_keyframe(OutputId id) {
+  impl_->on_strand([id](Impl& impl) { impl.logic.request_keyframe(id); });
+}
+
+core::Result<> VideoRoom::set_layout(std::string layout) {
+  const auto kind = layout_from(layout);
+  if (!kind) {
+    return core::make_error(core::ErrorCode::invalid, "there is no layout '" + layout + "': use grid or speaker");
+  }
+  impl_->on_strand([kind = *kind](Impl& impl) { impl.logic.set_layout(kind); });
+  return {};
+}
+
+void VideoRoom::stop() {
+  std::map<OutputId, std::shared_ptr<OutputGate>> gates;
+  {
+    const std::lock_guard lock(impl_->outputs_mutex);
+    if (std::exchange(impl_->stopped, true)) return;
+    gates.swap(impl_->outputs);
+  }
+  for (const auto& [id, gate] : gates) gate->shut();
+  impl_->on_strand([](Impl& impl) { impl.close(); });
+}
+
+VideoStats VideoRoom::stats() const {
+  VideoStats stats;
+  {
+    const std::lock_guard lock(impl_->stats_mutex);
+    stats = impl_->snapshot;
+  }
+  stats.frames_encoded = impl_->logic.totals()->frames.load();
+  stats.keyframes_encoded = impl_->logic.totals()->keyframes.load();
+  const std::shared_lock lock(impl_->sources_mutex);
+  for (const auto& [member, source] : impl_->sources) stats.members[member] = source->stats();
+  return stats;
+}
+
+}  // namespace partyline::mixer

@@ -1,0 +1,81 @@
+// One conference's picture: takes the members' encoded video, composes it on a canvas and hands encoded renditions to
+// sinks. The glue around VideoCore: it owns the frame timer (absolute schedule, one strand a room on the shared pool)
+// and the decoders' strands. It ticks and decodes only while it has outputs.
+//
+//   push ─▶ VideoSource (own strand: decode, picture queue) ─┐
+//                                                            ├─▶ tick: select, compose ─▶ encode jobs ─▶ FrameSinks
+//   set_speaking, set_name … ─▶ room strand ─────────────────┘
+//
+// Thread: every method from any thread. Sinks and feedback are called on pool threads and must not block. Call stop()
+// before the last reference goes and before the pool is joined. Deliberately not here: audio, RTP, who may join.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/frame.hpp"
+#include "core/result.hpp"
+#include "core/time.hpp"
+#include "mixer/room_mixer.hpp"
+
+namespace partyline::mixer {
+
+class WorkerPool;
+
+struct VideoMemberStats {
+  uint64_t frames_decoded = 0;  ///< pictures that came out of the decoder whole
+  uint64_t decode_errors = 0;
+  uint64_t frames_dropped = 0;  ///< undecodable without a keyframe, overflow, superseded before a tick came
+  uint64_t keyframe_requests = 0;
+  core::VideoSize size;            ///< of the last decoded picture
+  core::TimePoint last_picture{};  ///< when it was decoded
+};
+
+struct VideoStats {
+  int tiles = 0, outputs = 0, encoders = 0;
+  uint64_t ticks = 0;
+  uint64_t ticks_late = 0;  ///< skipped because the one before was still being encoded
+  uint64_t frames_encoded = 0;
+  uint64_t keyframes_encoded = 0;
+  bool ticking = false;
+  std::map<uint64_t, VideoMemberStats> members;
+};
+
+class VideoRoom {
+ public:
+  static std::shared_ptr<VideoRoom> create(WorkerPool& pool, const RoomConfig& room, const EngineConfig& engine);
+  ~VideoRoom();
+  VideoRoom(const VideoRoom&) = delete;
+  VideoRoom& operator=(const VideoRoom&) = delete;
+
+  void add_tile(uint64_t member, const std::string& name, bool visible);
+  void remove_tile(uint64_t member);
+  /// Never blocks; bounded: a source that outruns its decoder is dropped up to its next keyframe.
+  void push(uint64_t member, const core::EncodedFrame& frame);
+
+  void set_name(uint64_t member, const std::string& name);
+  void set_video_expected(uint64_t member, bool expected);  ///< false: a name tile, nothing is decoded
+  void set_video_muted(uint64_t member, bool muted);        ///< the same, by somebody's wish
+  void set_audio_muted(uint64_t member, bool muted);        ///< draws the icon
+  void set_feedback(uint64_t member, std::shared_ptr<core::MediaFeedback> feedback);
+  void set_speaking(uint64_t member, bool speaking);
+  /// Audio's present delay from capture to being heard: a picture captured at c is shown from c + delay on, and half a
+  /// frame earlier, so that the error is centred.
+  void set_playout_delay(uint64_t member, core::Duration delay);
+
+  core::Result<> add_output(OutputId id, VideoRendition rendition, std::shared_ptr<core::FrameSink> sink);
+  void remove_output(OutputId id);     ///< the sink is not called after it returns
+  void request_keyframe(OutputId id);  ///< merged to one per 500 ms an encoder, never lost
+  core::Result<> set_layout(std::string layout);
+  void stop();  ///< no sink is called after it returns; idempotent
+  VideoStats stats() const;
+
+ private:
+  struct Impl;
+  explicit VideoRoom(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace partyline::mixer

@@ -1,0 +1,181 @@
+// Letters and curves. With PARTYLINE_PICTURES=DIR the layouts are also written there as PPM files, to be looked at.
+#include "mixer/video/art.hpp"
+
+#include <gtest/gtest.h>
+#include <libyuv.h>
+
+#include <cmath>
+#include <fstream>
+#include <set>
+
+#include "tests/mixer/video/video_test_support.hpp"
+
+// fontconfig keeps its patterns for the life of the process, out of the leak checker's sight.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() {
+  return "leak:libfontconfig\n";
+}
+
+namespace partyline::mixer {
+namespace {
+
+using namespace test;
+
+const std::string kFont = EngineConfig().font;
+
+/// How many pixels of a sprite are light, and how many are coloured.
+std::pair<int, int> ink(const Sprite& sprite) {
+  int light = 0;
+  int coloured = 0;
+  const I420View view = sprite.image.view();
+  for (int y = 0; y < view.size.height; ++y) {
+    for (int x = 0; x < view.size.width; ++x) {
+      const Yuv p = pixel(view, x, y);
+      light += p.y > 150 ? 1 : 0;
+      coloured += std::abs(p.u - 128) + std::abs(p.v - 128) > 40 ? 1 : 0;
+    }
+  }
+  return {light, coloured};
+}
+
+std::string bytes_of(const Sprite& sprite) {
+  const I420View view = sprite.image.view();
+  std::string bytes;
+  for (int y = 0; y < view.size.height; ++y) {
+    bytes.append(reinterpret_cast<const char*>(view.y + y * view.stride_y), static_cast<size_t>(view.size.width));
+  }
+  return bytes;
+}
+
+TEST(Label, names_in_every_script_are_drawn_and_differ) {
+  std::set<std::string> seen;
+  for (const char* name : {"Anna", "Jürgen Müller", "王小明", "李小龙", "محمد علي", "שלום", "Дмитрий", "さくら",
+                           "김민준", "आरव", "สมชาย"}) {
+    const Sprite label = draw_label(name, false, {640, 360}, kFont);
+    ASSERT_FALSE(label.empty()) << name;
+    EXPECT_GT(ink(label).first, 40) << name;
+    EXPECT_TRUE(seen.insert(bytes_of(label)).second) << name << " looks like another name: a font is missing";
+  }
+}
+
+TEST(Label, emoji_have_their_colours) {
+  EXPECT_EQ(ink(draw_label("Anna", false, {640, 360}, kFont)).second, 0);
+  EXPECT_GT(ink(draw_label("+49 30 901820", false, {640, 360}, kFont)).first, 200) << "digits are not emoji";
+  EXPECT_GT(ink(draw_label("🎉🔥", false, {640, 360}, kFont)).second, 40);
+}
+
+TEST(Label, a_long_name_is_cut_with_an_ellipsis_and_stays_in_its_cell) {
+  std::string endless;
+  for (int i = 0; i < 5000; ++i) endless += "very long ";
+  for (const core::VideoSize cell : {core::VideoSize{1280, 720}, core::VideoSize{426, 240}, core::VideoSize{160, 90}}) {
+    const Sprite label = draw_label(endless, true, cell, kFont);
+    ASSERT_FALSE(label.empty());
+    EXPECT_LE(label.x + label.image.size().width, cell.width);
+    EXPECT_LE(label.y + label.image.size().height, cell.height);
+    EXPECT_EQ(label.x % 2 + label.y % 2 + label.image.size().width % 2 + label.image.size().height % 2, 0);
+  }
+}
+
+TEST(Label, a_muted_microphone_is_drawn_in_red) {
+  EXPECT_GT(ink(draw_label("Anna", true, {640, 360}, kFont)).second, 20);
+  EXPECT_FALSE(draw_label("", true, {640, 360}, kFont).empty());
+  EXPECT_TRUE(draw_label("", false, {640, 360}, kFont).empty());
+}
+
+TEST(Label, names_that_are_no_text_do_no_harm) {
+  for (const std::string name : {"\xff\xfe\xfd", "a\nb\tc", "\xE2\x80\xAE reversed", "\xF0\x9F", "\x01\x02"}) {
+    draw_label(name, false, {320, 180}, kFont);
+    draw_placeholder(name, {320, 180}, kFont);
+  }
+  draw_label("Anna", false, {2, 2}, kFont);
+  draw_placeholder("Anna", {2, 2}, kFont);
+}
+
+TEST(Initials, stand_for_the_name_in_its_own_script) {
+  EXPECT_EQ(initials_of("Anna Schmidt"), "AS");
+  EXPECT_EQ(initials_of("anna"), "A");
+  EXPECT_EQ(initials_of("Jean-Luc van der Berg"), "JB");
+  EXPECT_EQ(initials_of("王小明"), "王");
+  EXPECT_EQ(initials_of("محمد علي"), "م");
+  EXPECT_EQ(initials_of("👩‍🚀 Ada"), "👩‍🚀") << "a joined emoji is one sign";
+  EXPECT_EQ(initials_of("+49 30 1234"), "") << "a number gets a silhouette";
+  EXPECT_EQ(initials_of(""), "");
+  EXPECT_EQ(initials_of("   "), "");
+}
+
+TEST(Edge, covers_the_rim_and_leaves_the_picture_alone) {
+  I420Image canvas = solid({640, 360}, kGreen);
+  for (const Sprite& part : draw_edge({640, 360}, true)) blend(canvas, part, {0, 0, 640, 360});
+  EXPECT_TRUE(near(pixel(canvas.view(), 0, 0), to_yuv(kBackground)));
+  EXPECT_TRUE(near(pixel(canvas.view(), 320, 0), to_yuv(kSpeakingColour), 20));
+  EXPECT_TRUE(near(pixel(canvas.view(), 320, 6), kGreen));
+  EXPECT_TRUE(near(pixel(canvas.view(), 320, 180), kGreen));
+}
+
+TEST(Blend, what_would_stick_out_of_the_canvas_is_not_drawn) {
+  I420Image canvas = solid({64, 36}, kRed);
+  const Sprite label = draw_label("Anna", false, {640, 360}, kFont);
+  blend(canvas, label, {0, 0, 64, 36});
+  blend(canvas, label, {-1000, -1000, 64, 36});
+  EXPECT_TRUE(near(pixel(canvas.view(), 32, 18), kRed));
+}
+
+void write_ppm(const std::string& path, const I420View& view) {
+  std::vector<char> rgb(static_cast<size_t>(view.size.width * view.size.height * 3));
+  libyuv::I420ToRAW(view.y, view.stride_y, view.u, view.stride_u, view.v, view.stride_v,
+                    reinterpret_cast<uint8_t*>(rgb.data()), view.size.width * 3, view.size.width, view.size.height);
+  std::ofstream file(path, std::ios::binary);
+  file << "P6\n" << view.size.width << " " << view.size.height << "\n255\n";
+  file.write(rgb.data(), static_cast<std::streamsize>(rgb.size()));
+}
+
+/// Something like a person in front of a wall.
+Picture portrait_of(core::VideoSize size, int seed) {
+  I420Image image(size);
+  for (int y = 0; y < size.height; ++y) {
+    for (int x = 0; x < size.width; ++x) {
+      const double dx = (x - size.width / 2.0) / size.height;
+      const double dy = static_cast<double>(y) / size.height;
+      const bool head = dx * dx + (dy - 0.42) * (dy - 0.42) < 0.03;
+      const bool body = dy > 0.62 && std::abs(dx) < 0.12 + (dy - 0.62);
+      image.y()[y * image.stride_y() + x] = static_cast<uint8_t>(head   ? 170
+                                                                 : body ? 80 + 20 * (seed % 4)
+                                                                        : 120 + 60 * dy - 10 * (seed % 5));
+      const int c = (y / 2) * image.stride_uv() + x / 2;
+      image.u()[c] = static_cast<uint8_t>(head ? 108 : body ? 150 - 9 * (seed % 7) : 120 + 6 * (seed % 4));
+      image.v()[c] = static_cast<uint8_t>(head ? 150 : body ? 100 + 12 * (seed % 5) : 126 + 4 * (seed % 3));
+    }
+  }
+  return image.picture();
+}
+
+TEST(Looks, of_all_layouts_are_written_when_asked_for) {
+  const char* directory = std::getenv("PARTYLINE_PICTURES");
+  if (!directory) GTEST_SKIP() << "set PARTYLINE_PICTURES=DIR to get pictures to look at";
+  const std::vector<std::string> names{
+      "Anna Schmidt",   "王小明",        "محمد علي",
+      "🎉 Party Pete 🚀", "+49 30 901820", "A name that is far too long to be shown in any tile of this world",
+      "さくら"};
+  for (const char* layout : {"grid", "speaker"}) {
+    for (const int count : {0, 1, 2, 3, 5, 9, 16}) {
+      RoomConfig config;
+      config.name = "Weekly sync 周会";
+      config.layout = layout;
+      Room room(config);
+      room.watch(1);
+      for (int i = 0; i < count; ++i) {
+        const auto id = static_cast<uint64_t>(i);
+        const auto feed = room.join(id, names[id % names.size()]);
+        const core::VideoSize size = i % 5 == 2 ? core::VideoSize{360, 640} : core::VideoSize{640, 360};
+        if (i % 3 != 1) feed->next = portrait_of(size, i);
+        room.core.set_audio_muted(id, i % 4 == 1);
+        room.core.set_speaking(id, i == 2 || count == 1, room.now);
+      }
+      for (int i = 0; i < 3; ++i) room.tick();
+      write_ppm(std::string(directory) + "/" + layout + std::to_string(count) + ".ppm", room.core.canvas().view());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace partyline::mixer

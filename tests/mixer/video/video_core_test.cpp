@@ -1,0 +1,306 @@
+// The room's picture in virtual time: who is shown where, what is painted, what is encoded.
+#include "mixer/video/video_core.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/mixer/video/video_test_support.hpp"
+
+namespace partyline::mixer {
+namespace {
+
+using namespace test;
+
+constexpr VideoRendition kSmall{core::Codec::h264, {320, 180}, 30, core::Bitrate::kbps(300), 0};
+
+TEST(VideoCore, each_source_is_seen_in_its_own_cell_after_encoding_and_decoding) {
+  for (const core::Codec codec : {core::Codec::h264, core::Codec::vp8}) {
+    Room room;
+    const auto sink = room.watch(1, {codec, {1280, 720}, 30, core::Bitrate::kbps(4000), 0});
+    const std::vector<Yuv> colours{kRed, kGreen, kBlue, kWhite};
+    for (uint64_t i = 0; i < 4; ++i) {
+      const auto feed = room.join(i, "P" + std::to_string(i));
+      feed->next = solid_picture({640, 360}, colours[i]);
+    }
+    for (int i = 0; i < 3; ++i) room.tick();
+    const auto picture = decode_last(sink->frames);
+    ASSERT_TRUE(picture);
+    ASSERT_EQ(picture->view.size, (core::VideoSize{1280, 720}));
+    for (int i = 0; i < 4; ++i) {
+      EXPECT_TRUE(near(pixel(picture->view, 320 + 640 * (i % 2), 180 + 360 * (i / 2)), colours[static_cast<size_t>(i)]))
+          << i;
+    }
+  }
+}
+
+TEST(VideoCore, sources_of_any_size_fill_their_cell_without_being_stretched) {
+  for (const core::VideoSize size : {core::VideoSize{640, 360}, core::VideoSize{176, 144}, core::VideoSize{1920, 1080},
+                                     core::VideoSize{50, 34}, core::VideoSize{333, 251}, core::VideoSize{4096, 16}}) {
+    Room room;
+    room.watch(1);
+    const auto feed = room.join(1, "");
+    room.join(2, "");
+    feed->next = solid_picture(size, kBlue);
+    room.tick();
+    room.tick();
+    EXPECT_TRUE(near(pixel(room.core.canvas().view(), 320, 359), kBlue)) << size.width << "x" << size.height;
+  }
+}
+
+TEST(VideoCore, a_portrait_source_stands_between_bars) {
+  Room room;
+  room.watch(1);
+  room.join(1, "")->next = solid_picture({360, 640}, kRed);
+  room.tick();
+  const I420View view = room.core.canvas().view();
+  EXPECT_TRUE(near(pixel(view, 640, 360), kRed));
+  EXPECT_TRUE(near(pixel(view, 640, 4), kRed)) << "it has the full height";
+  EXPECT_TRUE(near(pixel(view, 200, 360), to_yuv(kTileBackground)));
+  EXPECT_TRUE(near(pixel(view, 1080, 360), to_yuv(kTileBackground)));
+}
+
+TEST(VideoCore, a_change_from_landscape_to_portrait_leaves_nothing_of_the_old_picture) {
+  Room room;
+  room.watch(1);
+  const auto feed = room.join(1, "");
+  feed->next = solid_picture({1280, 720}, kGreen);
+  room.tick();
+  feed->next = solid_picture({360, 640}, kRed);
+  room.tick();
+  EXPECT_TRUE(near(pixel(room.core.canvas().view(), 200, 360), to_yuv(kTileBackground)));
+}
+
+TEST(VideoCore, a_tile_is_painted_only_when_something_about_it_changed) {
+  Room room;
+  room.watch(1);
+  const auto a = room.join(1, "Anna");
+  const auto b = room.join(2, "Bert");
+  for (int i = 0; i < 5; ++i) room.tick();
+  const uint64_t before = room.core.tiles_painted();
+  for (int i = 0; i < 10; ++i) room.tick();
+  EXPECT_EQ(room.core.tiles_painted(), before);
+  a->next = solid_picture({640, 360}, kRed);
+  room.tick();
+  EXPECT_EQ(room.core.tiles_painted(), before + 1);
+  room.core.set_audio_muted(2, true);
+  room.tick();  // the new label is being drawn
+  room.tick();
+  EXPECT_EQ(room.core.tiles_painted(), before + 2);
+  room.core.set_speaking(1, true, room.now);
+  room.tick();
+  room.tick();
+  EXPECT_EQ(room.core.tiles_painted(), before + 3);
+}
+
+TEST(VideoCore, only_what_is_shown_is_wanted_from_its_source) {
+  Room room;
+  const auto feed = room.join(1, "Anna");
+  const auto hidden = std::make_shared<ScriptedFeed>();
+  room.core.add_tile(2, "listener", false, hidden);
+  room.watch(1, kSmall);
+  room.tick();
+  EXPECT_TRUE(feed->wanted);
+  EXPECT_FALSE(hidden->wanted);
+  room.core.set_video_muted(1, true);
+  room.tick();
+  EXPECT_FALSE(feed->wanted);
+  room.core.set_video_muted(1, false);
+  room.tick();
+  EXPECT_TRUE(feed->wanted);
+  room.core.set_video_expected(1, false);
+  room.tick();
+  EXPECT_FALSE(feed->wanted);
+  room.core.set_video_expected(1, true);
+  room.tick();
+  room.core.remove_output(1);
+  EXPECT_FALSE(room.core.active());
+  room.core.rest(room.now);
+  EXPECT_FALSE(feed->wanted) << "a room without outputs decodes nothing";
+  room.watch(2, kSmall);
+  room.tick();
+  EXPECT_TRUE(feed->wanted);
+}
+
+TEST(VideoCore, a_muted_members_picture_gives_way_to_the_name_tile_and_does_not_come_back_stale) {
+  Room room;
+  room.watch(1, kSmall);
+  const auto feed = room.join(1, "");
+  feed->next = solid_picture({1280, 720}, kGreen);
+  room.tick();
+  EXPECT_TRUE(near(pixel(room.core.canvas().view(), 100, 100), kGreen));
+  room.core.set_video_muted(1, true);
+  for (int i = 0; i < 3; ++i) room.tick();
+  EXPECT_TRUE(near(pixel(room.core.canvas().view(), 100, 100), to_yuv(kTileBackground)));
+  room.core.set_video_muted(1, false);
+  for (int i = 0; i < 3; ++i) room.tick();
+  EXPECT_TRUE(near(pixel(room.core.canvas().view(), 100, 100), to_yuv(kTileBackground)));
+}
+
+TEST(VideoCore, the_26th_member_is_shown_when_it_speaks) {
+  Room room;
+  room.watch(1, kSmall);
+  std::vector<std::shared_ptr<ScriptedFeed>> feeds;
+  for (uint64_t i = 0; i < 26; ++i) feeds.push_back(room.join(i, "x"));
+  room.tick();
+  EXPECT_TRUE(feeds[24]->wanted);
+  EXPECT_FALSE(feeds[25]->wanted);
+  room.core.set_speaking(25, true, room.now);
+  room.tick();
+  EXPECT_FALSE(feeds[24]->wanted);
+  EXPECT_TRUE(feeds[25]->wanted);
+}
+
+TEST(VideoCore, the_speaker_layout_follows_the_speaker) {
+  RoomConfig config;
+  config.layout = "speaker";
+  Room room(config);
+  room.watch(1, kSmall);
+  const auto a = room.join(1, "");
+  const auto b = room.join(2, "");
+  a->next = solid_picture({640, 360}, kRed);
+  b->next = solid_picture({640, 360}, kBlue);
+  room.tick();
+  EXPECT_TRUE(near(pixel(room.core.canvas().view(), 640, 200), kRed)) << "who came first until somebody speaks";
+  room.core.set_speaking(2, true, room.now);
+  room.tick();
+  EXPECT_TRUE(near(pixel(room.core.canvas().view(), 640, 200), kBlue));
+  EXPECT_TRUE(near(pixel(room.core.canvas().view(), 640, 610), kRed));
+  room.core.set_layout(LayoutKind::grid);
+  room.tick();
+  EXPECT_TRUE(near(pixel(room.core.canvas().view(), 320, 360), kRed));
+}
+
+TEST(VideoCore, who_leaves_is_gone_from_the_canvas) {
+  Room room;
+  room.watch(1, kSmall);
+  room.join(1, "")->next = solid_picture({640, 360}, kRed);
+  room.join(2, "")->next = solid_picture({640, 360}, kBlue);
+  room.tick();
+  room.core.remove_tile(1, room.now);
+  room.tick();
+  EXPECT_TRUE(near(pixel(room.core.canvas().view(), 320, 360), kBlue));
+  room.core.remove_tile(2, room.now);
+  room.tick();
+  room.tick();
+  for (const int x : {100, 320, 900}) EXPECT_LT(pixel(room.core.canvas().view(), x, 100).y, 60) << "the empty slate";
+}
+
+TEST(VideoCore, equal_renditions_share_one_encoder_and_different_ones_do_not) {
+  Room room;
+  const auto a = room.watch(1, kSmall);
+  const auto b = room.watch(2, kSmall);
+  VideoRendition other = kSmall;
+  other.max_nal_bytes = 1200;
+  const auto c = room.watch(3, other);
+  EXPECT_EQ(room.core.encoder_count(), 2);
+  EXPECT_EQ(room.core.output_count(), 3);
+  for (int i = 0; i < 10; ++i) room.tick();
+  EXPECT_EQ(room.core.totals()->frames.load(), 20u);
+  ASSERT_EQ(a->frames.size(), 10u);
+  EXPECT_EQ(a->frames[5].data.data(), b->frames[5].data.data()) << "the very same bytes";
+  EXPECT_NE(a->frames[5].data.data(), c->frames[5].data.data());
+  room.core.remove_output(1);
+  EXPECT_EQ(room.core.encoder_count(), 2);
+  room.core.remove_output(2);
+  EXPECT_EQ(room.core.encoder_count(), 1) << "the last output takes the encoder with it";
+}
+
+std::vector<size_t> keyframes_in(const KeepingSink& sink) {
+  std::vector<size_t> result;
+  for (size_t i = 0; i < sink.frames.size(); ++i) {
+    if (sink.frames[i].keyframe) result.push_back(i);
+  }
+  return result;
+}
+
+TEST(VideoCore, a_newcomer_gets_a_keyframe_and_many_share_one) {
+  Room room;
+  const auto first = room.watch(1, kSmall);
+  for (int i = 0; i < 20; ++i) room.tick();
+  room.watch(2, kSmall);
+  room.tick();
+  room.watch(3, kSmall);
+  room.watch(4, kSmall);
+  for (int i = 0; i < 30; ++i) room.tick();
+  EXPECT_EQ(keyframes_in(*first), (std::vector<size_t>{0, 20, 35}))
+      << "at once for the first newcomer, half a second later for the others together";
+}
+
+TEST(VideoCore, keyframes_come_every_two_seconds_and_on_request) {
+  Room room;
+  const auto sink = room.watch(1, kSmall);
+  for (int i = 0; i < 100; ++i) {
+    if (i == 70) room.core.request_keyframe(1);
+    room.tick();
+  }
+  EXPECT_EQ(keyframes_in(*sink), (std::vector<size_t>{0, 60, 75}));
+}
+
+TEST(VideoCore, a_slower_rendition_gets_evenly_spaced_ticks) {
+  Room room;
+  VideoRendition half = kSmall;
+  half.frames_per_second = 15;
+  VideoRendition ten = kSmall;
+  ten.frames_per_second = 10;
+  VideoRendition fast = kSmall;
+  fast.frames_per_second = 60;
+  const auto full = room.watch(1, kSmall);
+  const auto fifteen = room.watch(2, half);
+  const auto slow = room.watch(3, ten);
+  const auto capped = room.watch(4, fast);
+  for (int i = 0; i < 60; ++i) room.tick();
+  EXPECT_EQ(full->frames.size(), 60u);
+  EXPECT_EQ(fifteen->frames.size(), 30u);
+  EXPECT_EQ(slow->frames.size(), 20u);
+  EXPECT_EQ(capped->frames.size(), 60u) << "never faster than the room";
+  for (size_t i = 0; i < 20; ++i) EXPECT_NEAR(static_cast<double>(slow->frames[i].rtp_time), 9000.0 * i, 2);
+}
+
+TEST(VideoCore, frames_carry_the_ticks_media_time_and_90_khz_from_the_encoders_first) {
+  Room room;
+  const auto sink = room.watch(1, kSmall);
+  for (int i = 0; i < 4; ++i) room.tick();
+  EXPECT_EQ(sink->frames[0].capture, at(0ms));
+  EXPECT_EQ(sink->frames[0].rtp_time, 0);
+  EXPECT_EQ(sink->frames[3].capture, at(3 * room.core.frame_interval()));
+  EXPECT_EQ(sink->frames[3].rtp_time, 9000);
+  EXPECT_EQ(sink->frames[3].codec, core::Codec::h264);
+}
+
+TEST(VideoCore, a_rendition_of_another_shape_gets_the_canvas_whole_between_bars) {
+  Room room;
+  const auto sink = room.watch(1, {core::Codec::h264, {640, 480}, 30, core::Bitrate::kbps(2000), 0});
+  room.join(1, "")->next = solid_picture({1280, 720}, kGreen);
+  room.tick();
+  const auto picture = decode_last(sink->frames);
+  ASSERT_TRUE(picture);
+  EXPECT_TRUE(near(pixel(picture->view, 320, 240), kGreen));
+  EXPECT_TRUE(near(pixel(picture->view, 320, 20), to_yuv(kBackground)));
+}
+
+TEST(VideoCore, a_shut_gate_passes_nothing_on) {
+  Room room;
+  auto sink = std::make_shared<KeepingSink>();
+  auto gate = std::make_shared<OutputGate>(sink);
+  room.core.add_output(1, kSmall, gate);
+  auto jobs = room.core.tick(room.now);
+  gate->shut();
+  for (EncodeJob& job : jobs) job.run();
+  EXPECT_TRUE(sink->frames.empty());
+  EXPECT_EQ(sink.use_count(), 1) << "and the sink is let go of";
+}
+
+TEST(VideoCore, a_job_may_outlive_its_room) {
+  auto sink = std::make_shared<KeepingSink>();
+  std::vector<EncodeJob> jobs;
+  {
+    VideoCore core({});
+    core.add_output(1, {core::Codec::vp8, {320, 180}, 30, core::Bitrate::kbps(300), 0},
+                    std::make_shared<OutputGate>(sink));
+    jobs = core.tick(at(0ms));
+  }
+  for (EncodeJob& job : jobs) job.run();
+  EXPECT_EQ(sink->frames.size(), 1u);
+}
+
+}  // namespace
+}  // namespace partyline::mixer
