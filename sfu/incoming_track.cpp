@@ -1,0 +1,138 @@
+#include "sfu/incoming_track.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "core/counters.hpp"
+#include "sfu/keyframe.hpp"
+
+namespace partyline::sfu {
+namespace {
+
+constexpr core::Duration kSilent = std::chrono::milliseconds(500);
+constexpr int64_t kJump = 3000;  // packets; RFC 3550 A.1's MAX_DROPOUT
+constexpr size_t kPaddingKept = 256;
+
+struct Drops {
+  core::Counter& jump = core::counter("partyline_sfu_dropped_total", "reason=\"sequence_jump\"");
+  core::Counter& late = core::counter("partyline_sfu_dropped_total", "reason=\"too_late\"");
+  core::Counter& padding = core::counter("partyline_sfu_dropped_total", "reason=\"padding_only\"");
+};
+Drops& drops() {
+  static Drops instance;
+  return instance;
+}
+
+// Moves the fixed header to right before the payload.
+ForwardPacket cut_out(core::Buffer packet, const rtp::PacketView& view) {
+  ForwardPacket out;
+  out.offset = view.header_bytes - rtp::kRtpHeaderBytes;
+  out.size = rtp::kRtpHeaderBytes + view.payload.size();
+  if (out.offset != 0) std::memmove(packet.data() + out.offset, packet.data(), rtp::kRtpHeaderBytes);
+  packet.data()[out.offset] = 0x80;  // no padding, extension, CSRC
+  out.timestamp = view.timestamp;
+  out.marker = view.marker;
+  out.buffer = std::move(packet);
+  return out;
+}
+
+}  // namespace
+
+IncomingTrack::IncomingTrack(IncomingFormat format)
+    : format_(std::move(format)), reception_(core::clock_rate_of(format_.codec)) {
+  if (core::kind_of(format_.codec) == core::MediaKind::video) kept_.resize(kKept);
+}
+
+bool IncomingTrack::claims(uint32_t ssrc, core::TimePoint now) const {
+  if (ssrc_ == ssrc) return true;
+  if (!format_.ssrcs.empty() && std::ranges::find(format_.ssrcs, ssrc) == format_.ssrcs.end()) return false;
+  return !ssrc_ || now - last_packet_ >= kSilent;
+}
+
+void IncomingTrack::restart(uint32_t ssrc) {
+  ssrc_ = ssrc;
+  ++epoch_;
+  unwrapper_.reset();
+  highest_.reset();
+  after_jump_.reset();
+  padding_.clear();
+  padding_before_ = 0;
+  std::ranges::fill(kept_, ForwardPacket{});
+  losses_ = {};
+  reception_ = ReceptionStats(core::clock_rate_of(format_.codec));
+  last_report_.reset();
+}
+
+// False for a number far from all others, unless the one before it was its neighbour: then all starts anew.
+bool IncomingTrack::accept_sequence(rtp::Seq16 sequence) {
+  if (!highest_) return true;
+  const int64_t distance = unwrapper_.peek(sequence) - *highest_;
+  if (std::abs(distance) < kJump) {
+    after_jump_.reset();
+    return true;
+  }
+  if (after_jump_ == sequence.value) {
+    restart(*ssrc_);
+    return true;
+  }
+  after_jump_ = static_cast<uint16_t>(sequence.value + 1);
+  return false;
+}
+
+std::optional<int64_t> IncomingTrack::without_padding(int64_t sequence) const {
+  if (padding_before_ > 0 && !padding_.empty() && sequence < padding_.front()) return std::nullopt;
+  const auto before = std::ranges::lower_bound(padding_, sequence) - padding_.begin();
+  return sequence - padding_before_ - before;
+}
+
+std::optional<ForwardPacket> IncomingTrack::receive(core::Buffer packet, const rtp::PacketView& view,
+                                                    core::TimePoint now) {
+  if (ssrc_ != view.ssrc) restart(view.ssrc);
+  last_packet_ = now;
+  if (!accept_sequence(view.sequence)) {
+    drops().jump.add();
+    return std::nullopt;
+  }
+  const int64_t raw = unwrapper_.unwrap(view.sequence);
+  reception_.receive(raw, view.timestamp.value, now);
+  const bool newest = !highest_ || raw > *highest_;
+  if (newest) highest_ = raw;
+  if (format_.nack && !losses_.receive(raw, now)) hopeless_ = true;
+  if (view.payload.empty() && newest) {
+    // A late one keeps its number: players know the gap already, and an empty packet closes it.
+    drops().padding.add();
+    padding_.push_back(raw);
+    if (padding_.size() > kPaddingKept) {
+      padding_.pop_front();
+      ++padding_before_;
+    }
+    return std::nullopt;
+  }
+  const auto sequence = without_padding(raw);
+  if (!sequence) {
+    drops().late.add();
+    return std::nullopt;
+  }
+  const auto level = view.audio_level(format_.audio_level_extension);
+  const bool keyframe_start = starts_keyframe(format_.codec, view.payload);
+  ForwardPacket out = cut_out(std::move(packet), view);
+  out.sequence = *sequence;
+  out.audio_level = level;
+  out.keyframe_start = keyframe_start;
+  if (!kept_.empty()) kept_[static_cast<uint64_t>(out.sequence) % kKept] = out;
+  return out;
+}
+
+void IncomingTrack::receive_sender_report(const rtp::rtcp::SenderReport& report, core::TimePoint now) {
+  last_report_ = report;
+  reception_.receive_report(report.ntp, now);
+}
+
+ForwardPacket* IncomingTrack::find(int64_t sequence) {
+  if (kept_.empty()) return nullptr;
+  ForwardPacket& slot = kept_[static_cast<uint64_t>(sequence) % kKept];
+  return slot.buffer && slot.sequence == sequence ? &slot : nullptr;
+}
+
+}  // namespace partyline::sfu

@@ -1,0 +1,129 @@
+#include "sfu/resource_rules.hpp"
+
+#include <algorithm>
+
+#include "core/http/cors.hpp"
+
+namespace partyline::sfu {
+namespace {
+
+using core::http::problem;
+using core::http::Request;
+using core::http::Response;
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t' || text.front() == '\r')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
+  return text;
+}
+
+// How long a comparison takes must not tell how much of the token was right.
+bool same_secret(std::string_view a, std::string_view b) {
+  unsigned difference = a.size() == b.size() ? 0 : 1;
+  for (size_t i = 0; i < a.size(); ++i)
+    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b.empty() ? 0 : b[i % b.size()]);
+  return difference == 0;
+}
+
+// If-Match: "a", "b"  (RFC 9110 §13.1.1, strong comparison)
+bool lists_tag(std::string_view list, std::string_view etag) {
+  while (!list.empty()) {
+    const size_t comma = std::min(list.find(','), list.size());
+    if (trimmed(list.substr(0, comma)) == etag) return true;
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return false;
+}
+
+std::optional<std::string_view> ufrag_of(std::string_view fragment) {
+  constexpr std::string_view kLine = "a=ice-ufrag:";
+  while (!fragment.empty()) {
+    const size_t end = std::min(fragment.find('\n'), fragment.size());
+    const std::string_view line = trimmed(fragment.substr(0, end));
+    if (line.starts_with(kLine)) return line.substr(kLine.size());
+    fragment.remove_prefix(std::min(end + 1, fragment.size()));
+  }
+  return std::nullopt;
+}
+
+Response ice_restart_refused() {
+  return problem(422, "ICE restart not supported", "DELETE the session and POST a new offer");
+}
+
+}  // namespace
+
+std::optional<Response> check_content_type(const Request& request, std::string_view type) {
+  const std::string_view given = request.header("Content-Type").value_or("");
+  if (equal_ignoring_case(trimmed(given.substr(0, given.find(';'))), type)) return std::nullopt;
+  Response response = problem(415, "Unsupported media type", "the body must be " + std::string(type));
+  response.headers.emplace_back(type == kSdpType ? "Accept-Post" : "Accept-Patch", type);
+  return response;
+}
+
+std::optional<Response> check_token(const Request& request, std::string_view token) {
+  if (token.empty()) return std::nullopt;
+  constexpr std::string_view kScheme = "Bearer ";
+  const std::string_view given = request.header("Authorization").value_or("");
+  if (given.size() < kScheme.size() || !equal_ignoring_case(given.substr(0, kScheme.size()), kScheme)) {
+    Response response = problem(401, "Unauthorized", "a Bearer token is needed in the Authorization header");
+    response.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return response;
+  }
+  if (same_secret(trimmed(given.substr(kScheme.size())), token)) return std::nullopt;
+  return problem(403, "Forbidden", "the token is not the right one");
+}
+
+std::optional<Response> check_names(std::string_view app, std::string_view stream) {
+  for (const std::string_view name : {app, stream}) {
+    const bool bad = name.empty() || name.size() > 255 || std::ranges::any_of(name, [](char c) {
+                       return static_cast<unsigned char>(c) < 0x20 || c == 0x7F || c == '/';
+                     });
+    if (bad) return problem(400, "Bad request", "app and stream must be names of 1 to 255 bytes without slashes");
+  }
+  return std::nullopt;
+}
+
+Response answer_patch(const Request& request, std::string_view etag, std::string_view ufrag) {
+  if (auto refusal = check_content_type(request, kFragmentType)) return *std::move(refusal);
+  const auto if_match = request.header("If-Match");
+  if (!if_match) return problem(428, "Precondition required", "If-Match must name the session's ETag");
+  if (trimmed(*if_match) == "*") return ice_restart_refused();
+  if (!lists_tag(*if_match, etag)) return problem(412, "Precondition failed", "the session has another ETag");
+  const auto named = ufrag_of(request.body);
+  if (named && *named != ufrag) return ice_restart_refused();
+  return {204, {}, {}, {}};
+}
+
+Response session_problem(const core::Error& error) {
+  if (error.code == core::ErrorCode::unsupported) return problem(406, "Not acceptable", error.message);
+  if (error.code != core::ErrorCode::limit) return problem(error);
+  Response response = problem(503, "Limit reached", error.message);
+  response.headers.emplace_back("Retry-After", "5");
+  return response;
+}
+
+Response with_session_cors(Response response) {
+  return core::http::with_cors(std::move(response), "Location, ETag, Link, Accept-Patch, Accept-Post, Retry-After");
+}
+
+Response endpoint_options() {
+  Response response = core::http::preflight("POST, OPTIONS", "Authorization, Content-Type, Accept, If-Match");
+  response.headers.emplace_back("Accept-Post", kSdpType);
+  return response;
+}
+
+Response session_options() {
+  Response response = core::http::preflight("PATCH, DELETE, OPTIONS", "Authorization, Content-Type, Accept, If-Match");
+  response.headers.emplace_back("Accept-Patch", kFragmentType);
+  return response;
+}
+
+}  // namespace partyline::sfu

@@ -1,0 +1,72 @@
+// One WHIP or WHEP session: its transport, joined to its stream's router. Thread: the SFU's executor.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "rtp/transport/ice_lite_server.hpp"
+#include "sfu/hooks.hpp"
+#include "sfu/stream_router.hpp"
+
+namespace partyline::sfu {
+
+enum class SessionKind { publish, play };
+
+struct Stream;
+class Session;
+
+class SessionOwner {
+ public:
+  virtual ~SessionOwner() = default;
+  virtual void on_session_connected(Session& session) = 0;
+  virtual void on_session_closed(Session& session, const core::Error& why) = 0;
+};
+
+class Session final : public rtp::TransportEvents, public PacketOut, public std::enable_shared_from_this<Session> {
+ public:
+  Session(SessionOwner& owner, SessionKind kind, std::shared_ptr<Stream> stream, HookSubject subject,
+          core::TimePoint now);
+
+  // Facts, set by the hub while it makes the session.
+  const SessionKind kind;
+  const std::shared_ptr<Stream> stream;
+  const HookSubject subject;
+  const std::string token;  ///< the unguessable end of its URL
+  const std::string etag;   ///< quoted
+  const core::TimePoint created;
+  PublisherFormats publisher_formats;
+  PlayerFormats player_formats;
+  std::string remote_ufrag;
+  std::shared_ptr<rtp::IceLiteTransport> transport;
+  StreamRouter::PlayerId player_id = 0;
+  bool announced = false;  ///< the hooks know of it
+  bool connected = false;
+  bool ended = false;
+
+  /// When the peer last sent media or RTCP; its creation before that.
+  core::TimePoint last_heard() const { return last_heard_; }
+
+  void on_transport_connected() override;
+  void on_rtp(core::Buffer packet, core::TimePoint now) override;
+  void on_rtcp(core::Buffer packet, core::TimePoint now) override;
+  void on_transport_closed(const core::Error& why) override;
+  void send_rtp(std::span<const uint8_t> packet) override;
+  void send_rtcp(std::span<const uint8_t> packet) override;
+
+ private:
+  SessionOwner& owner_;
+  core::TimePoint last_heard_;
+};
+
+/// A name: there is one publisher at most and any number of players.
+struct Stream {
+  std::string app, name, id;
+  StreamRouter router;
+  Session* publisher = nullptr;  ///< from the moment its POST is accepted
+  size_t players = 0;            ///< likewise
+
+  std::string label() const { return app + "/" + name; }
+};
+
+}  // namespace partyline::sfu

@@ -1,0 +1,40 @@
+// What was negotiated with publishers and players, as the forwarding needs it. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/frame.hpp"
+
+namespace partyline::sfu {
+
+struct IncomingFormat {
+  core::Codec codec = core::Codec::opus;
+  uint8_t payload_type = 0;
+  int h264_packetization_mode = 0;
+  std::vector<uint32_t> ssrcs;  ///< announced; empty: whatever comes with this payload type
+  uint8_t transport_cc_extension = 0, audio_level_extension = 0;
+  bool nack = false, pli = false, fir = false;
+};
+
+struct PublisherFormats {
+  std::optional<IncomingFormat> audio, video;
+};
+
+struct OutgoingFormat {
+  core::Codec codec = core::Codec::opus;
+  uint8_t payload_type = 0;
+  int h264_packetization_mode = 0;
+};
+
+/// Several formats a kind where the player came before its publisher.
+struct PlayerFormats {
+  std::vector<OutgoingFormat> audio, video;
+  uint8_t audio_level_extension = 0;
+  uint32_t audio_ssrc = 0, video_ssrc = 0;
+  std::string cname;
+};
+
+}  // namespace partyline::sfu

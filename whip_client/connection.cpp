@@ -1,0 +1,186 @@
+#include "whip_client/connection.hpp"
+
+#include <algorithm>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace partyline::whip_client {
+
+namespace asio = boost::asio;
+using core::Clock;
+using core::TimePoint;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr core::Duration longest_nap = 100ms, watch_interval = 250ms;
+
+/// Waits until `timer` expires or is cancelled; both are just a reason to look again.
+asio::awaitable<void> nap(asio::steady_timer& timer) {
+  boost::system::error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+}  // namespace
+
+Connection::Connection(asio::any_io_executor executor, Role role, std::string cname, MediaWatchdog& watchdog,
+                       PeerEvents& events)
+    : role_(role), cname_(std::move(cname)), watchdog_(watchdog), events_(&events), wake_(std::move(executor)) {}
+
+Connection::~Connection() {
+  // The transport may outlive us for a moment; our events must not be called by it.
+  if (transport_) transport_->close();
+}
+
+asio::awaitable<core::Result<rtp::IceDescription>> Connection::open(rtp::NiceService& ice, rtp::NiceConfig config) {
+  const auto self = shared_from_this();
+  auto transport = co_await ice.create(std::move(config), *this);
+  if (!transport) co_return transport.error();
+  if (closed_) {
+    (*transport)->close();
+    co_return core::make_error(core::ErrorCode::cancelled, "stopped");
+  }
+  transport_ = std::move(*transport);
+  co_return transport_->local();
+}
+
+core::Result<> Connection::connect(Agreement agreement) {
+  if (closed_) return core::make_error(core::ErrorCode::cancelled, "stopped");
+  tracks_ = std::move(agreement.tracks);
+  return transport_->set_remote(agreement.ice);
+}
+
+asio::awaitable<core::Result<>> Connection::established() {
+  const auto self = shared_from_this();
+  while (!session_ && !over_) {
+    wake_.expires_at(TimePoint::max());  // the transport gives up by itself
+    co_await nap(wake_);
+  }
+  if (over_) co_return *over_;
+  co_return core::Result<>{};
+}
+
+asio::awaitable<core::Error> Connection::run() {
+  const auto self = shared_from_this();
+  while (!over_) {
+    const TimePoint now = Clock::now();
+    watch(now);
+    if (over_) break;
+    wake_at_ = std::min(session_->tick(now), now + longest_nap);
+    if (over_) break;  // an event of the tick may have ended us
+    wake_.expires_at(wake_at_);
+    co_await nap(wake_);
+  }
+  co_return *over_;
+}
+
+void Connection::close() {
+  if (closed_) return;
+  closed_ = true;
+  events_ = nullptr;
+  if (session_ && !over_) session_->send_bye(Clock::now());
+  if (transport_) transport_->close();
+  end(core::make_error(core::ErrorCode::cancelled, "stopped"));
+}
+
+bool Connection::send(const core::EncodedFrame& frame, TimePoint now) {
+  if (!session_ || over_) return false;
+  const bool sent = session_->send(frame, now);
+  pump(now);
+  return sent;
+}
+
+void Connection::request_keyframe(TimePoint now) {
+  if (!session_ || over_ || !receives_video()) return;
+  session_->request_keyframe(now);
+  pump(now);
+}
+
+rtp::SessionStats Connection::stats() const {
+  return session_ ? session_->stats() : rtp::SessionStats{};
+}
+
+void Connection::on_transport_connected() {
+  if (closed_ || session_) return;
+  const TimePoint now = Clock::now();
+  rtp::SessionConfig config;
+  config.cname = cname_;
+  config.tracks = tracks_;
+  session_ = std::make_unique<rtp::Session>(std::move(config), *this, now);
+  watchdog_.on_connected(now, receives_video());
+  // No server sends a keyframe of its own accord: without asking, the picture starts at the publisher's next GOP.
+  if (receives_video()) session_->request_keyframe(now);
+  wake_.cancel();
+}
+
+void Connection::on_rtp(core::Buffer packet, TimePoint now) {
+  if (!session_ || over_) return;
+  session_->receive_rtp(std::move(packet), now);
+  pump(now);
+}
+
+void Connection::on_rtcp(core::Buffer packet, TimePoint now) {
+  if (!session_ || over_) return;
+  session_->receive_rtcp(packet.span(), now);
+  pump(now);
+}
+
+void Connection::on_transport_closed(const core::Error& why) {
+  end(why);
+}
+
+void Connection::send_rtp(std::span<const uint8_t> packet) {
+  transport_->send_rtp(packet);
+}
+
+void Connection::send_rtcp(std::span<const uint8_t> packet) {
+  transport_->send_rtcp(packet);
+}
+
+void Connection::on_frame(const core::EncodedFrame& frame) {
+  if (events_) events_->on_frame(frame);
+}
+
+void Connection::on_digit(char) {}  // no telephone events are negotiated
+
+void Connection::on_keyframe_request() {
+  if (events_) events_->on_keyframe_request();
+}
+
+void Connection::on_target_bitrate(core::Bitrate target) {
+  if (events_) events_->on_target_bitrate(target);
+}
+
+void Connection::end(core::Error why) {
+  if (over_) return;
+  over_ = std::move(why);
+  wake_.cancel();
+}
+
+void Connection::pump(TimePoint now) {
+  if (over_) return;
+  if (session_->tick(now) < wake_at_) wake_.cancel();
+}
+
+void Connection::watch(TimePoint now) {
+  if (role_ != Role::subscriber || now < next_watch_) return;
+  next_watch_ = now + watch_interval;
+  const rtp::SessionStats stats = session_->stats();
+  switch (watchdog_.check(stats.audio.last_packet, stats.video.last_packet, now)) {
+    case MediaWatchdog::Action::none:
+      break;
+    case MediaWatchdog::Action::request_keyframe:
+      session_->request_keyframe(now);
+      break;
+    case MediaWatchdog::Action::restart:
+      end(core::make_error(core::ErrorCode::timeout, "no media arrives"));
+      break;
+  }
+}
+
+bool Connection::receives_video() const {
+  return std::ranges::any_of(
+      tracks_, [](const rtp::TrackConfig& track) { return track.receiving && track.kind == core::MediaKind::video; });
+}
+
+}  // namespace partyline::whip_client

@@ -1,0 +1,78 @@
+// One peer connection of a publisher or subscriber, from gathering to goodbye: the transport, the RTP session on it,
+// and the loop that gives both their time. It does not know HTTP and never tries again.
+//
+//   open() ─ our ICE half ─▶ (offer, answer) ─▶ connect() ─▶ established() ─▶ run() … until close() or the end
+//
+// Thread: the executor. After close() no PeerEvents method is called any more.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "rtp/session.hpp"
+#include "rtp/transport/nice_transport.hpp"
+#include "whip_client/media_watchdog.hpp"
+#include "whip_client/offer.hpp"
+#include "whip_client/peer.hpp"
+
+namespace partyline::whip_client {
+
+class Connection final : public rtp::TransportEvents,
+                         public rtp::SessionEvents,
+                         public std::enable_shared_from_this<Connection> {
+ public:
+  /// `watchdog` outlives the connection: it remembers how often a stream stayed silent.
+  Connection(boost::asio::any_io_executor executor, Role role, std::string cname, MediaWatchdog& watchdog,
+             PeerEvents& events);
+  ~Connection() override;
+
+  boost::asio::awaitable<core::Result<rtp::IceDescription>> open(rtp::NiceService& ice, rtp::NiceConfig config);
+  core::Result<> connect(Agreement agreement);
+  /// Until media may flow; an error when it never will.
+  boost::asio::awaitable<core::Result<>> established();
+  /// Until the connection is over; says why.
+  boost::asio::awaitable<core::Error> run();
+  /// RTCP BYE and DTLS close_notify. Idempotent; may be called from within an event.
+  void close();
+
+  bool send(const core::EncodedFrame& frame, core::TimePoint now);
+  void request_keyframe(core::TimePoint now);
+  rtp::SessionStats stats() const;
+
+  void on_transport_connected() override;
+  void on_rtp(core::Buffer packet, core::TimePoint now) override;
+  void on_rtcp(core::Buffer packet, core::TimePoint now) override;
+  void on_transport_closed(const core::Error& why) override;
+
+  void send_rtp(std::span<const uint8_t> packet) override;
+  void send_rtcp(std::span<const uint8_t> packet) override;
+  void on_frame(const core::EncodedFrame& frame) override;
+  void on_digit(char digit) override;
+  void on_keyframe_request() override;
+  void on_target_bitrate(core::Bitrate target) override;
+
+ private:
+  void end(core::Error why);
+  /// Gives the session its time after something happened, and wakes the loop when it wants to be called sooner.
+  void pump(core::TimePoint now);
+  void watch(core::TimePoint now);
+  bool receives_video() const;
+
+  const Role role_;
+  const std::string cname_;
+  MediaWatchdog& watchdog_;
+  PeerEvents* events_;  ///< null after close()
+  boost::asio::steady_timer wake_;
+  std::shared_ptr<rtp::NiceTransport> transport_;
+  std::vector<rtp::TrackConfig> tracks_;
+  std::unique_ptr<rtp::Session> session_;  ///< from the moment media may flow
+  std::optional<core::Error> over_;
+  bool closed_ = false;
+  core::TimePoint wake_at_{}, next_watch_{};
+};
+
+}  // namespace partyline::whip_client

@@ -1,0 +1,68 @@
+// WHIP publisher (RFC 9725) and WHEP subscriber (draft-ietf-wish-whep): one peer connection with a media server, kept
+// alive.
+//
+// A peer is a story: POST the offer → ICE, DTLS → media → (silence, consent lost, 4xx, server restart) → DELETE →
+// back-off → again, until stop(). What to do next is decided by a pure state machine (retry_policy.hpp,
+// resource_rules.hpp); the dialects of real servers (SRS' empty replies and unescaped Location, missing m-lines, no
+// PATCH) are handled there. Thread: the executor; PeerEvents too. Frames for publishing may be pushed from any thread
+// through `sink()`.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/frame.hpp"
+#include "core/result.hpp"
+#include "rtp/session.hpp"
+#include "rtp/transport/nice_transport.hpp"
+
+namespace partyline::whip_client {
+
+enum class PeerState { connecting, connected, waiting };  ///< waiting: between two attempts
+
+struct PeerConfig {
+  std::string url;           ///< WHIP or WHEP endpoint, complete
+  std::string bearer_token;  ///< Authorization, empty: none
+  bool verify_tls = true;
+  std::string ca_file;
+  std::vector<rtp::IceServer> ice_servers;  ///< beside those of the server's Link headers
+  std::vector<core::Codec> video_codecs{
+      core::Codec::h264};  ///< subscriber: what it offers to receive; publisher: the first is sent
+  bool video = true;
+  core::Duration first_retry = std::chrono::milliseconds(500);
+  core::Duration longest_retry = std::chrono::seconds(15);
+  core::Duration media_timeout =
+      std::chrono::seconds(10);  ///< subscriber: nothing received for so long → PLI, then start again
+  std::string cname = "partyline";
+};
+
+class PeerEvents {
+ public:
+  virtual ~PeerEvents() = default;
+  /// `why` is empty except for waiting, where it says in words what went wrong.
+  virtual void on_peer_state(PeerState state, const std::string& why) = 0;
+  virtual void on_frame(const core::EncodedFrame& frame) = 0;  ///< subscriber
+  virtual void on_keyframe_request() = 0;                      ///< publisher
+  virtual void on_target_bitrate(core::Bitrate target) = 0;    ///< publisher
+};
+
+class Peer {
+ public:
+  virtual ~Peer() = default;
+  virtual void start() = 0;
+  /// DELETEs the resource, closes DTLS, and calls nothing any more. The object may be dropped at once.
+  virtual void stop() = 0;
+  virtual PeerState state() const = 0;
+  virtual rtp::SessionStats stats() const = 0;
+  virtual void request_keyframe() = 0;                  ///< subscriber
+  virtual std::shared_ptr<core::FrameSink> sink() = 0;  ///< publisher: frames to send, from any thread
+};
+
+std::shared_ptr<Peer> make_publisher(boost::asio::any_io_executor executor, rtp::NiceService& ice, PeerConfig config,
+                                     PeerEvents& events);
+std::shared_ptr<Peer> make_subscriber(boost::asio::any_io_executor executor, rtp::NiceService& ice, PeerConfig config,
+                                      PeerEvents& events);
+
+}  // namespace partyline::whip_client
