@@ -1,0 +1,102 @@
+// The configuration: one struct, its defaults in the member initialisers, units in the types or names.
+// conf/partyline.toml lists every key with its default; a test holds the two together.
+//
+// Thread: plain values, read once at start-up.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "core/result.hpp"
+#include "core/time.hpp"
+
+namespace partyline::gateway {
+
+/// What a `[[room]]` table says about one room beyond the defaults of `[rooms]`.
+struct StaticRoom {
+  std::string name;
+  std::vector<std::string> outputs;  ///< live targets, started with the room's gateway and kept up
+};
+
+struct Config {
+  struct Log {
+    std::string level = "info";
+    std::string format = "text";
+  } log;
+
+  struct Http {
+    std::string address = "0.0.0.0";
+    int port = 8080;
+    std::string tls_certificate;  ///< PEM chain
+    std::string tls_key;          ///< PEM
+    std::string web_root;         ///< folder of the pages; empty: found beside the binary
+  } http;
+
+  struct Api {
+    std::string token;  ///< Bearer token; empty: the API answers this machine only
+  } api;
+
+  struct Sip {
+    bool enabled = true;
+    std::string address = "0.0.0.0";
+    int port = 5060;
+    std::string advertised_address;  ///< signalling and media; empty: the address the phone reached us at
+    int rtp_first_port = 20000;
+    int rtp_last_port = 29999;
+    int rtp_timeout_seconds = 30;
+    int max_calls = 2000;
+  } sip;
+
+  struct Webrtc {
+    std::string address = "0.0.0.0";
+    int port = 8000;
+    std::vector<std::string> advertised_addresses;
+  } webrtc;
+
+  struct Sfu {
+    bool embedded = true;
+    std::string whip_url;  ///< with {room} and {stream}; empty: the embedded SFU
+    std::string whep_url;
+    std::string token;  ///< Bearer token for both
+    bool verify_tls = true;
+    std::string ca_file;
+    std::string publish_token;           ///< what the embedded SFU asks of publishers; empty: open
+    std::string play_token;              ///< and of players
+    std::vector<std::string> hook_urls;  ///< further receivers of the embedded SFU's hooks
+  } sfu;
+
+  struct Hooks {
+    std::string token;                                               ///< expected as ?token=; empty: by address only
+    std::vector<std::string> allowed_addresses{"127.0.0.1", "::1"};  ///< whose hooks are believed without a token
+  } hooks;
+
+  struct Rooms {
+    bool create_on_demand = true;
+    std::vector<std::string> forbidden;  ///< names, or prefixes that end in '*'
+    int max_rooms = 100;
+    int max_legs = 100;  ///< in one room
+    int width = 1280;
+    int height = 720;
+    int frames_per_second = 30;
+    int video_kbps = 2000;
+    int audio_kbps = 64;
+    std::string layout = "grid";
+    bool push_mix = true;
+  } rooms;
+
+  struct Mixer {
+    int threads = 0;
+  } mixer;
+
+  std::vector<StaticRoom> static_rooms;
+};
+
+/// Parses TOML. Errors name line and column ("line 3, column 5: unknown key 'prot' in [http]; did you mean 'port'?").
+core::Result<Config> parse_config(const std::string& text);
+core::Result<Config> load_config(const std::string& path);
+
+/// "table.key" of every key that parse_config() understands, in the order of the sample file.
+std::vector<std::string> known_config_keys();
+
+}  // namespace partyline::gateway

@@ -1,0 +1,73 @@
+#include "gateway/leg.hpp"
+
+#include <boost/json/array.hpp>
+#include <cmath>
+
+namespace partyline::gateway {
+namespace {
+
+double rounded(double value) {
+  return std::round(value * 10) / 10;
+}
+
+boost::json::object describe_track(const rtp::TrackStats& track) {
+  return {{"codec", core::name_of(track.codec)},
+          {"packets_received", track.packets_received},
+          {"packets_lost", track.packets_lost},
+          {"packets_recovered", track.packets_recovered},
+          {"packets_sent", track.packets_sent},
+          {"packets_resent", track.packets_resent},
+          {"bytes_received", track.bytes_received},
+          {"bytes_sent", track.bytes_sent},
+          {"jitter_ms", rounded(track.jitter_ms)},
+          {"round_trip_ms", rounded(track.round_trip_ms)},
+          {"peer_fraction_lost", rounded(track.peer_fraction_lost * 100) / 100}};
+}
+
+}  // namespace
+
+void Leg::apply(const LegSettings& settings) {
+  settings_ = settings;
+  if (auto* m = member()) {
+    m->set_muted(settings.muted);
+    m->set_video_muted(settings.video_muted);
+    m->set_gain_db(settings.gain_db);
+  }
+}
+
+boost::json::object Leg::describe(core::TimePoint now) {
+  const rtp::SessionStats session = stats();
+  boost::json::object out{{"id", id_},
+                          {"kind", kind()},
+                          {"name", name_},
+                          {"state", state()},
+                          {"seconds", core::to_ms(now - since_) / 1000},
+                          {"muted", settings_.muted},
+                          {"video_muted", settings_.video_muted},
+                          {"gain_db", settings_.gain_db},
+                          {"audio", nullptr},
+                          {"video", nullptr}};
+  if (session.audio.present) out["audio"] = describe_track(session.audio);
+  if (session.video.present) {
+    auto video = describe_track(session.video);
+    video["frames_received"] = session.video.frames_received;
+    video["keyframes_received"] = session.video.keyframes_received;
+    video["keyframes_requested"] = session.video.keyframes_requested_by_us;
+    out["video"] = std::move(video);
+  }
+  if (auto* m = member()) {
+    const mixer::MemberStats mixed = m->stats();
+    out["speaking"] = mixed.speaking;
+    out["level_dbov"] = rounded(mixed.audio_level_dbov);
+    out["playout_delay_ms"] = rounded(mixed.playout_delay_ms);
+    out["concealed_ms"] = mixed.audio_concealed_ms;
+    if (mixed.video_size.width > 0) {
+      out["width"] = mixed.video_size.width;
+      out["height"] = mixed.video_size.height;
+    }
+  }
+  if (const std::string why = trouble(now); !why.empty()) out["trouble"] = why;
+  return out;
+}
+
+}  // namespace partyline::gateway

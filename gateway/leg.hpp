@@ -1,0 +1,57 @@
+// A leg: one participant's connection to a room, whatever carries it. Wires sources to sinks of the mixer when it
+// joins; no media packet passes through the room. Thread: network.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/time.hpp"
+#include "mixer/room_mixer.hpp"
+#include "rtp/session.hpp"
+
+namespace partyline::gateway {
+
+/// What PATCH …/legs/ID may change.
+struct LegSettings {
+  bool muted = false;
+  bool video_muted = false;
+  double gain_db = 0;
+};
+
+class Leg {
+ public:
+  virtual ~Leg() = default;
+  const std::string& id() const { return id_; }
+  const std::string& name() const { return name_; }
+  /// "sip" or "whep".
+  virtual std::string_view kind() const = 0;
+  /// One word: "connected", "connecting", "held", "waiting" …
+  virtual std::string state() const = 0;
+  /// In words: why this leg is silent or black; empty when it is neither.
+  virtual std::string trouble(core::TimePoint now) const = 0;
+  virtual rtp::SessionStats stats() const = 0;
+  /// Ends it: hangs up, closes, leaves the mix. Called once, by the room. `why` goes to the peer where it has words for
+  /// it.
+  virtual void close(const std::string& why) = 0;
+  /// The member in the mix; null before it joined.
+  virtual mixer::Member* member() = 0;
+
+  void apply(const LegSettings& settings);
+  const LegSettings& settings() const { return settings_; }
+  boost::json::object describe(core::TimePoint now);
+  core::TimePoint since() const { return since_; }
+
+ protected:
+  Leg(std::string id, std::string name, core::TimePoint now)
+      : id_(std::move(id)), name_(std::move(name)), since_(now) {}
+
+ private:
+  std::string id_, name_;
+  LegSettings settings_;
+  core::TimePoint since_;
+};
+
+}  // namespace partyline::gateway

@@ -1,0 +1,12 @@
+// /metrics: the counters of core/ and the state of the rooms in Prometheus' text format. Thread: network.
+#pragma once
+
+#include <string>
+
+#include "gateway/room_manager.hpp"
+
+namespace partyline::gateway {
+
+std::string render_metrics(const RoomManager& rooms);
+
+}  // namespace partyline::gateway

@@ -1,0 +1,46 @@
+// The room's mix as a stream in the SFU, pushed by WHIP: "mix" for everybody, "mix~NAME" for NAME, who does not hear
+// himself. All pushes of a room share one video encode; the audio of silent listeners is shared, too. Thread: network.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "gateway/services.hpp"
+#include "mixer/room_mixer.hpp"
+#include "whip_client/peer.hpp"
+
+namespace partyline::gateway {
+
+class MixPush final : private whip_client::PeerEvents {
+ public:
+  /// `publish_mark` is added to the URL's query, so that the hook knows our own publication from a stranger's.
+  MixPush(const Services& services, std::string room, std::string stream, std::string publish_mark,
+          mixer::RoomMixer& mixer, mixer::VideoRendition picture);
+  ~MixPush() override;
+
+  /// Takes the mix minus `listener`, or the whole mix when null. Call with null before the member goes away.
+  void listen_as(mixer::Member* listener);
+  const mixer::Member* listener() const { return listener_; }
+  const std::string& stream() const { return stream_; }
+  whip_client::PeerState state() const { return peer_->state(); }
+  rtp::SessionStats stats() const { return peer_->stats(); }
+
+ private:
+  void on_peer_state(whip_client::PeerState state, const std::string& why) override;
+  void on_frame(const core::EncodedFrame&) override {}
+  void on_keyframe_request() override;
+  void on_target_bitrate(core::Bitrate) override {}
+  void detach();
+  void attach();
+
+  const Services& services_;
+  std::string room_, stream_;
+  mixer::RoomMixer& mixer_;
+  mixer::Member* listener_ = nullptr;
+  mixer::VideoRendition picture_;
+  std::optional<mixer::OutputId> audio_, video_;
+  std::shared_ptr<whip_client::Peer> peer_;
+};
+
+}  // namespace partyline::gateway

@@ -1,0 +1,261 @@
+#include "gateway/outputs/muxer.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstring>
+
+#include "core/log.hpp"
+#include "gateway/outputs/av_log.hpp"
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/channel_layout.h>
+#include <libavutil/dict.h>
+#include <libavutil/mem.h>
+}
+
+namespace partyline::gateway {
+
+namespace {
+
+using core::ErrorCode;
+using core::Result;
+
+constexpr std::array<uint8_t, 2> aac_lc_48k_stereo{0x11, 0x90};  // AudioSpecificConfig, ISO 14496-3 §1.6.2.1
+constexpr AVRational microseconds{1, 1'000'000};
+
+struct FreePacket {
+  void operator()(AVPacket* packet) const { av_packet_free(&packet); }
+};
+using Packet = std::unique_ptr<AVPacket, FreePacket>;
+
+class Dictionary {
+ public:
+  Dictionary() = default;
+  ~Dictionary() { av_dict_free(&entries_); }
+  Dictionary(const Dictionary&) = delete;
+  Dictionary& operator=(const Dictionary&) = delete;
+  void set(const char* key, const std::string& value) { av_dict_set(&entries_, key, value.c_str(), 0); }
+  AVDictionary** get() { return &entries_; }
+
+ private:
+  AVDictionary* entries_ = nullptr;
+};
+
+std::string text_of(int code) {
+  std::array<char, AV_ERROR_MAX_STRING_SIZE> text{};
+  av_strerror(code, text.data(), text.size());
+  return text.data();
+}
+
+bool set_extradata(AVCodecParameters& parameters, std::span<const uint8_t> bytes) {
+  parameters.extradata = static_cast<uint8_t*>(av_mallocz(bytes.size() + AV_INPUT_BUFFER_PADDING_SIZE));
+  if (!parameters.extradata) return false;
+  std::memcpy(parameters.extradata, bytes.data(), bytes.size());
+  parameters.extradata_size = static_cast<int>(bytes.size());
+  return true;
+}
+
+int64_t ticks(core::TimePoint time) {
+  return time.time_since_epoch().count();
+}
+
+}  // namespace
+
+std::vector<uint8_t> parameter_sets_of(std::span<const uint8_t> unit) {
+  std::vector<uint8_t> result;
+  bool sps = false, pps = false;
+  const auto start_code_from = [&](size_t from) {
+    for (size_t i = from; i + 3 <= unit.size(); ++i) {
+      if (unit[i] == 0 && unit[i + 1] == 0 && unit[i + 2] == 1) return i;
+    }
+    return unit.size();
+  };
+  size_t at = start_code_from(0);
+  while (at + 3 < unit.size()) {
+    const size_t begin = at + 3;
+    size_t end = start_code_from(begin);
+    at = end;
+    while (end > begin && unit[end - 1] == 0) --end;  // zero bytes between NAL units belong to none (H.264 B.1)
+    if (end == begin) continue;
+    const int type = unit[begin] & 0x1F;
+    if (type != 7 && type != 8) continue;
+    (type == 7 ? sps : pps) = true;
+    for (const uint8_t byte : {0, 0, 0, 1}) result.push_back(byte);
+    result.insert(result.end(), unit.begin() + static_cast<ptrdiff_t>(begin),
+                  unit.begin() + static_cast<ptrdiff_t>(end));
+  }
+  if (!sps || !pps) result.clear();
+  return result;
+}
+
+Muxer::Muxer(OutputTarget target, MuxerConfig config)
+    : target_(std::move(target)),
+      config_(std::move(config)),
+      deadline_(ticks(core::TimePoint::max())),
+      last_deadline_(ticks(core::TimePoint::max())) {}
+
+Muxer::~Muxer() {
+  hang_up();
+}
+
+int Muxer::asked_to_stop(void* self) {
+  auto& muxer = *static_cast<Muxer*>(self);
+  const int64_t now = ticks(core::Clock::now());
+  if (muxer.interrupted_ && muxer.connecting_) return 1;
+  return now > muxer.deadline_ || now > muxer.last_deadline_ ? 1 : 0;
+}
+
+void Muxer::interrupt(core::Duration grace) {
+  last_deadline_ = ticks(core::Clock::now() + grace);
+  interrupted_ = true;
+}
+
+core::Error Muxer::failure(std::string_view what, int code) {
+  const std::string complaint = AvLogCapture::take();
+  if (interrupted_) return core::make_error(ErrorCode::cancelled, fmt::format("{}: stopped", what));
+  if (code == AVERROR_EXIT || ticks(core::Clock::now()) > deadline_) {
+    return core::make_error(ErrorCode::timeout, fmt::format("{}: the server took too long", what));
+  }
+  std::string words = fmt::format("{}: {}", what, text_of(code));
+  // Its own words say more ("Server error: Already publishing"), unless they quote the stream's key.
+  const std::string_view url = target_.url;
+  const std::string_view key = url.substr(url.find_last_of("/=") + 1);
+  if (!complaint.empty() && (key.empty() || complaint.find(key) == std::string::npos)) {
+    words += " (" + core::printable(complaint) + ")";
+  } else if (connecting_ && !target_.file && (code == AVERROR(EIO) || code == AVERROR_EOF)) {
+    words += " (the server closed the connection; a stream key that is wrong or in use looks like this, too)";
+  }
+  return core::make_error(ErrorCode::unavailable, std::move(words));
+}
+
+Result<> Muxer::connect() {
+  AvLogCapture::take();
+  const int allocated = avformat_alloc_output_context2(&context_, nullptr, target_.muxer.c_str(), target_.url.c_str());
+  if (allocated < 0) return failure("cannot prepare the stream", allocated);
+  context_->interrupt_callback = {&Muxer::asked_to_stop, this};
+  context_->flags |= AVFMT_FLAG_FLUSH_PACKETS;
+  context_->max_interleave_delta = 500'000;  // µs to wait for the other kind; a silent one must not hold this one up
+
+  Dictionary options;
+  options.set("protocol_whitelist", target_.protocols);
+  if (target_.tls) {
+    options.set("tls_verify", config_.verify_tls ? "1" : "0");
+    if (config_.verify_tls) options.set("ca_file", config_.ca_file);
+  }
+  if (target_.url.starts_with("rtmp")) {
+    options.set("tcp_nodelay", "1");
+    options.set("send_buffer_size", "262144");  // about a second of video: a stalled server is noticed early
+  }
+  deadline_ = ticks(core::Clock::now() + config_.connect_deadline);
+  connecting_ = true;
+  const std::string url = target_.file ? "file:" + free_file_name(target_.url) : target_.url;
+  const int opened =
+      avio_open2(&context_->pb, url.c_str(), AVIO_FLAG_WRITE, &context_->interrupt_callback, options.get());
+  const core::Error error = opened < 0 ? failure("cannot connect", opened) : core::Error{};
+  connecting_ = false;
+  if (opened < 0) return error;
+  return {};
+}
+
+Result<> Muxer::add_streams(std::span<const uint8_t> parameter_sets) {
+  if (config_.video) {
+    video_ = avformat_new_stream(context_, nullptr);
+    if (!video_) return failure("cannot add the video", AVERROR(ENOMEM));
+    AVCodecParameters& video = *video_->codecpar;
+    video.codec_type = AVMEDIA_TYPE_VIDEO;
+    video.codec_id = AV_CODEC_ID_H264;
+    video.width = config_.video_size.width;
+    video.height = config_.video_size.height;
+    video.bit_rate = config_.video_bitrate.bits_per_second;
+    video_->avg_frame_rate = {config_.frames_per_second, 1};
+    video_->time_base = {1, 90'000};
+    if (!set_extradata(video, parameter_sets)) return failure("cannot add the video", AVERROR(ENOMEM));
+    parameter_sets_.assign(parameter_sets.begin(), parameter_sets.end());
+  }
+  if (config_.audio) {
+    audio_ = avformat_new_stream(context_, nullptr);
+    if (!audio_) return failure("cannot add the audio", AVERROR(ENOMEM));
+    AVCodecParameters& audio = *audio_->codecpar;
+    audio.codec_type = AVMEDIA_TYPE_AUDIO;
+    audio.codec_id = AV_CODEC_ID_AAC;
+    audio.profile = FF_PROFILE_AAC_LOW;
+    audio.sample_rate = 48'000;
+    audio.frame_size = 1024;
+    audio.bit_rate = config_.audio_bitrate.bits_per_second;
+    av_channel_layout_default(&audio.ch_layout, 2);
+    audio_->time_base = {1, 48'000};
+    if (!set_extradata(audio, aac_lc_48k_stereo)) return failure("cannot add the audio", AVERROR(ENOMEM));
+  }
+  return {};
+}
+
+Result<> Muxer::begin(std::span<const uint8_t> parameter_sets) {
+  AvLogCapture::take();
+  if (Result<> added = add_streams(parameter_sets); !added) return added;
+  Dictionary options;
+  if (target_.muxer == "flv") options.set("flvflags", "no_duration_filesize");
+  // Readable up to the last fragment even if the process dies. The index waits for the first fragment, because only
+  // then it knows how far sound and picture begin apart.
+  if (target_.muxer == "mp4") options.set("movflags", "frag_keyframe+delay_moov+default_base_moof");
+  deadline_ = ticks(core::Clock::now() + config_.write_deadline);
+  const int written = avformat_write_header(context_, options.get());
+  if (written < 0) return failure("cannot begin the stream", written);
+  begun_ = true;
+  return {};
+}
+
+Result<> Muxer::write(const core::EncodedFrame& frame, int64_t time) {
+  AVStream* stream = core::kind_of(frame.codec) == core::MediaKind::video ? video_ : audio_;
+  if (!stream) return {};
+  const Packet packet(av_packet_alloc());
+  if (!packet || av_new_packet(packet.get(), static_cast<int>(frame.data.size())) < 0) {
+    return failure("cannot write", AVERROR(ENOMEM));
+  }
+  std::memcpy(packet->data, frame.data.data(), frame.data.size());
+  packet->stream_index = stream->index;
+  packet->pts = packet->dts = time;
+  packet->duration = stream == audio_ ? 1024 * 1'000'000 / 48'000 : 1'000'000 / std::max(1, config_.frames_per_second);
+  av_packet_rescale_ts(packet.get(), microseconds, stream->time_base);
+  if (stream == audio_ || frame.keyframe) packet->flags |= AV_PKT_FLAG_KEY;
+  if (stream == video_ && frame.keyframe) {
+    const std::vector<uint8_t> sets = parameter_sets_of(frame.data);
+    if (!sets.empty() && sets != parameter_sets_) {
+      uint8_t* side = av_packet_new_side_data(packet.get(), AV_PKT_DATA_NEW_EXTRADATA, sets.size());
+      if (side) std::memcpy(side, sets.data(), sets.size());
+      parameter_sets_ = sets;
+    }
+  }
+  AvLogCapture::take();
+  deadline_ = ticks(core::Clock::now() + config_.write_deadline);
+  const int written = av_interleaved_write_frame(context_, packet.get());
+  if (written < 0) return failure("cannot write", written);
+  return {};
+}
+
+Result<> Muxer::finish() {
+  if (!context_) return {};
+  AvLogCapture::take();
+  deadline_ = ticks(core::Clock::now() + config_.close_deadline);
+  const int written = begun_ ? av_write_trailer(context_) : 0;
+  begun_ = false;
+  const core::Error error = written < 0 ? failure("cannot end the stream", written) : core::Error{};
+  hang_up();
+  if (written < 0) return error;
+  return {};
+}
+
+void Muxer::hang_up() {
+  if (!context_) return;
+  // What is left in buffers may go if it goes at once.
+  deadline_ = ticks(core::Clock::now() + std::chrono::milliseconds(300));
+  if (context_->pb) avio_closep(&context_->pb);
+  avformat_free_context(context_);
+  context_ = nullptr;
+  audio_ = video_ = nullptr;
+  begun_ = false;
+}
+
+}  // namespace partyline::gateway

@@ -1,0 +1,35 @@
+// Where a live output may go: the allow-list of schemes, what libavformat needs for each, and URLs without secrets.
+//
+//   rtmp://host[:port]/app/key    rtmps://…            FLV
+//   srt://host:port[?streamid=…]                       MPEG-TS, as the caller
+//   file:NAME.flv|.mkv|.mp4                            below the configured directory only
+//
+// Thread: pure functions (files: asks the file system about the directory).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/result.hpp"
+
+namespace partyline::gateway {
+
+struct OutputTarget {
+  std::string url;        ///< for libavformat; carries stream keys: never log it
+  std::string shown;      ///< the same without secrets
+  std::string muxer;      ///< libavformat's name: "flv", "mpegts", "matroska", "mp4"
+  std::string protocols;  ///< libavformat's protocol_whitelist for it
+  bool tls = false;
+  bool file = false;  ///< `url` is a path then
+};
+
+/// `file_directory` empty: files are refused.
+core::Result<OutputTarget> parse_output_url(std::string_view url, const std::string& file_directory);
+
+/// Scheme, host, port and the first part of the path; user names, passwords, stream keys and queries become "***".
+std::string redact_url(std::string_view url);
+
+/// `path`, or with "-2", "-3" … before its extension when that is taken: a recording is never overwritten.
+std::string free_file_name(const std::string& path);
+
+}  // namespace partyline::gateway

@@ -1,0 +1,89 @@
+#include "gateway/renditions.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace partyline::gateway {
+namespace {
+
+// ITU-T H.264 table A-1: macroblocks a second, macroblocks a frame, baseline bitrate.
+struct Level {
+  int level_idc;
+  int64_t macroblocks_per_second;
+  int macroblocks_per_frame;
+  int64_t kbps;
+};
+constexpr std::array<Level, 12> kLevels{{{10, 1485, 99, 64},
+                                         {11, 3000, 396, 192},
+                                         {12, 6000, 396, 384},
+                                         {13, 11880, 396, 768},
+                                         {20, 11880, 396, 2000},
+                                         {21, 19800, 792, 4000},
+                                         {22, 20250, 1620, 4000},
+                                         {30, 40500, 1620, 10000},
+                                         {31, 108000, 3600, 14000},
+                                         {32, 216000, 5120, 20000},
+                                         {40, 245760, 8192, 20000},
+                                         {51, 983040, 36864, 240000}}};
+
+int64_t macroblocks(core::VideoSize size) {
+  return static_cast<int64_t>((size.width + 15) / 16) * ((size.height + 15) / 16);
+}
+
+core::VideoSize scaled(core::VideoSize size, int numerator, int denominator) {
+  return {size.width * numerator / denominator & ~1, size.height * numerator / denominator & ~1};
+}
+
+constexpr int kUnsaidLevel = 30;
+constexpr int kMode0NalBytes = 1180;  // a packet's 1200 less the RTP header with extensions
+
+}  // namespace
+
+mixer::VideoRendition choose_rendition(const rtp::PayloadFormat& format, std::optional<core::Bitrate> bandwidth,
+                                       const mixer::VideoRendition& room) {
+  mixer::VideoRendition rendition = room;
+  rendition.codec = format.codec;
+  int64_t most_per_frame = format.max_frame_size > 0 ? format.max_frame_size : 36864;
+  int64_t most_per_second = most_per_frame * 60;
+  int64_t most_bits = room.bitrate.bits_per_second;
+  if (format.codec == core::Codec::h264) {
+    if (format.h264.packetization_mode == 0) rendition.max_nal_bytes = kMode0NalBytes;
+    const Level* level = &kLevels.front();
+    // Nothing said means level 1.0 by the book (RFC 6184 §8.1); phones that say nothing show SD all the same.
+    const int level_idc = format.h264 == rtp::H264Parameters{} ? kUnsaidLevel : format.h264.level_idc;
+    for (const Level& row : kLevels)
+      if (row.level_idc <= level_idc) level = &row;
+    most_per_frame = std::max<int64_t>(level->macroblocks_per_frame, format.max_frame_size);
+    most_per_second = level->macroblocks_per_second;
+    most_bits = std::min(most_bits, level->kbps * 1000);
+  }
+  if (format.max_frame_rate > 0)
+    rendition.frames_per_second = std::min<int>(rendition.frames_per_second, static_cast<int>(format.max_frame_rate));
+  // Full, two thirds (854×480 of 720p), half, a quarter of the canvas' sides: the first that fits.
+  for (const auto& [numerator, denominator] : {std::pair{1, 1}, {2, 3}, {1, 2}, {1, 4}, {1, 8}}) {
+    rendition.size = scaled(room.size, numerator, denominator);
+    most_bits = std::min(most_bits, room.bitrate.bits_per_second * numerator / denominator);
+    if (macroblocks(rendition.size) <= most_per_frame) break;
+  }
+  while (rendition.frames_per_second > 5 && macroblocks(rendition.size) * rendition.frames_per_second > most_per_second)
+    rendition.frames_per_second = rendition.frames_per_second > 15 ? 15 : rendition.frames_per_second - 5;
+  if (bandwidth && bandwidth->bits_per_second > 0)
+    most_bits = std::min(most_bits, std::max<int64_t>(bandwidth->bits_per_second, 64000));
+  // Steps of an eighth of the room's, so that two phones that differ by a few bits share one encoder.
+  const int64_t step = std::max<int64_t>(room.bitrate.bits_per_second / 8, 1);
+  rendition.bitrate = {std::max<int64_t>(most_bits / step * step, std::min(step, most_bits))};
+  return rendition;
+}
+
+mixer::AudioFormat choose_audio_format(const rtp::TrackConfig& track, core::Bitrate opus_bitrate) {
+  mixer::AudioFormat format;
+  format.codec = track.send_format ? track.send_format->codec : core::Codec::pcmu;
+  format.packet_time_ms = std::clamp<int>(static_cast<int>(track.packet_time_ms) / 10 * 10, 10, 60);
+  if (format.codec == core::Codec::opus) {
+    format.packet_time_ms = 20;
+    format.bitrate = opus_bitrate;
+  }
+  return format;
+}
+
+}  // namespace partyline::gateway

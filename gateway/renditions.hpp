@@ -1,0 +1,17 @@
+// Which rendition of the room's picture suits a receiver: as large as the room's, but within what it says it decodes
+// (H.264 level, table A-1; VP8 max-fs) and what its SDP lets through. Few distinct answers, so that encoders are
+// shared. Pure functions.
+#pragma once
+
+#include "mixer/room_mixer.hpp"
+#include "rtp/format.hpp"
+
+namespace partyline::gateway {
+
+/// `format`: what we send with (its h264 parameters are the receiver's). `room`: the room's own picture.
+mixer::VideoRendition choose_rendition(const rtp::PayloadFormat& format, std::optional<core::Bitrate> bandwidth,
+                                       const mixer::VideoRendition& room);
+
+mixer::AudioFormat choose_audio_format(const rtp::TrackConfig& track, core::Bitrate opus_bitrate);
+
+}  // namespace partyline::gateway

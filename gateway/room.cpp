@@ -1,0 +1,307 @@
+#include "gateway/room.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <set>
+
+#include "core/log.hpp"
+#include "gateway/event_bus.hpp"
+#include "gateway/names.hpp"
+
+namespace partyline::gateway {
+
+using core::ErrorCode;
+using core::make_error;
+using core::Result;
+
+namespace {
+// Unique in the process, so that an id in a log or an event means one leg for ever.
+std::string next_id(std::string_view kind) {
+  static uint64_t last = 0;
+  return fmt::format("{}-{}", kind, ++last);
+}
+}  // namespace
+
+Room::Room(const Services& services, std::string name, std::string publish_mark, bool kept)
+    : services_(services),
+      name_(std::move(name)),
+      publish_mark_(std::move(publish_mark)),
+      kept_(kept),
+      layout_(services.config->rooms.layout) {
+  services_.events->publish("room.created", {{"room", name_}});
+}
+
+Room::~Room() {
+  streams_.clear();  // nothing is wanted any more: no update on the way down may start something again
+  mix_players_.clear();
+  outputs_.clear();
+  while (!legs_.empty()) remove_leg(legs_.begin()->first, "the room is closed");
+  stop_mixing();
+  services_.events->publish("room.closed", {{"room", name_}});
+}
+
+bool Room::unused() const {
+  return !kept_ && legs_.empty() && streams_.empty() && mix_players_.empty() && outputs_.empty();
+}
+
+mixer::VideoRendition Room::picture() const {
+  const auto& rooms = services_.config->rooms;
+  mixer::VideoRendition rendition;
+  rendition.codec = core::Codec::h264;
+  rendition.size = {rooms.width, rooms.height};
+  rendition.frames_per_second = rooms.frames_per_second;
+  rendition.bitrate = core::Bitrate::kbps(rooms.video_kbps);
+  return rendition;
+}
+
+bool Room::mix_wanted() const {
+  return sip_legs_ > 0 || !outputs_.empty() || !mix_players_.empty();
+}
+
+void Room::update() {
+  if (mix_wanted() && !mixer_) start_mixing();
+  if (!mix_wanted() && mixer_) stop_mixing();
+  if (mixer_) {
+    for (auto& [stream, entry] : streams_)
+      if (entry.leg.empty() && !entry.kicked) pull(stream, entry);
+    update_pushes();
+  }
+}
+
+void Room::start_mixing() {
+  const auto& rooms = services_.config->rooms;
+  mixer::RoomConfig config;
+  config.name = name_;
+  config.canvas = {rooms.width, rooms.height};
+  config.frames_per_second = rooms.frames_per_second;
+  config.video_bitrate = core::Bitrate::kbps(rooms.video_kbps);
+  config.opus_bitrate = core::Bitrate::kbps(rooms.audio_kbps);
+  config.layout = layout_;
+  mixer_ = services_.engine->create_room(config);
+  core::log_info("room={} is mixed now, {}x{} at {} fps", name_, rooms.width, rooms.height, rooms.frames_per_second);
+  services_.events->publish("room.mixing", {{"room", name_}, {"mixing", true}});
+}
+
+void Room::stop_mixing() {
+  if (!mixer_) return;
+  pushes_.clear();
+  for (auto& [stream, entry] : streams_) {
+    if (entry.leg.empty()) continue;
+    remove_leg(std::exchange(entry.leg, {}), "nobody needs the mix");
+  }
+  mixer_.reset();
+  core::log_info("room={} is no longer mixed: nobody needs it", name_);
+  services_.events->publish("room.mixing", {{"room", name_}, {"mixing", false}});
+}
+
+Result<std::shared_ptr<SipLeg>> Room::add_sip_leg(SipLeg::Call call) {
+  if (legs_.size() >= static_cast<size_t>(services_.config->rooms.max_legs))
+    return make_error(ErrorCode::limit, fmt::format("room {} is full ({} legs)", name_, legs_.size()));
+  ++sip_legs_;
+  update();
+  auto leg = std::make_shared<SipLeg>(services_, next_id("sip"), std::move(call), *mixer_, picture());
+  legs_[leg->id()] = leg;
+  services_.events->publish("leg.joined",
+                            {{"room", name_}, {"leg", leg->id()}, {"kind", "sip"}, {"name", leg->name()}});
+  return leg;
+}
+
+void Room::pull(const std::string& name, Stream& stream) {
+  if (legs_.size() >= static_cast<size_t>(services_.config->rooms.max_legs)) {
+    core::log_warn("room={} stream {} is not pulled: the room is full ({} legs)", name_, name, legs_.size());
+    return;
+  }
+  auto leg = std::make_shared<WhepLeg>(services_, next_id("whep"), name_, name,
+                                       stream.display_name.empty() ? name : stream.display_name, *mixer_);
+  stream.leg = leg->id();
+  legs_[leg->id()] = leg;
+  leg->start();
+  core::log_info("room={} leg={} joined: {} ({})", name_, leg->id(), core::printable(leg->name()), name);
+  services_.events->publish("leg.joined",
+                            {{"room", name_}, {"leg", leg->id()}, {"kind", "whep"}, {"name", leg->name()}});
+}
+
+bool Room::remove_leg(const std::string& id, const std::string& why) {
+  const auto found = legs_.find(id);
+  if (found == legs_.end()) return false;
+  const auto leg = std::move(found->second);
+  legs_.erase(found);
+  log_departure(*leg, why);
+  unbind(leg->member());
+  for (auto& [stream, entry] : streams_)
+    if (entry.leg == id) entry.leg.clear();
+  const bool is_sip = leg->kind() == "sip";
+  leg->close(why);
+  if (is_sip) --sip_legs_;
+  services_.events->publish("leg.left", {{"room", name_}, {"leg", id}, {"name", leg->name()}, {"why", why}});
+  if (is_sip) update();
+  return true;
+}
+
+bool Room::kick_leg(const std::string& id) {
+  for (auto& [stream, entry] : streams_)
+    if (entry.leg == id) entry.kicked = true;
+  return remove_leg(id, "removed by the operator");
+}
+
+void Room::log_departure(Leg& leg, const std::string& why) const {
+  const auto stats = leg.stats();
+  const auto lost = [](const rtp::TrackStats& track) {
+    const double all = static_cast<double>(track.packets_received + track.packets_lost);
+    return all > 0 ? 100.0 * static_cast<double>(track.packets_lost) / all : 0.0;
+  };
+  core::log_info(
+      "room={} leg={} left after {} s: {}; received audio {} packets ({:.1f} % lost), video {} pictures ({:.1f} % "
+      "lost)",
+      name_, leg.id(), core::to_ms(core::Clock::now() - leg.since()) / 1000, core::printable(why),
+      stats.audio.packets_received, lost(stats.audio), stats.video.frames_received, lost(stats.video));
+}
+
+std::shared_ptr<Leg> Room::find_leg(const std::string& id) const {
+  const auto found = legs_.find(id);
+  return found == legs_.end() ? nullptr : found->second;
+}
+
+void Room::on_stream_published(const std::string& stream, const std::string& client, const std::string& display_name) {
+  auto& entry = streams_[stream];
+  // A publisher that was replaced under the same name: the pull goes on, the SFU switches behind it.
+  if (entry.client != client) entry.kicked = false;
+  entry.client = client;
+  entry.display_name = display_name;
+  services_.events->publish("stream.published", {{"room", name_}, {"stream", stream}, {"name", display_name}});
+  update();
+}
+
+void Room::on_stream_unpublished(const std::string& stream, const std::string& client) {
+  const auto found = streams_.find(stream);
+  if (found == streams_.end() || found->second.client != client) return;
+  const std::string leg = found->second.leg;
+  streams_.erase(found);
+  if (!leg.empty()) remove_leg(leg, "its publisher has gone");
+  services_.events->publish("stream.unpublished", {{"room", name_}, {"stream", stream}});
+  update();
+}
+
+void Room::on_mix_played(const std::string& stream, const std::string& client) {
+  mix_players_[client] = stream;
+  update();
+}
+
+void Room::on_mix_stopped(const std::string& client) {
+  if (mix_players_.erase(client) > 0) update();
+}
+
+void Room::on_sfu_restarted() {
+  pushes_.clear();
+  mix_players_.clear();
+  for (const auto& [stream, entry] : std::exchange(streams_, {}))
+    if (!entry.leg.empty()) remove_leg(entry.leg, "the SFU has restarted");
+  update();
+}
+
+void Room::unbind(const mixer::Member* member) {
+  for (auto& [stream, push] : pushes_)
+    if (member && push->listener() == member) push->listen_as(nullptr);
+}
+
+void Room::update_pushes() {
+  std::set<std::string> wanted;
+  if (services_.config->rooms.push_mix) wanted.insert(mix_stream_for(""));
+  for (const auto& [client, stream] : mix_players_) wanted.insert(stream);
+  std::erase_if(pushes_, [&](const auto& push) { return !wanted.contains(push.first); });
+  for (const auto& stream : wanted) {
+    auto& push = pushes_[stream];
+    if (!push) push = std::make_unique<MixPush>(services_, name_, stream, publish_mark_, *mixer_, picture());
+    mixer::Member* listener = nullptr;
+    if (const auto published = streams_.find(std::string(listener_of(stream))); published != streams_.end())
+      if (const auto leg = find_leg(published->second.leg)) listener = leg->member();
+    push->listen_as(listener);
+  }
+}
+
+Result<std::string> Room::add_output(const std::string& url) {
+  constexpr size_t kMostOutputs = 20;
+  if (outputs_.size() >= kMostOutputs)
+    return make_error(ErrorCode::limit, fmt::format("room {} has {} outputs already", name_, outputs_.size()));
+  if (auto valid = RoomOutput::check_url(url); !valid) return valid.error();
+  const std::string id = next_id("out");
+  // The output is wanted before it exists: the mixer must be there to feed it.
+  outputs_[id] = nullptr;
+  update();
+  auto output = RoomOutput::create(services_, name_, id, url, *mixer_, picture());
+  if (!output) {
+    outputs_.erase(id);
+    update();
+    return output.error();
+  }
+  outputs_[id] = std::move(*output);
+  return id;
+}
+
+bool Room::remove_output(const std::string& id) {
+  if (outputs_.erase(id) == 0) return false;
+  core::log_info("room={} output={} removed", name_, id);
+  update();
+  return true;
+}
+
+Result<> Room::set_layout(const std::string& layout) {
+  if (layout != "grid" && layout != "speaker")
+    return make_error(ErrorCode::invalid, "'layout' must be one of: grid, speaker");
+  layout_ = layout;
+  if (mixer_) return mixer_->set_layout(layout);
+  return {};
+}
+
+void Room::check(core::TimePoint now) {
+  std::vector<std::string> dead;
+  for (const auto& [id, leg] : legs_)
+    if (const auto* sip = dynamic_cast<const SipLeg*>(leg.get()); sip && sip->timed_out(now)) dead.push_back(id);
+  for (const auto& id : dead) remove_leg(id, fmt::format("no RTP for {} s", services_.config->sip.rtp_timeout_seconds));
+}
+
+std::optional<mixer::RoomStats> Room::mixer_stats() const {
+  if (!mixer_) return std::nullopt;
+  return mixer_->stats();
+}
+
+boost::json::object Room::summary() const {
+  return {{"name", name_},
+          {"mixing", mixing()},
+          {"legs", legs_.size()},
+          {"outputs", outputs_.size()},
+          {"streams", streams_.size()},
+          {"mix_players", mix_players_.size()}};
+}
+
+boost::json::object Room::describe_output(const std::string& id) const {
+  const auto found = outputs_.find(id);
+  return found != outputs_.end() && found->second ? found->second->describe() : boost::json::object{};
+}
+
+boost::json::object Room::describe(core::TimePoint now) const {
+  boost::json::object out{{"name", name_}, {"mixing", mixing()}, {"layout", layout_}};
+  boost::json::array legs, outputs, streams, pushes;
+  for (const auto& [id, leg] : legs_) legs.push_back(leg->describe(now));
+  for (const auto& [id, output] : outputs_)
+    if (output) outputs.push_back(output->describe());
+  for (const auto& [stream, entry] : streams_)
+    streams.push_back({{"stream", stream}, {"name", entry.display_name}, {"leg", entry.leg}});
+  for (const auto& [stream, push] : pushes_)
+    pushes.push_back({{"stream", stream},
+                      {"state", push->state() == whip_client::PeerState::connected ? "connected" : "connecting"}});
+  out["legs"] = std::move(legs);
+  out["outputs"] = std::move(outputs);
+  out["streams"] = std::move(streams);
+  out["pushes"] = std::move(pushes);
+  if (const auto stats = mixer_stats()) {
+    out["mixer"] = {{"audio_encoders", stats->audio_encoders},     {"video_encoders", stats->video_encoders},
+                    {"audio_outputs", stats->audio_outputs},       {"video_outputs", stats->video_outputs},
+                    {"audio_ticks_late", stats->audio_ticks_late}, {"video_ticks_late", stats->video_ticks_late}};
+  }
+  return out;
+}
+
+}  // namespace partyline::gateway

@@ -1,0 +1,98 @@
+// A room: its legs, what is published for it in the SFU, its pushes and live outputs. It is mixed only while somebody
+// needs the mix: a SIP leg, a live output, or a player of one of its mix streams. A room whose browsers
+// play each other and not the mix costs no CPU.
+//
+// The room wires and then gets out of the way: no media packet passes through it. Every way a leg can end goes through
+// remove_leg(). Thread: network.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateway/leg.hpp"
+#include "gateway/mix_push.hpp"
+#include "gateway/room_output.hpp"
+#include "gateway/services.hpp"
+#include "gateway/sip_leg.hpp"
+#include "gateway/whep_leg.hpp"
+
+namespace partyline::gateway {
+
+class Room {
+ public:
+  /// `publish_mark`: see MixPush. `kept`: the room is of the configuration and stays when it is empty.
+  Room(const Services& services, std::string name, std::string publish_mark, bool kept);
+  ~Room();
+
+  const std::string& name() const { return name_; }
+  bool mixing() const { return mixer_ != nullptr; }
+  /// Nobody and nothing is left that would need this room.
+  bool unused() const;
+  size_t leg_count() const { return legs_.size(); }
+
+  /// A new SIP leg, in the mix once its SDP is settled. `limit` when the room is full.
+  core::Result<std::shared_ptr<SipLeg>> add_sip_leg(SipLeg::Call call);
+  /// The one way out, whatever the cause. False: no such leg.
+  bool remove_leg(const std::string& id, const std::string& why);
+  bool kick_leg(const std::string& id);
+  std::shared_ptr<Leg> find_leg(const std::string& id) const;
+
+  /// The SFU says so. Streams are told apart by name, their publishers by client id (an old one's farewell may come
+  /// late).
+  void on_stream_published(const std::string& stream, const std::string& client, const std::string& display_name);
+  void on_stream_unpublished(const std::string& stream, const std::string& client);
+  void on_mix_played(const std::string& stream, const std::string& client);
+  void on_mix_stopped(const std::string& client);
+  /// All its sessions are gone, ours too: what is still there will be announced anew.
+  void on_sfu_restarted();
+
+  core::Result<std::string> add_output(const std::string& url);
+  bool remove_output(const std::string& id);
+  core::Result<> set_layout(const std::string& layout);
+
+  /// Once a second: RTP time-outs.
+  void check(core::TimePoint now);
+
+  boost::json::object summary() const;
+  boost::json::object describe(core::TimePoint now) const;
+  boost::json::object describe_output(const std::string& id) const;
+  const std::map<std::string, std::shared_ptr<Leg>>& legs() const { return legs_; }
+  std::optional<mixer::RoomStats> mixer_stats() const;
+
+ private:
+  struct Stream {
+    std::string client;
+    std::string display_name;
+    std::string leg;      ///< while the room is mixed
+    bool kicked = false;  ///< an operator removed it: not pulled again until it is published anew
+  };
+
+  bool mix_wanted() const;
+  /// Starts or stops mixing, pulls and pushes to match what is wanted now.
+  void update();
+  void start_mixing();
+  void stop_mixing();
+  void pull(const std::string& name, Stream& stream);
+  void update_pushes();
+  void unbind(const mixer::Member* member);
+  mixer::VideoRendition picture() const;
+  void log_departure(Leg& leg, const std::string& why) const;
+
+  const Services& services_;
+  const std::string name_, publish_mark_;
+  const bool kept_;
+  std::string layout_;
+  std::unique_ptr<mixer::RoomMixer> mixer_;
+  std::map<std::string, std::shared_ptr<Leg>> legs_;
+  std::map<std::string, Stream> streams_;                       ///< by stream name
+  std::map<std::string, std::string> mix_players_;              ///< client id → mix stream
+  std::map<std::string, std::unique_ptr<MixPush>> pushes_;      ///< by stream name
+  std::map<std::string, std::unique_ptr<RoomOutput>> outputs_;  ///< by output id
+  int sip_legs_ = 0;
+};
+
+}  // namespace partyline::gateway

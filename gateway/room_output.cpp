@@ -1,0 +1,96 @@
+#include "gateway/room_output.hpp"
+
+#include <fmt/format.h>
+
+#include <mutex>
+
+#include "gateway/event_bus.hpp"
+#include "gateway/outputs/output_url.hpp"
+#include "gateway/reaper.hpp"
+
+namespace partyline::gateway {
+
+// The output's wish for a keyframe, from its own thread to the mixer; deaf once the output is gone.
+class RoomOutput::KeyframeWish final : public core::MediaFeedback {
+ public:
+  KeyframeWish(mixer::RoomMixer& mixer, mixer::OutputId output) : mixer_(&mixer), output_(output) {}
+  void request_keyframe() override {
+    const std::lock_guard lock(mutex_);
+    if (mixer_) mixer_->request_keyframe(output_);
+  }
+  void set_target_bitrate(core::Bitrate) override {}
+  void retire() {
+    const std::lock_guard lock(mutex_);
+    mixer_ = nullptr;
+  }
+
+ private:
+  std::mutex mutex_;  // the mixer must not go away under a wish; never held on a media path
+  mixer::RoomMixer* mixer_;
+  mixer::OutputId output_;
+};
+
+core::Result<> RoomOutput::check_url(const std::string& url) {
+  auto target = parse_output_url(url, {});
+  return target ? core::Result<>{} : core::Result<>(target.error());
+}
+
+core::Result<std::unique_ptr<RoomOutput>> RoomOutput::create(const Services& services, const std::string& room,
+                                                             std::string id, const std::string& url,
+                                                             mixer::RoomMixer& mixer, mixer::VideoRendition picture) {
+  std::unique_ptr<RoomOutput> output(new RoomOutput(services, std::move(id), mixer));
+  LiveOutputConfig config;
+  config.url = url;
+  config.muxer.video_size = picture.size;
+  config.muxer.frames_per_second = picture.frames_per_second;
+  config.muxer.video_bitrate = picture.bitrate;
+  config.log_context = fmt::format("room={} output={}", room, output->id_);
+  mixer::AudioFormat sound;
+  sound.codec = core::Codec::aac;
+  sound.channels = 2;
+  sound.bitrate = config.muxer.audio_bitrate;
+  auto live = LiveOutput::create(
+      std::move(config), services.executor,
+      [events = services.events, room, id = output->id_](const OutputStatus& status) {
+        events->publish("output.state",
+                        {{"room", room}, {"output", id}, {"state", to_string(status.state)}, {"error", status.error}});
+      });
+  if (!live) return live.error();
+  output->live_ = std::move(*live);
+  auto audio = mixer.add_audio_output(sound, output->live_->audio_sink());
+  if (!audio) return audio.error().with_context("sound");
+  output->audio_ = *audio;
+  auto video = mixer.add_video_output(picture, output->live_->video_sink());
+  if (!video) return video.error().with_context("picture");
+  output->video_ = *video;
+  output->wish_ = std::make_shared<KeyframeWish>(mixer, *video);
+  output->live_->set_feedback(output->wish_);
+  return output;
+}
+
+RoomOutput::~RoomOutput() {
+  if (wish_) wish_->retire();
+  if (audio_) mixer_.remove_output(*audio_);
+  if (video_) mixer_.remove_output(*video_);
+  if (!live_) return;
+  live_->stop();
+  services_.reaper->bury(std::shared_ptr<LiveOutput>(std::move(live_)));
+}
+
+boost::json::object RoomOutput::describe() const {
+  const OutputStatus status = live_->status();
+  const auto now = core::Clock::now();
+  boost::json::object out{{"id", id_},
+                          {"url", live_->shown_url()},
+                          {"state", to_string(status.state)},
+                          {"since", timestamp_before(now - status.since)},
+                          {"error", nullptr},
+                          {"frames", status.frames},
+                          {"bytes", status.bytes},
+                          {"dropped", status.dropped},
+                          {"reconnects", status.reconnects}};
+  if (!status.error.empty()) out["error"] = status.error;
+  return out;
+}
+
+}  // namespace partyline::gateway

@@ -1,0 +1,133 @@
+#include "gateway/rtp_port.hpp"
+
+#include <boost/asio/ip/address.hpp>
+
+#include "core/random.hpp"
+#include "rtp/remote_clock.hpp"
+
+namespace partyline::gateway {
+namespace {
+using boost::asio::ip::udp;
+
+core::Result<udp::endpoint> endpoint_of(const std::string& address, uint16_t port) {
+  boost::system::error_code error;
+  auto parsed = boost::asio::ip::make_address(address, error);
+  if (error)
+    return core::make_error(core::ErrorCode::invalid,
+                            "c= must hold a numeric address, not '" + address.substr(0, 64) + "'");
+  if (parsed.is_multicast())
+    return core::make_error(core::ErrorCode::unsupported, "media to a multicast address is not supported");
+  return udp::endpoint(parsed, port);
+}
+}  // namespace
+
+RtpPort::RtpPort(const Services& services, Handlers handlers)
+    : handlers_(std::move(handlers)), timer_(services.executor), ssrc_(core::random_u32()) {}
+
+core::Result<std::shared_ptr<RtpPort>> RtpPort::open(const Services& services, const boost::asio::ip::address& bind,
+                                                     Handlers handlers) {
+  auto transport = rtp::UdpTransport::open(services.executor, bind, *services.ports);
+  if (!transport) return transport.error();
+  std::shared_ptr<RtpPort> port(new RtpPort(services, std::move(handlers)));
+  port->transport_ = std::move(*transport);
+  return port;
+}
+
+core::Result<> RtpPort::configure(const rtp::sdp::NegotiatedMedia& media, std::shared_ptr<rtp::RemoteClock> clock,
+                                  const std::string& cname) {
+  const auto rtp = endpoint_of(media.remote_address, media.remote_port);
+  if (!rtp) return rtp.error();
+  const auto rtcp = endpoint_of(media.remote_rtcp_address.empty() ? media.remote_address : media.remote_rtcp_address,
+                                media.remote_rtcp_port);
+  if (!rtcp) return rtcp.error();
+  rtp::TrackConfig track = media.track;
+  track.local_ssrc = ssrc_;
+  const bool moved = !negotiated_ || negotiated_->remote_address != media.remote_address ||
+                     negotiated_->remote_port != media.remote_port || negotiated_->rtcp_mux != media.rtcp_mux;
+  negotiated_ = media;
+  // c=0.0.0.0 is the old way to hold (RFC 3264 §8.4): nobody to send to, and the latch stays as it is.
+  if (moved && !rtp->address().is_unspecified()) transport_->set_remote(*rtp, *rtcp, media.rtcp_mux);
+  const auto now = core::Clock::now();
+  if (session_) {
+    session_->reconfigure({track}, now);
+  } else {
+    rtp::SessionConfig config;
+    config.cname = cname;
+    config.tracks = {track};
+    config.remote_clock = std::move(clock);
+    session_ = std::make_unique<rtp::Session>(std::move(config), *this, now);
+    transport_->start(*this);
+  }
+  drive();
+  return {};
+}
+
+bool RtpPort::has_keyframe_feedback() const {
+  if (!negotiated_) return false;
+  for (const auto& format : negotiated_->track.receive_formats)
+    if (format.pli || format.fir) return true;
+  return false;
+}
+
+void RtpPort::request_keyframe() {
+  if (closed_ || !session_) return;
+  session_->request_keyframe(core::Clock::now());
+  drive();
+}
+
+void RtpPort::close() {
+  if (std::exchange(closed_, true)) return;
+  if (session_) session_->send_bye(core::Clock::now());
+  transport_->close();
+  timer_.cancel();
+  handlers_ = {};
+}
+
+void RtpPort::send_frame(const core::EncodedFrame& frame) {
+  if (closed_ || !session_) return;
+  session_->send(frame, core::Clock::now());
+  drive();
+}
+
+void RtpPort::on_rtp(core::Buffer packet, core::TimePoint now) {
+  if (!session_) return;
+  session_->receive_rtp(std::move(packet), now);
+  drive();  // a gap wants its NACK now, not at the next report
+}
+
+void RtpPort::on_rtcp(core::Buffer packet, core::TimePoint now) {
+  if (session_) session_->receive_rtcp(packet.span(), now);
+}
+
+// The session says when it wants to be called next; one timer a port follows that, and never runs backwards for
+// nothing.
+void RtpPort::drive() {
+  if (closed_ || !session_) return;
+  arm(session_->tick(core::Clock::now()));
+}
+
+void RtpPort::arm(core::TimePoint when) {
+  if (when >= armed_for_ && armed_for_ > core::Clock::now()) return;
+  armed_for_ = when;
+  timer_.expires_at(when);
+  timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (!self || error) return;
+    self->armed_for_ = core::TimePoint::max();
+    self->drive();
+  });
+}
+
+void RtpPort::on_frame(const core::EncodedFrame& frame) {
+  if (handlers_.on_frame) handlers_.on_frame(frame);
+}
+
+void RtpPort::on_digit(char digit) {
+  if (handlers_.on_digit) handlers_.on_digit(digit);
+}
+
+void RtpPort::on_keyframe_request() {
+  if (handlers_.on_keyframe_request) handlers_.on_keyframe_request();
+}
+
+}  // namespace partyline::gateway

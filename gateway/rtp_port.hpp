@@ -1,0 +1,76 @@
+// RtpPort: one m= section of a SIP leg: its UDP transport, its RTP session, and the timer that drives it. Glue:
+// connects, decides nothing. Thread: network.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "gateway/outbox.hpp"
+#include "gateway/services.hpp"
+#include "rtp/sdp/negotiation.hpp"
+#include "rtp/session.hpp"
+#include "rtp/transport/udp_transport.hpp"
+
+namespace partyline::gateway {
+
+class RtpPort final : public rtp::TransportEvents,
+                      public rtp::SessionEvents,
+                      public FrameSender,
+                      public std::enable_shared_from_this<RtpPort> {
+ public:
+  /// What the leg wants to hear; all optional.
+  struct Handlers {
+    std::function<void(const core::EncodedFrame&)> on_frame;
+    std::function<void(char)> on_digit;
+    std::function<void()> on_keyframe_request;
+  };
+
+  static core::Result<std::shared_ptr<RtpPort>> open(const Services& services, const boost::asio::ip::address& bind,
+                                                     Handlers handlers);
+
+  /// Applies what offer/answer came to: starts the session, or reconfigures it. `invalid`: the peer's address is no
+  /// numeric address.
+  core::Result<> configure(const rtp::sdp::NegotiatedMedia& media, std::shared_ptr<rtp::RemoteClock> clock,
+                           const std::string& cname);
+  uint16_t local_port() const { return transport_->local_rtp_port(); }
+  uint32_t ssrc() const { return ssrc_; }
+  const std::optional<rtp::sdp::NegotiatedMedia>& negotiated() const { return negotiated_; }
+  boost::asio::ip::udp::endpoint remote() const { return transport_->remote_rtp(); }
+  rtp::SessionStats stats() const { return session_ ? session_->stats() : rtp::SessionStats{}; }
+  /// True if the peer understands PLI or FIR.
+  bool has_keyframe_feedback() const;
+  void request_keyframe();
+  /// RTCP BYE, socket closed, handlers dropped. Idempotent.
+  void close();
+
+  void send_frame(const core::EncodedFrame& frame) override;
+
+ private:
+  RtpPort(const Services& services, Handlers handlers);
+  void drive();
+  void arm(core::TimePoint when);
+
+  void on_transport_connected() override {}
+  void on_rtp(core::Buffer packet, core::TimePoint now) override;
+  void on_rtcp(core::Buffer packet, core::TimePoint now) override;
+  void on_transport_closed(const core::Error&) override {}
+  void send_rtp(std::span<const uint8_t> packet) override { transport_->send_rtp(packet); }
+  void send_rtcp(std::span<const uint8_t> packet) override { transport_->send_rtcp(packet); }
+  void on_frame(const core::EncodedFrame& frame) override;
+  void on_digit(char digit) override;
+  void on_keyframe_request() override;
+  void on_target_bitrate(core::Bitrate) override {}
+
+  Handlers handlers_;
+  boost::asio::steady_timer timer_;
+  core::TimePoint armed_for_ = core::TimePoint::max();
+  std::shared_ptr<rtp::UdpTransport> transport_;
+  std::unique_ptr<rtp::Session> session_;
+  std::optional<rtp::sdp::NegotiatedMedia> negotiated_;
+  uint32_t ssrc_;
+  bool closed_ = false;
+};
+
+}  // namespace partyline::gateway

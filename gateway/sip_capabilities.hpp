@@ -1,0 +1,14 @@
+// What a SIP leg offers and accepts. Pure data.
+#pragma once
+
+#include "rtp/sdp/negotiation.hpp"
+
+namespace partyline::gateway {
+
+/// Audio first, then video; in our order of preference.
+std::vector<rtp::sdp::MediaCapabilities> sip_capabilities();
+
+/// A description of them without transports, for OPTIONS.
+std::string sip_capabilities_sdp(const std::string& address);
+
+}  // namespace partyline::gateway

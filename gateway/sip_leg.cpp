@@ -1,0 +1,262 @@
+#include "gateway/sip_leg.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/post.hpp>
+
+#include "core/log.hpp"
+#include "core/random.hpp"
+#include "gateway/renditions.hpp"
+#include "gateway/sip_capabilities.hpp"
+#include "rtp/remote_clock.hpp"
+
+namespace partyline::gateway {
+
+using core::Error;
+using core::ErrorCode;
+using core::make_error;
+using core::MediaKind;
+using core::Result;
+
+// The decoder's wish for a keyframe, from a mixer thread to the phone.
+class SipLeg::KeyframeWish final : public core::MediaFeedback {
+ public:
+  KeyframeWish(boost::asio::any_io_executor executor, std::weak_ptr<SipLeg> leg)
+      : executor_(std::move(executor)), leg_(std::move(leg)) {}
+  void request_keyframe() override {
+    boost::asio::post(executor_, [leg = leg_] {
+      if (const auto self = leg.lock()) self->ask_phone_for_keyframe();
+    });
+  }
+  void set_target_bitrate(core::Bitrate) override {}
+
+ private:
+  boost::asio::any_io_executor executor_;
+  std::weak_ptr<SipLeg> leg_;
+};
+
+SipLeg::SipLeg(const Services& services, std::string id, Call call, mixer::RoomMixer& mixer,
+               mixer::VideoRendition room_picture)
+    : Leg(std::move(id), call.display_name, core::Clock::now()),
+      services_(services),
+      call_(std::move(call)),
+      mixer_(mixer),
+      room_picture_(room_picture),
+      clock_(std::make_shared<rtp::RemoteClock>()),
+      sdp_session_id_(core::random_u32()),
+      media_since_(core::Clock::now()) {}
+
+SipLeg::~SipLeg() {
+  close("gone");
+}
+
+Result<std::shared_ptr<RtpPort>> SipLeg::open_port(MediaKind kind) {
+  boost::system::error_code error;
+  auto bind = boost::asio::ip::make_address(services_.config->sip.address, error);
+  if (error) return make_error(ErrorCode::invalid, "[sip] address is no numeric address");
+  RtpPort::Handlers handlers;
+  const std::weak_ptr<SipLeg> weak = weak_from_this();
+  handlers.on_frame = [weak, kind](const core::EncodedFrame& frame) {
+    const auto self = weak.lock();
+    if (!self || !self->member_) return;
+    (kind == MediaKind::audio ? self->member_->audio_input() : self->member_->video_input()).push(frame);
+  };
+  handlers.on_digit = [weak](char digit) {
+    if (const auto self = weak.lock(); self && self->on_digit_) self->on_digit_(digit);
+  };
+  handlers.on_keyframe_request = [weak] {
+    if (const auto self = weak.lock()) self->send_keyframe();
+  };
+  return RtpPort::open(services_, bind, std::move(handlers));
+}
+
+rtp::sdp::LocalTransport SipLeg::local_transport(const RtpPort& port) const {
+  rtp::sdp::LocalTransport transport;
+  transport.address =
+      services_.config->sip.advertised_address.empty() ? call_.local_address : services_.config->sip.advertised_address;
+  transport.port = port.local_port();
+  transport.rtcp_port = static_cast<uint16_t>(port.local_port() + 1);
+  transport.rtcp_mux = true;
+  transport.ssrc = port.ssrc();
+  transport.cname = id();
+  return transport;
+}
+
+Result<std::string> SipLeg::accept(const std::string& offer_text) {
+  auto offer = rtp::sdp::parse(offer_text);
+  if (!offer) return offer.error();
+  auto plan = rtp::sdp::plan_answer(*offer, sip_capabilities());
+  if (!plan) return plan.error();
+  std::vector<rtp::sdp::LocalTransport> transports;
+  for (const auto& media : plan->media) {
+    auto& slot = port(media.track.kind);
+    if (!slot) {
+      auto opened = open_port(media.track.kind);
+      if (!opened) return opened.error();
+      slot = std::move(*opened);
+    }
+    transports.push_back(local_transport(*slot));
+  }
+  if (auto done = apply(plan->media); !done) return done.error();
+  return rtp::sdp::to_string(rtp::sdp::write_answer(*offer, *plan, transports, sdp_session_id_, ++sdp_version_));
+}
+
+Result<std::string> SipLeg::offer() {
+  std::vector<rtp::sdp::LocalTransport> transports;
+  for (const MediaKind kind : {MediaKind::audio, MediaKind::video}) {
+    auto& slot = port(kind);
+    if (!slot) {
+      auto opened = open_port(kind);
+      if (!opened) return opened.error();
+      slot = std::move(*opened);
+    }
+    transports.push_back(local_transport(*slot));
+  }
+  rtp::sdp::OfferOptions options;
+  options.session_id = sdp_session_id_;
+  options.session_version = ++sdp_version_;
+  our_offer_ = rtp::sdp::write_offer(sip_capabilities(), transports, options);
+  return rtp::sdp::to_string(*our_offer_);
+}
+
+Result<> SipLeg::accept_answer(const std::string& answer_text) {
+  if (!our_offer_) return make_error(ErrorCode::conflict, "an answer came, but nothing was offered");
+  const auto offer = *std::exchange(our_offer_, std::nullopt);
+  auto answer = rtp::sdp::parse(answer_text);
+  if (!answer) return answer.error();
+  auto media = rtp::sdp::accept_answer(offer, *answer, sip_capabilities());
+  if (!media) return media.error();
+  return apply(*media);
+}
+
+Result<> SipLeg::apply(const std::vector<rtp::sdp::NegotiatedMedia>& media) {
+  bool has_audio = false, has_video = false;
+  for (const auto& section : media) {
+    (section.track.kind == MediaKind::audio ? has_audio : has_video) = true;
+    if (auto done = port(section.track.kind)->configure(section, clock_, id()); !done) return done.error();
+  }
+  if (!has_audio && audio_) std::exchange(audio_, nullptr)->close();
+  if (!has_video && video_) std::exchange(video_, nullptr)->close();
+  if (!member_) {
+    member_ = mixer_.add_member({name(), true});
+    member_->set_video_feedback(std::make_shared<KeyframeWish>(services_.executor, weak_from_this()));
+    Leg::apply(settings());
+  }
+  const bool sees = video_ && video_->negotiated() && video_->negotiated()->track.receiving;
+  member_->set_video_expected(sees);
+  media_since_ = core::Clock::now();
+  update_outputs();
+  return {};
+}
+
+void SipLeg::update_outputs() {
+  update_audio_output();
+  update_video_output();
+}
+
+void SipLeg::drop(std::optional<Output>& output) {
+  if (output && member_) member_->remove_output(output->id);
+  output.reset();
+}
+
+void SipLeg::update_audio_output() {
+  const bool sends = audio_ && audio_->negotiated() && audio_->negotiated()->track.sending;
+  if (!sends) return drop(audio_out_);
+  const auto format =
+      choose_audio_format(audio_->negotiated()->track, core::Bitrate::kbps(services_.config->rooms.audio_kbps));
+  if (audio_out_ && audio_out_->audio == format) return;
+  drop(audio_out_);
+  auto added = member_->add_audio_output(format, std::make_shared<OutboxSink>(services_.outbox, audio_));
+  if (!added) return core::log_warn("leg={} hears nothing: {}", id(), added.error().message);
+  audio_out_ = Output{*added, format, {}};
+}
+
+void SipLeg::update_video_output() {
+  const bool sends =
+      video_ && video_->negotiated() && video_->negotiated()->track.sending && video_->negotiated()->track.send_format;
+  if (!sends) return drop(video_out_);
+  const auto& track = video_->negotiated()->track;
+  const auto rendition = choose_rendition(*track.send_format, track.bandwidth, room_picture_);
+  if (video_out_ && video_out_->video == rendition) return;
+  drop(video_out_);
+  auto added = member_->add_video_output(rendition, std::make_shared<OutboxSink>(services_.outbox, video_));
+  if (!added) return core::log_warn("leg={} sees nothing: {}", id(), added.error().message);
+  video_out_ = Output{*added, {}, rendition};
+  core::log_info("leg={} gets {} {}x{} at {} fps, {} kbit/s", id(), core::name_of(rendition.codec),
+                 rendition.size.width, rendition.size.height, rendition.frames_per_second,
+                 rendition.bitrate.bits_per_second / 1000);
+}
+
+void SipLeg::established() {
+  established_ = true;
+  send_keyframe();  // what was sent before the ACK may have met a closed door
+}
+
+void SipLeg::send_keyframe() {
+  if (video_out_) mixer_.request_keyframe(video_out_->id);
+}
+
+void SipLeg::ask_phone_for_keyframe() {
+  if (closed_ || !video_) return;
+  if (video_->has_keyframe_feedback()) return video_->request_keyframe();
+  if (services_.sip && established_) services_.sip->send_info_keyframe_request(call_.id);
+}
+
+bool SipLeg::held() const {
+  const auto sending = [](const std::shared_ptr<RtpPort>& p) {
+    return p && p->negotiated() && p->negotiated()->track.sending;
+  };
+  return member_ && !sending(audio_) && !sending(video_);
+}
+
+bool SipLeg::timed_out(core::TimePoint now) const {
+  if (!established_ || held()) return false;
+  const auto session = stats();
+  const auto last = std::max({session.audio.last_packet, session.video.last_packet, media_since_});
+  return now - last > std::chrono::seconds(services_.config->sip.rtp_timeout_seconds);
+}
+
+std::string SipLeg::state() const {
+  if (!established_) return "connecting";
+  return held() ? "held" : "connected";
+}
+
+std::string SipLeg::trouble(core::TimePoint now) const {
+  if (!established_ || held()) return {};
+  for (const auto& p : {audio_, video_}) {
+    if (!p || !p->negotiated() || !p->negotiated()->track.receiving) continue;
+    const auto session = p->stats();
+    const auto& track = p->negotiated()->track.kind == MediaKind::audio ? session.audio : session.video;
+    const auto last = std::max(track.last_packet, media_since_);
+    if (now - last > std::chrono::seconds(3))
+      return fmt::format("no {} packet for {} s; its SDP says it sends from {}:{}, we listen on port {}",
+                         p->negotiated()->track.kind == MediaKind::audio ? "audio" : "video",
+                         core::to_ms(now - last) / 1000, p->negotiated()->remote_address, p->negotiated()->remote_port,
+                         p->local_port());
+  }
+  return {};
+}
+
+rtp::SessionStats SipLeg::stats() const {
+  rtp::SessionStats all;
+  if (audio_) all.audio = audio_->stats().audio;
+  if (video_) {
+    const auto session = video_->stats();
+    all.video = session.video;
+    all.available_out = session.available_out;
+  }
+  return all;
+}
+
+void SipLeg::close(const std::string& why) {
+  if (std::exchange(closed_, true)) return;
+  drop(audio_out_);
+  drop(video_out_);
+  member_.reset();
+  if (audio_) audio_->close();
+  if (video_) video_->close();
+  on_digit_ = nullptr;
+  if (services_.sip) services_.sip->hang_up(call_.id, why);
+}
+
+}  // namespace partyline::gateway

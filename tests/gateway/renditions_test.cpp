@@ -1,0 +1,69 @@
+#include "gateway/renditions.hpp"
+
+#include <gtest/gtest.h>
+
+namespace partyline::gateway {
+namespace {
+
+mixer::VideoRendition room() {
+  return {};
+}  // 1280×720, 30 fps, 2 Mbit/s
+
+rtp::PayloadFormat h264(int level, int mode) {
+  rtp::PayloadFormat format;
+  format.codec = core::Codec::h264;
+  format.h264 = {0x42, 0xE0, static_cast<uint8_t>(level), mode, true};
+  return format;
+}
+
+TEST(Renditions, APhoneOfLevel31GetsTheRoomsOwnPicture) {
+  EXPECT_EQ(choose_rendition(h264(31, 1), std::nullopt, room()), room());
+}
+
+TEST(Renditions, Mode0KeepsEveryNalUnitWithinAPacket) {
+  const auto rendition = choose_rendition(h264(31, 0), std::nullopt, room());
+  EXPECT_GT(rendition.max_nal_bytes, 1000);
+  EXPECT_LT(rendition.max_nal_bytes, 1200);
+}
+
+TEST(Renditions, ALowerLevelGetsASmallerPictureWithinItsLimits) {
+  struct Row {
+    int level, macroblocks, per_second;
+  };
+  for (const Row row : {Row{10, 99, 1485}, {11, 396, 3000}, {13, 396, 11880}, {22, 1620, 20250}, {30, 1620, 40500}}) {
+    const auto rendition = choose_rendition(h264(row.level, 1), std::nullopt, room());
+    const int macroblocks = (rendition.size.width + 15) / 16 * ((rendition.size.height + 15) / 16);
+    EXPECT_LE(macroblocks, row.macroblocks) << row.level;
+    EXPECT_LE(macroblocks * rendition.frames_per_second, row.per_second) << row.level;
+    EXPECT_GT(rendition.frames_per_second, 0);
+    EXPECT_LT(rendition.bitrate, room().bitrate);
+  }
+}
+
+TEST(Renditions, APhoneThatSaysNothingOfItsLevelGetsStandardDefinition) {
+  rtp::PayloadFormat format;
+  format.codec = core::Codec::h264;
+  const auto rendition = choose_rendition(format, std::nullopt, room());
+  EXPECT_GE(rendition.size.width, 640);
+  EXPECT_GT(rendition.max_nal_bytes, 0);
+}
+
+TEST(Renditions, TheOffersBandwidthIsNotExceeded) {
+  const auto rendition = choose_rendition(h264(31, 1), core::Bitrate::kbps(800), room());
+  EXPECT_LE(rendition.bitrate, core::Bitrate::kbps(800));
+  EXPECT_GE(rendition.bitrate, core::Bitrate::kbps(700));
+}
+
+TEST(Renditions, Vp8FollowsMaxFrameSizeAndRate) {
+  rtp::PayloadFormat format;
+  format.codec = core::Codec::vp8;
+  format.max_frame_size = 920;
+  format.max_frame_rate = 15;
+  const auto rendition = choose_rendition(format, std::nullopt, room());
+  EXPECT_EQ(rendition.codec, core::Codec::vp8);
+  EXPECT_LE((rendition.size.width + 15) / 16 * ((rendition.size.height + 15) / 16), 920);
+  EXPECT_LE(rendition.frames_per_second, 15);
+}
+
+}  // namespace
+}  // namespace partyline::gateway
