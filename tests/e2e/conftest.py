@@ -1,0 +1,79 @@
+"""Fixtures: each test gets a folder of its own below build/e2e, and everything it started is ended, whatever happened."""
+import contextlib
+import pathlib
+import shutil
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from support import media  # noqa: E402
+from support.baresip import Baresip  # noqa: E402
+from support.browser import Browser  # noqa: E402
+from support.gateway import Gateway  # noqa: E402
+from support.process import ROOT  # noqa: E402
+from support.rtmp import RtmpServer  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def reels():
+    """All media is made before the first test: encoding it in the middle of one would starve what is being judged."""
+    for name in media.PARTIES:
+        media.video_file(name)
+        media.y4m_file(name)
+        media.wav_file(name)
+    media.flash_and_beep()
+
+
+@pytest.fixture
+def folder(request):
+    path = ROOT / "build/e2e" / request.node.name.replace("[", "-").rstrip("]")
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    return path
+
+
+class Stage:
+    """Starts peers and ends them in the opposite order."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.exits = contextlib.ExitStack()
+
+    def keep(self, thing):
+        self.exits.callback(thing.stop)
+        return thing
+
+    def gateway(self, settings=None, **kwargs):
+        gateway = Gateway(self.folder, settings, **kwargs)
+        self.exits.callback(gateway.stop)
+        return gateway.start()
+
+    def phone(self, name, **kwargs):
+        return self.keep(Baresip(self.folder, name, **kwargs)).start()
+
+    def browser(self, name, gateway=None, room=None, sees_picture=True):
+        """A browser; joined to the room by the join page if one is given."""
+        browser = self.keep(Browser(self.folder, name)).start()
+        if gateway:
+            browser.open(f"{gateway.url}/?room={room}&name={name}")
+            browser.wait("() => window.partyline && !document.getElementById('join').disabled")
+            browser.click("#join")
+            browser.wait("() => window.partyline.pcPlay && window.partyline.pcPlay.connectionState === 'connected' && "
+                         "window.partyline.pcPublish && window.partyline.pcPublish.connectionState === 'connected'", 20)
+            if sees_picture:
+                browser.wait("() => document.getElementById('mix').videoWidth > 0", 20)
+        return browser
+
+    def rtmp(self):
+        return self.keep(RtmpServer(self.folder)).start()
+
+
+@pytest.fixture
+def stage(folder):
+    stage = Stage(folder)
+    try:
+        yield stage
+    finally:
+        stage.exits.close()

@@ -1,0 +1,104 @@
+"""A real browser: headless Chromium with a camera and a microphone of the test's own, driven through playwright-core."""
+import base64
+import json
+import pathlib
+import subprocess
+
+from .media import wav_file, y4m_file
+from .process import ROOT, run
+
+FOLDER = ROOT / "tests/e2e"
+
+# Records what the page's player receives; resolves to base64 of a WebM file.
+RECORD = """(seconds) => new Promise((resolve, reject) => {
+  const stream = new MediaStream(window.partyline.pcPlay.getReceivers().map(r => r.track).filter(t => t));
+  const recorder = new MediaRecorder(stream, {mimeType: 'video/webm;codecs=vp8,opus', videoBitsPerSecond: 3000000});
+  const parts = [];
+  recorder.ondataavailable = e => parts.push(e.data);
+  recorder.onerror = e => reject(String(e.error));
+  recorder.onstop = async () => {
+    const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+    let text = '';
+    for (let i = 0; i < bytes.length; i += 32768) text += String.fromCharCode(...bytes.subarray(i, i + 32768));
+    resolve(btoa(text));
+  };
+  recorder.start(500);
+  setTimeout(() => recorder.stop(), seconds * 1000);
+})"""
+
+
+class Browser:
+    def __init__(self, folder, name):
+        self.name = name
+        self.folder = pathlib.Path(folder) / f"browser-{name}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.popen = None
+
+    def start(self):
+        self.popen = subprocess.Popen(
+            ["node", str(FOLDER / "support/browser.mjs"), str(wav_file(self.name)), str(y4m_file(self.name))],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(self.folder / "log", "ab"), cwd=FOLDER,
+            start_new_session=True)
+        self.pid = self._read()["pid"]
+        assert self.pid > 0, "the browser's process was not found"
+        return self
+
+    def _read(self):
+        line = self.popen.stdout.readline()
+        assert line, f"{self.name}'s browser ended: " + (self.folder / "log").read_text(errors="replace")[-1500:]
+        answer = json.loads(line)
+        assert "error" not in answer, f"{self.name}'s browser: {answer['error']}"
+        return answer
+
+    def ask(self, command, **arguments):
+        self.popen.stdin.write((json.dumps({"command": command, **arguments}) + "\n").encode())
+        self.popen.stdin.flush()
+        return self._read().get("value")
+
+    def open(self, url):
+        return self.ask("open", url=url)
+
+    def evaluate(self, script, argument=None):
+        return self.ask("evaluate", script=script, argument=argument)
+
+    def click(self, selector):
+        return self.ask("click", selector=selector)
+
+    def fill(self, selector, text):
+        return self.ask("fill", selector=selector, text=text)
+
+    def wait(self, script, seconds=15):
+        return self.ask("wait", script=script, timeout=seconds * 1000)
+
+    def screenshot(self, path):
+        pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return self.ask("screenshot", path=str(path))
+
+    def record(self, seconds, path):
+        data = base64.b64decode(self.evaluate(RECORD, seconds))
+        raw = pathlib.Path(path).with_suffix(".raw.webm")
+        raw.parent.mkdir(parents=True, exist_ok=True)
+        raw.write_bytes(data)
+        # MediaRecorder writes no duration and no cues: put it into a file that tools can seek in.
+        run(["ffmpeg", "-v", "error", "-y", "-i", raw, "-c", "copy", path])
+        return path
+
+    def kill(self):
+        """As if the machine lost power: no farewell of any kind."""
+        import os
+        import signal
+        for pid in (self.pid, self.popen.pid):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.popen.wait(5)
+
+    def stop(self):
+        if self.popen and self.popen.poll() is None:
+            try:
+                self.ask("close")
+                self.popen.stdin.close()
+                self.popen.wait(8)
+            except (OSError, AssertionError, subprocess.TimeoutExpired):
+                self.kill()

@@ -1,0 +1,82 @@
+"""The gateway under test, on free ports of 127.0.0.1."""
+import json
+import os
+import pathlib
+import socket
+import urllib.error
+import urllib.request
+
+from .process import ROOT, Process, free_port, port_block, wait_for
+
+
+class Gateway:
+    def __init__(self, folder, settings=None, binary=None):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.sip_port = free_port(socket.SOCK_DGRAM)
+        self.http_port = free_port()
+        self.media_port = free_port(socket.SOCK_DGRAM)
+        self.rtp_first = port_block(400)
+        self.binary = binary or os.environ.get("PARTYLINE_BINARY") or ROOT / "build/release/partyline"
+        self.settings = {
+            "log": {"level": "debug"},
+            "http": {"address": "127.0.0.1", "port": self.http_port},
+            "sip": {"address": "127.0.0.1", "port": self.sip_port, "rtp_first_port": self.rtp_first,
+                    "rtp_last_port": self.rtp_first + 399},
+            "webrtc": {"address": "127.0.0.1", "port": self.media_port},
+        }
+        for table, values in (settings or {}).items():
+            self.settings.setdefault(table, {}).update(values)
+        self.process = None
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.http_port}"
+
+    def sip_uri(self, room):
+        return f"sip:{room}@127.0.0.1:{self.sip_port}"
+
+    def start(self):
+        config = self.folder / "partyline.toml"
+        with open(config, "w") as out:
+            for table, values in self.settings.items():
+                out.write(f"[{table}]\n")
+                for key, value in values.items():
+                    out.write(f"{key} = {json.dumps(value)}\n")
+        self.process = Process([self.binary, "--config", config], self.folder / "gateway.log")
+
+        def healthy():
+            assert self.process.running, "the gateway ended:\n" + self.process.text()[-2000:]
+            return self.request("GET", "/healthz")[0] == 200
+        wait_for(healthy, 10, "the gateway to be healthy")
+        return self
+
+    def stop(self):
+        """Returns the exit code: 0 when it ended as asked."""
+        return self.process.stop() if self.process else None
+
+    def request(self, method, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + path, data=data, method=method, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+    def api(self, method, path, body=None):
+        status, text = self.request(method, "/api/v1" + path, body)
+        return status, json.loads(text) if text else None
+
+    def room(self, name):
+        status, body = self.api("GET", f"/rooms/{name}")
+        return body if status == 200 else None
+
+    def legs(self, room, state=None):
+        found = self.room(room)
+        return [leg for leg in (found or {"legs": []})["legs"] if state is None or leg["state"] == state]
+
+    def wait_legs(self, room, count, seconds=15, state="connected"):
+        return wait_for(lambda: (lambda legs: legs if len(legs) == count else None)(self.legs(room, state)), seconds,
+                        f"{count} {state} legs in {room}; now {self.room(room)}")

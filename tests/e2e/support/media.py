@@ -1,0 +1,57 @@
+"""Test media: every party has a tone and a colour of its own. Made once a run, by ffmpeg."""
+import pathlib
+
+from .process import ROOT, run
+
+FOLDER = ROOT / "build/e2e/media"
+
+# name: tone in Hz, colour. Tones are no harmonics of each other and lie within a telephone's band.
+PARTIES = {
+    "alice": (440, "red"),
+    "bob": (1000, "green"),
+    "carol": (1550, "blue"),
+    "dave": (2300, "yellow"),
+}
+RGB = {"red": (220, 30, 30), "green": (20, 160, 40), "blue": (30, 50, 220), "yellow": (220, 210, 30)}
+
+
+def _make(path, *arguments):
+    if not path.exists():
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        part = path.with_name("part-" + path.name)
+        run(["ffmpeg", "-v", "error", "-y", *arguments, part])
+        part.rename(path)
+    return path
+
+
+def _picture(name, size):
+    r, g, b = RGB[PARTIES[name][1]]
+    # A small box that moves with every frame, so that a frozen picture can be told from a live one.
+    return (f"color=c=0x{r:02x}{g:02x}{b:02x}:s={size}:r=25[back];color=c=white:s=40x24:r=25[box];"
+            "[back][box]overlay=x='mod(n*16,240)':y=8:eval=frame")
+
+
+def video_file(name, size="640x360"):
+    """H.264 in MP4 without audio (Debian's baresip crashes on files with both), longer than any test: baresip stops at its end."""
+    return _make(FOLDER / f"{name}-{size}.mp4", "-f", "lavfi", "-i", _picture(name, size), "-t", "120", "-an", "-c:v", "libx264", "-preset", "ultrafast",
+                 "-profile:v", "baseline", "-g", "25", "-pix_fmt", "yuv420p")
+
+
+def y4m_file(name, size="640x360"):
+    return _make(FOLDER / f"{name}-{size}.y4m", "-f", "lavfi", "-i", _picture(name, size), "-t", "2", "-pix_fmt", "yuv420p")
+
+
+def wav_file(name):
+    tone = PARTIES[name][0]
+    return _make(FOLDER / f"{name}.wav", "-f", "lavfi", "-i", f"sine=frequency={tone}:sample_rate=48000", "-t", "10",
+                 "-ac", "1", "-c:a", "pcm_s16le")
+
+
+def flash_and_beep():
+    """MP4 (H.264 + AAC) in which, once a second and for 100 ms, the picture is white and 1000 Hz sounds; both begin at the same
+    instant. 30 fps."""
+    return _make(FOLDER / "flash-beep.mp4", "-f", "lavfi", "-i",
+                 "color=c=black:s=640x360:r=30,drawbox=x=0:y=0:w=640:h=360:color=white:t=fill:enable='lt(mod(t,1),0.1)'",
+                 "-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':s=48000",
+                 "-t", "30", "-c:v", "libx264", "-profile:v", "baseline", "-bf", "0", "-g", "30", "-pix_fmt", "yuv420p",
+                 "-c:a", "aac", "-b:a", "96k")

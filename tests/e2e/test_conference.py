@@ -1,0 +1,78 @@
+"""The main journey: two SIP phones and a browser in one room, and the room live over RTMP. Judged by content: tones by frequency,
+pictures by colour."""
+import json
+import time
+
+from support import judge
+from support.process import run, wait_for
+
+
+def test_phones_browser_and_broadcast_share_one_room(stage, folder):
+    gateway = stage.gateway()
+    rtmp = stage.rtmp()
+    alice = stage.phone("alice", audio="opus/48000/2").dial(gateway.sip_uri("demo"))
+    bob = stage.phone("bob", audio="PCMU/8000/1", video="h264").dial(gateway.sip_uri("demo"))
+    carol = stage.browser("carol", gateway, "demo")
+    status, output = gateway.api("POST", "/rooms/demo/outputs", {"url": rtmp.url("show")})
+    assert status == 201, output
+    gateway.wait_legs("demo", 3)
+    wait_for(lambda: gateway.room("demo")["outputs"][0]["state"] == "live", 15, "the output to be live")
+    time.sleep(3)  # let the jitter buffers and the encoders of all parties settle before judging
+
+    seen = rtmp.record("show", 6, folder / "broadcast.flv")
+    browser = carol.record(5, folder / "carol.webm")
+    pictures = {"alice": alice.snapshot(folder / "alice.png"), "bob": bob.snapshot(folder / "bob.png")}
+    carol.screenshot(folder / "page.png")
+    (folder / "room.json").write_text(json.dumps(gateway.room("demo"), indent=1))
+    # What was heard while the room was complete: the phones' last seconds.
+    heard = {name: judge.sound(phone.received())[-4 * judge.RATE:] for name, phone in (("alice", alice), ("bob", bob))}
+
+    everybody = ["alice", "bob", "carol"]
+    judge.assert_shows(judge.picture(seen, folder / "broadcast.png"), everybody, "the broadcast")
+    judge.assert_shows(judge.picture(browser, folder / "carol.png"), everybody, "carol")
+    for name, png in pictures.items():
+        judge.assert_shows(judge.picture(png), everybody, name)
+
+    judge.assert_hears(judge.sound(seen, 1), everybody, ["dave"], "the broadcast")
+    judge.assert_hears(judge.sound(browser, 1), ["alice", "bob"], ["carol"], "carol")
+    judge.assert_hears(heard["alice"], ["bob", "carol"], ["alice"], "alice")
+    judge.assert_hears(heard["bob"], ["alice", "carol"], ["bob"], "bob")
+
+    streams = json.loads(run(["ffprobe", "-v", "error", "-show_streams", "-of", "json", seen]))["streams"]
+    codecs = {s["codec_type"]: s for s in streams}
+    assert codecs["video"]["codec_name"] == "h264" and codecs["audio"]["codec_name"] == "aac"
+    assert (codecs["video"]["width"], codecs["video"]["height"]) == (1280, 720)
+    assert codecs["video"]["has_b_frames"] == 0
+
+    stats = gateway.room("demo")["mixer"]
+    assert stats["video_encoders"] <= 2, f"one encode a rendition, not one a receiver: {stats}"
+
+
+def test_a_room_of_browsers_only_is_mixed_only_while_somebody_plays_the_mix(stage):
+    gateway = stage.gateway()
+    browser = stage.browser("carol", gateway, "lounge")
+    assert gateway.room("lounge")["mixing"], "the join page plays its personal mix"
+    browser.click("#leave")
+    wait_for(lambda: (gateway.room("lounge") or {"mixing": False})["mixing"] is False, 10, "mixing to stop")
+
+
+def test_an_audio_only_phone_costs_no_video(stage, folder):
+    gateway = stage.gateway({"rooms": {"push_mix": False}})
+    alice = stage.phone("alice", audio="G722/16000/1", with_video=False).dial(gateway.sip_uri("talk"))
+    dave = stage.phone("dave", audio="PCMA/8000/1", with_video=False).dial(gateway.sip_uri("talk"))
+    gateway.wait_legs("talk", 2)
+    time.sleep(4)
+    mixer = gateway.room("talk")["mixer"]
+    assert mixer["video_encoders"] == 0 and mixer["video_outputs"] == 0
+    judge.assert_hears(judge.sound(alice.received())[-2 * judge.RATE:], ["dave"], ["alice"], "alice")
+    judge.assert_hears(judge.sound(dave.received())[-2 * judge.RATE:], ["alice"], ["dave"], "dave")
+
+
+def test_a_vp8_phone_and_an_h264_phone_see_each_other(stage, folder):
+    gateway = stage.gateway()
+    alice = stage.phone("alice", video="vp8").dial(gateway.sip_uri("both"))
+    bob = stage.phone("bob", video="h264").dial(gateway.sip_uri("both"))
+    gateway.wait_legs("both", 2)
+    time.sleep(3)
+    for phone in (alice, bob):
+        judge.assert_shows(judge.picture(phone.snapshot(folder / f"{phone.name}.png")), ["alice", "bob"], phone.name)
