@@ -7,11 +7,13 @@
 #include <regex>
 #include <set>
 
+#include "tests/support/paths.hpp"
+
 namespace partyline::gateway {
 namespace {
 
 std::string sample_text() {
-  std::ifstream file(PARTYLINE_SOURCE_DIR "/conf/partyline.toml");
+  std::ifstream file(test::source_dir() + "/conf/partyline.toml");
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 

@@ -7,6 +7,7 @@
 #include "sfu/hooks.hpp"
 #include "sfu/sfu.hpp"
 #include "tests/support/http_loop.hpp"
+#include "tests/support/paths.hpp"
 
 namespace partyline::sfu {
 namespace {
@@ -25,7 +26,7 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 }
 
 std::string chromium_offer(const std::string& direction) {
-  std::ifstream file(PARTYLINE_SOURCE_DIR "/tests/data/sdp/chromium-offer.sdp");
+  std::ifstream file(test::source_dir() + "/tests/data/sdp/chromium-offer.sdp");
   std::ostringstream text;
   text << file.rdbuf();
   return replaced(text.str(), "a=sendrecv", "a=" + direction);

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "tests/sip/support.hpp"
+#include "tests/support/paths.hpp"
 
 extern char** environ;
 
@@ -77,7 +78,7 @@ class SippTest : public ::testing::TestWithParam<bool> {
   }
   Arguments scenario(const std::string& name) const {
     auto arguments = base();
-    arguments.insert(arguments.end(), {"-sf", PARTYLINE_SOURCE_DIR "/tests/sip/scenarios/" + name});
+    arguments.insert(arguments.end(), {"-sf", test::source_dir() + "/tests/sip/scenarios/" + name});
     return arguments;
   }
 

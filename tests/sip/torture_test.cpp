@@ -6,13 +6,13 @@
 #include <iterator>
 
 #include "tests/sip/support.hpp"
+#include "tests/support/paths.hpp"
 
 namespace partyline::sip {
 namespace {
 
 std::filesystem::path torture_folder() {
-  const char* given = std::getenv("PARTYLINE_CONFORMANCE");
-  return std::filesystem::path(given ? given : PARTYLINE_SOURCE_DIR "/../shared/conformance") / "rfc4475";
+  return std::filesystem::path(test::conformance_dir()) / "rfc4475";
 }
 
 class TortureTest : public ::testing::TestWithParam<bool> {};

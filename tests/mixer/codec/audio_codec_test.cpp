@@ -11,13 +11,14 @@
 
 #include "mixer/audio/pcm.hpp"
 #include "tests/mixer/audio/audio_support.hpp"
+#include "tests/support/paths.hpp"
 
 namespace partyline::mixer::testing {
 namespace {
 
 std::filesystem::path itu_folder() {
   if (const char* folder = std::getenv("PARTYLINE_CONFORMANCE")) return std::filesystem::path(folder) / "itu";
-  return std::filesystem::path(PARTYLINE_SOURCE_DIR "/../shared/conformance/itu");
+  return std::filesystem::path(test::conformance_dir()) / "itu";
 }
 
 std::vector<uint8_t> bytes_of(const std::filesystem::path& file) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "tests/rtp/sdp/samples.hpp"
+#include "tests/support/paths.hpp"
 
 namespace partyline::rtp::sdp {
 namespace {
@@ -142,8 +143,7 @@ TEST(SdpWrite, a_value_with_line_ends_stays_on_its_line) {
 }
 
 TEST(SdpParse, survives_the_outsiders_corpus) {
-  const char* set = std::getenv("PARTYLINE_CONFORMANCE");
-  const std::string folder = std::string(set ? set : PARTYLINE_SOURCE_DIR "/../shared/conformance") + "/fuzz/sdp";
+  const std::string folder = test::conformance_dir() + "/fuzz/sdp";
   if (!std::filesystem::is_directory(folder)) GTEST_SKIP() << "no corpus at " << folder;
   size_t understood = 0, files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {

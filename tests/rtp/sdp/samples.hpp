@@ -8,11 +8,12 @@
 #include <string>
 
 #include "rtp/sdp/negotiation.hpp"
+#include "tests/support/paths.hpp"
 
 namespace partyline::rtp::sdp {
 
 inline std::string sample_text(const std::string& name) {
-  std::ifstream in(std::string(PARTYLINE_SOURCE_DIR "/tests/data/sdp/") + name, std::ios::binary);
+  std::ifstream in(test::source_dir() + "/tests/data/sdp/" + name, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
