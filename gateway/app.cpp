@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
 #include "core/http/server.hpp"
 #include "core/log.hpp"
 #include "core/random.hpp"
@@ -10,7 +15,9 @@
 #include "gateway/pages.hpp"
 #include "gateway/reaper.hpp"
 #include "gateway/room_manager.hpp"
+#include "gateway/sfu_relay.hpp"
 #include "gateway/sip_capabilities.hpp"
+#include "gateway/srs_directory.hpp"
 #include "mixer/room_mixer.hpp"
 #include "rtp/transport/dtls_identity.hpp"
 #include "rtp/transport/nice_transport.hpp"
@@ -40,12 +47,15 @@ struct App::Impl {
   std::unique_ptr<core::http::Server> http;      // the public one
   std::unique_ptr<core::http::Server> loopback;  // ours alone: how we reach the embedded SFU and its hooks reach us
   std::unique_ptr<sfu::Sfu> sfu;
+  SfuRelay relay{services};  // instead of it, when the SFU is another one
+  boost::asio::cancellation_signal learning;
   bool stopped = false;
 
   Result<> start();
   Result<> start_http();
   Result<> start_sfu();
   Result<> start_sip();
+  void learn_streams();
   void stop();
   void close();
 };
@@ -89,7 +99,21 @@ Result<> App::Impl::start() {
   if (auto done = start_http(); !done) return done.error();
   if (auto done = start_sip(); !done) return done.error();
   rooms->start();
+  learn_streams();
   return {};
+}
+
+// Streams that were at SRS before us; those that come later are told by its hooks.
+void App::Impl::learn_streams() {
+  if (config.sfu.api_url.empty()) return;
+  const auto told = [this](const SrsHook& hook) {
+    if (stopped) return false;
+    // Mixes of a gateway that ran before us are no participants; judge_hook() refuses them.
+    if (rooms->judge_hook(hook)) rooms->apply_hook(hook);
+    return true;
+  };
+  boost::asio::co_spawn(io, learn_from_srs({config.sfu.api_url, config.sfu.verify_tls, config.sfu.ca_file}, told),
+                        boost::asio::bind_cancellation_slot(learning.slot(), boost::asio::detached));
 }
 
 Result<> App::Impl::start_http() {
@@ -107,6 +131,8 @@ Result<> App::Impl::start_http() {
   if (config.sfu.embedded) {
     if (auto done = loopback->start(); !done) return done.error().with_context("[http] loopback");
     if (auto done = start_sfu(); !done) return done.error();
+  } else {
+    relay.add_routes(*http);
   }
   api->add_routes(*http);
   if (auto done = http->start(); !done) return done.error().with_context("[http]");
@@ -157,6 +183,7 @@ Result<> App::Impl::start_sip() {
 
 void App::Impl::stop() {
   if (std::exchange(stopped, true)) return;
+  learning.emit(boost::asio::cancellation_type::all);
   if (events) events->close();
   if (rooms) rooms->stop();
   services.sip = nullptr;

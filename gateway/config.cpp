@@ -116,6 +116,7 @@ const std::vector<Key>& keys() {
       {"sfu", "embedded", flag(FIELD(sfu.embedded))},
       {"sfu", "whip_url", text(FIELD(sfu.whip_url))},
       {"sfu", "whep_url", text(FIELD(sfu.whep_url))},
+      {"sfu", "api_url", text(FIELD(sfu.api_url))},
       {"sfu", "token", text(FIELD(sfu.token))},
       {"sfu", "verify_tls", flag(FIELD(sfu.verify_tls))},
       {"sfu", "ca_file", text(FIELD(sfu.ca_file))},
@@ -222,6 +223,8 @@ Result<> check_whole(const Config& config) {
     return invalid("[sfu] whip_url and whep_url name another SFU: set embedded = false");
   if (!config.sfu.embedded && config.sfu.whip_url.empty())
     return invalid("[sfu] embedded = false needs whip_url and whep_url");
+  if (!config.sfu.api_url.empty() && (config.sfu.embedded || !config.sfu.api_url.starts_with("http")))
+    return invalid("[sfu] api_url is the http(s) URL of SRS's API, for embedded = false");
   for (const auto& url : {config.sfu.whip_url, config.sfu.whep_url})
     if (!url.empty() && (url.find("{room}") == std::string::npos || url.find("{stream}") == std::string::npos))
       return invalid("[sfu] whip_url and whep_url need {room} and {stream} in them");

@@ -58,10 +58,11 @@ struct Config {
     bool embedded = true;
     std::string whip_url;  ///< with {room} and {stream}; empty: the embedded SFU
     std::string whep_url;
-    std::string token;  ///< Bearer token for both
+    std::string api_url;  ///< SRS's HTTP API, …/api/v1: who was there before us; empty: not asked
+    std::string token;    ///< Bearer token for both
     bool verify_tls = true;
     std::string ca_file;
-    std::string publish_token;           ///< what the embedded SFU asks of publishers; empty: open
+    std::string publish_token;           ///< what is asked of publishers at our address; empty: open
     std::string play_token;              ///< and of players
     std::vector<std::string> hook_urls;  ///< further receivers of the embedded SFU's hooks
   } sfu;

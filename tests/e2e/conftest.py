@@ -28,7 +28,8 @@ def reels():
 
 @pytest.fixture
 def folder(request):
-    path = ROOT / "build/e2e" / request.node.name.replace("[", "-").rstrip("]")
+    # Short: baresip cuts file names of more than 128 characters.
+    path = ROOT / "build/e2e" / request.node.name.replace("[", "-").rstrip("]").removeprefix("test_")[:48]
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     return path

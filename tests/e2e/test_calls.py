@@ -183,3 +183,15 @@ def test_an_ffmpeg_phone_is_heard(stage, folder):
     gateway.wait_legs("reel", 2)
     time.sleep(3)
     judge.assert_hears(judge.sound(alice.received())[-judge.RATE:], ["dave"], ["alice"], "alice")
+
+
+@pytest.mark.parametrize("codec", ["opus", "g722", "pcmu", "pcma"])
+def test_avpf_is_answered_in_kind_and_heard(stage, folder, codec):
+    gateway = stage.gateway()
+    alice = stage.phone("alice", with_video=False).dial(gateway.sip_uri("reel"))
+    reel = FfmpegPhone(gateway, "reel", folder, wav_file("dave"), video=False, codec=codec, profile="RTP/AVPF")
+    stage.keep(reel).call()
+    assert re.search(rf"^m=audio \d+ RTP/AVPF {reel.payload_type}\b", reel.answer, re.M), reel.answer
+    gateway.wait_legs("reel", 2)
+    time.sleep(3)
+    judge.assert_hears(judge.sound(alice.received())[-judge.RATE:], ["dave"], ["alice"], "alice")

@@ -17,6 +17,7 @@ def test_phones_browser_and_broadcast_share_one_room(stage, folder):
     assert status == 201, output
     gateway.wait_legs("demo", 3)
     wait_for(lambda: gateway.room("demo")["outputs"][0]["state"] == "live", 15, "the output to be live")
+    gateway.wait_pictures("demo", 3)
     time.sleep(3)  # let the jitter buffers and the encoders of all parties settle before judging
 
     seen = rtmp.record("show", 6, folder / "broadcast.flv")
@@ -76,3 +77,22 @@ def test_a_vp8_phone_and_an_h264_phone_see_each_other(stage, folder):
     time.sleep(3)
     for phone in (alice, bob):
         judge.assert_shows(judge.picture(phone.snapshot(folder / f"{phone.name}.png")), ["alice", "bob"], phone.name)
+
+
+def test_a_vp8_browser_and_an_h264_phone_see_each_other(stage, folder):
+    gateway = stage.gateway()
+    alice = stage.phone("alice", video="h264").dial(gateway.sip_uri("both"))
+    carol = stage.browser("carol")
+    carol.open(gateway.url + "/healthz")
+    carol.publish("/whip/both/carol", "/whep/both/mix~carol", "video/VP8")
+    carol.evaluate("() => window.playMix()")
+    carol.wait("() => document.getElementById('mix').videoWidth > 0", 20)
+    legs = gateway.wait_legs("both", 2)
+    gateway.wait_pictures("both", 2)
+    assert {leg["name"]: leg["video"]["codec"] for leg in legs} == {"alice": "H264", "carol": "VP8"}
+    time.sleep(3)
+    seen = carol.record(4, folder / "carol.webm")
+    judge.assert_shows(judge.picture(seen, folder / "carol.png"), ["alice", "carol"], "carol")
+    judge.assert_shows(judge.picture(alice.snapshot(folder / "alice.png")), ["alice", "carol"], "alice")
+    judge.assert_hears(judge.sound(seen, 1), ["alice"], ["carol"], "carol")
+    judge.assert_hears(judge.sound(alice.received())[-2 * judge.RATE:], ["carol"], ["alice"], "alice")

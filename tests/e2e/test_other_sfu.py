@@ -3,39 +3,7 @@ import time
 
 from support import judge
 from support.pion import PionSfu
-
-PUBLISH_AND_PLAY = """async ([room, name]) => {
-  const media = await navigator.mediaDevices.getUserMedia(
-    {audio: {echoCancellation: false, noiseSuppression: false, autoGainControl: false}, video: true});
-  const post = async (pc, path) => {
-    await pc.setLocalDescription(await pc.createOffer());
-    if (pc.iceGatheringState !== 'complete') await new Promise(done => {
-      pc.onicegatheringstatechange = () => pc.iceGatheringState === 'complete' && done(); });
-    for (let tries = 0; tries < 40; ++tries) {  // the mix is there a moment after it is asked for
-      const answer = await fetch(path, {method: 'POST', headers: {'Content-Type': 'application/sdp'}, body: pc.localDescription.sdp});
-      if (answer.status === 201) return pc.setRemoteDescription({type: 'answer', sdp: await answer.text()});
-      await new Promise(later => setTimeout(later, 250));
-    }
-    throw new Error(path);
-  };
-  const publish = new RTCPeerConnection();
-  for (const track of media.getTracks()) {
-    const transceiver = publish.addTransceiver(track, {direction: 'sendonly', streams: [media]});
-    if (track.kind === 'video') transceiver.setCodecPreferences(
-      RTCRtpSender.getCapabilities('video').codecs.filter(c => c.mimeType === 'video/H264'));
-  }
-  await post(publish, `/whip/${room}.${name}`);
-  window.playMix = async () => {
-    const play = new RTCPeerConnection();
-    for (const kind of ['audio', 'video']) play.addTransceiver(kind, {direction: 'recvonly'});
-    const video = Object.assign(document.createElement('video'), {id: 'mix', autoplay: true, srcObject: new MediaStream()});
-    document.body.append(video);
-    play.ontrack = e => video.srcObject.addTrack(e.track);
-    await post(play, `/whep/${room}.mix~${name}`);
-    window.partyline = {pcPlay: play, pcPublish: publish};
-  };
-}"""
-
+from support.process import wait_for
 
 def test_the_same_room_with_an_sfu_written_by_others(stage, folder):
     sfu = stage.keep(PionSfu(folder)).start()
@@ -43,13 +11,14 @@ def test_the_same_room_with_an_sfu_written_by_others(stage, folder):
     alice = stage.phone("alice").dial(gateway.sip_uri("demo"))
     carol = stage.browser("carol")
     carol.open(sfu.url + "/stats")
-    carol.evaluate(PUBLISH_AND_PLAY, ["demo", "carol"])
+    carol.publish("/whip/demo.carol", "/whep/demo.mix~carol")
     sfu.hook(gateway, "on_publish", "demo", "carol", "c1")
     sfu.hook(gateway, "on_play", "demo", "mix~carol", "c2")
     gateway.wait_legs("demo", 2)
     carol.evaluate("() => window.playMix()")
     carol.wait("() => document.getElementById('mix').videoWidth > 0", 20)
-    time.sleep(4)
+    gateway.wait_pictures("demo", 2)
+    time.sleep(2)
     seen = carol.record(4, folder / "carol.webm")
     judge.assert_shows(judge.picture(seen, folder / "carol.png"), ["alice", "carol"], "carol")
     judge.assert_hears(judge.sound(seen, 1), ["alice"], ["carol"], "carol")
@@ -61,3 +30,27 @@ def test_the_same_room_with_an_sfu_written_by_others(stage, folder):
     gateway.wait_legs("demo", 1)
     sfu.hook(gateway, "on_publish", "demo", "carol", "c3")
     gateway.wait_legs("demo", 2)
+
+
+def test_the_join_page_works_with_an_sfu_written_by_others(stage, folder):
+    """The page posts to the gateway, which passes the offers on; the media goes between the browser and the SFU."""
+    sfu = stage.keep(PionSfu(folder)).start()
+    gateway = stage.gateway({"sfu": sfu.settings()})
+    alice = stage.phone("alice").dial(gateway.sip_uri("demo"))
+    carol = stage.browser("carol")
+    carol.open(f"{gateway.url}/?room=demo&name=carol")
+    carol.wait("() => window.partyline && !document.getElementById('join').disabled")
+    carol.click("#join")
+    carol.wait("() => window.partyline.pcPublish && window.partyline.pcPublish.connectionState === 'connected'", 20)
+    sfu.hook(gateway, "on_publish", "demo", "carol", "c1")
+    sfu.hook(gateway, "on_play", "demo", "mix~carol", "c2")
+    carol.wait("() => document.getElementById('mix').videoWidth > 0", 30)
+    gateway.wait_pictures("demo", 2)
+    time.sleep(2)
+    seen = carol.record(4, folder / "carol.webm")
+    judge.assert_shows(judge.picture(seen, folder / "carol.png"), ["alice", "carol"], "carol")
+    judge.assert_hears(judge.sound(seen, 1), ["alice"], ["carol"], "carol")
+    judge.assert_hears(judge.sound(alice.received())[-2 * judge.RATE:], ["carol"], ["alice"], "alice")
+    # Leaving is passed on, too: the SFU forgets both sessions. What is left is the gateway's own, of the mix and its pull.
+    carol.click("#leave")
+    wait_for(lambda: sfu.stats().get("demo.mix~carol", {}).get("players") == 0, 10, "the SFU to let go of the player")

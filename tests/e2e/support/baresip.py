@@ -1,7 +1,9 @@
 """A real SIP phone without devices: Debian's baresip, driven over its control socket."""
 import json
 import pathlib
+import shutil
 import socket
+import tempfile
 import time
 
 from .media import PARTIES, video_file
@@ -75,9 +77,11 @@ class Baresip:
     def snapshot(self, path):
         path = pathlib.Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.command("snapshot_recv", str(path))
-        wait_for(lambda: path.exists() and path.stat().st_size > 1000 and path.read_bytes().endswith(b"IEND\xaeB`\x82"), 8,
-                 f"a picture at {self.name}'s phone")
+        with tempfile.TemporaryDirectory() as folder:  # baresip cuts file names of 100 characters
+            short = pathlib.Path(folder) / "seen.png"
+            self.command("snapshot_recv", str(short))
+            wait_for(lambda: short.exists() and short.read_bytes().endswith(b"IEND\xaeB`\x82"), 8, f"a picture at {self.name}'s phone")
+            shutil.copy(short, path)
         return path
 
     def received(self):

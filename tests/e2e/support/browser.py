@@ -26,6 +26,39 @@ RECORD = """(seconds) => new Promise((resolve, reject) => {
   setTimeout(() => recorder.stop(), seconds * 1000);
 })"""
 
+# Publishes camera and microphone with one video codec, and makes playMix() ready, on a page of the same origin as the two URLs.
+PUBLISH_AND_PLAY = """async ([publishUrl, playUrl, codec]) => {
+  const media = await navigator.mediaDevices.getUserMedia(
+    {audio: {echoCancellation: false, noiseSuppression: false, autoGainControl: false}, video: true});
+  const post = async (pc, path) => {
+    await pc.setLocalDescription(await pc.createOffer());
+    if (pc.iceGatheringState !== 'complete') await new Promise(done => {
+      pc.onicegatheringstatechange = () => pc.iceGatheringState === 'complete' && done(); });
+    for (let tries = 0; tries < 40; ++tries) {  // the mix is there a moment after it is asked for
+      const answer = await fetch(path, {method: 'POST', headers: {'Content-Type': 'application/sdp'}, body: pc.localDescription.sdp});
+      if (answer.status === 201) return pc.setRemoteDescription({type: 'answer', sdp: await answer.text()});
+      await new Promise(later => setTimeout(later, 250));
+    }
+    throw new Error(path);
+  };
+  const publish = new RTCPeerConnection();
+  for (const track of media.getTracks()) {
+    const transceiver = publish.addTransceiver(track, {direction: 'sendonly', streams: [media]});
+    if (track.kind === 'video') transceiver.setCodecPreferences(
+      RTCRtpSender.getCapabilities('video').codecs.filter(c => c.mimeType === codec));
+  }
+  await post(publish, publishUrl);
+  window.playMix = async () => {
+    const play = new RTCPeerConnection();
+    for (const kind of ['audio', 'video']) play.addTransceiver(kind, {direction: 'recvonly'});
+    const video = Object.assign(document.createElement('video'), {id: 'mix', autoplay: true, srcObject: new MediaStream()});
+    document.body.append(video);
+    play.ontrack = e => video.srcObject.addTrack(e.track);
+    await post(play, playUrl);
+    window.partyline = {pcPlay: play, pcPublish: publish};
+  };
+}"""
+
 
 class Browser:
     def __init__(self, folder, name):
@@ -60,6 +93,9 @@ class Browser:
 
     def evaluate(self, script, argument=None):
         return self.ask("evaluate", script=script, argument=argument)
+
+    def publish(self, publish_url, play_url, codec="video/H264"):
+        return self.evaluate(PUBLISH_AND_PLAY, [publish_url, play_url, codec])
 
     def click(self, selector):
         return self.ask("click", selector=selector)

@@ -80,3 +80,8 @@ class Gateway:
     def wait_legs(self, room, count, seconds=15, state="connected"):
         return wait_for(lambda: (lambda legs: legs if len(legs) == count else None)(self.legs(room, state)), seconds,
                         f"{count} {state} legs in {room}; now {self.room(room)}")
+
+    def wait_pictures(self, room, count, seconds=15):
+        """`count` legs whose video has been decoded."""
+        return wait_for(lambda: sum(1 for leg in self.legs(room) if leg.get("width", 0) > 0) == count, seconds,
+                        f"{count} legs with a picture in {room}; now {self.room(room)}")

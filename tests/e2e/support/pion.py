@@ -42,6 +42,10 @@ class PionSfu:
         wait_for(up, 10, "the SFU to listen")
         return self
 
+    def stats(self):
+        with urllib.request.urlopen(self.url + "/stats", timeout=5) as answer:
+            return json.loads(answer.read())
+
     def hook(self, gateway, action, room, stream, client):
         body = {"action": action, "client_id": client, "app": room, "stream": stream, "param": f"app={room}&stream={stream}",
                 "server_id": "pion", "service_id": str(self.process.popen.pid)}

@@ -116,19 +116,24 @@ def media_ports(sdp):
 
 class FfmpegPhone(Phone):
     """A phone whose voice and picture come from a file, with RTCP sender reports from one clock (ffmpeg), and which records what
-    it gets. Opus 96, H.264 97 (packetization-mode 1)."""
+    it gets. Opus 96, H.264 97 (packetization-mode 1), unless another `codec` or `profile` (RTP/AVP, RTP/AVPF) is wanted."""
 
-    def __init__(self, gateway, room, folder, source, user="reel", video=True):
+    AUDIO = {"opus": ("opus/48000/2", 96, ["libopus", "-b:a", "64k"]), "g722": ("G722/8000", 9, ["g722", "-ar", "16000", "-ac", "1"]),
+             "pcmu": ("PCMU/8000", 0, ["pcm_mulaw", "-ar", "8000", "-ac", "1"]), "pcma": ("PCMA/8000", 8, ["pcm_alaw", "-ar", "8000", "-ac", "1"])}
+
+    def __init__(self, gateway, room, folder, source, user="reel", video=True, codec="opus", profile="RTP/AVP"):
         super().__init__(gateway, room, user)
         self.folder = pathlib.Path(folder) / user
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.source, self.video = source, video
+        self.source, self.video, self.profile = source, video, profile
+        self.rtpmap, self.payload_type, self.encoder = self.AUDIO[codec]
         self.base = port_block(20)
         self.sender = self.recorder = None
 
     def sdp(self, direction="sendrecv"):
         lines = ["v=0", f"o=- {self.base} {self.cseq + 1} IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0",
-                 f"m=audio {self.base} RTP/AVP 96", "a=rtpmap:96 opus/48000/2", f"a={direction}"]
+                 f"m=audio {self.base} {self.profile} {self.payload_type}", f"a=rtpmap:{self.payload_type} {self.rtpmap}",
+                 f"a={direction}"]
         if self.video:
             lines += [f"m=video {self.base + 2} RTP/AVPF 97", "a=rtpmap:97 H264/90000",
                       "a=fmtp:97 packetization-mode=1;profile-level-id=42e01f;level-asymmetry-allowed=1", "a=rtcp-fb:97 nack pli",
@@ -138,12 +143,13 @@ class FfmpegPhone(Phone):
     def call(self):
         answer = self.invite(self.sdp())
         assert answer.status == 200, answer.first
+        self.answer = answer.body
         ports = media_ports(answer.body)
         there = lambda kind, here: f"rtp://127.0.0.1:{ports[kind]}?localrtpport={here}&localrtcpport={here + 1}"  # noqa: E731
         # It sends from ports of its own: the gateway keeps sending to those of the SDP only until it has latched (symmetric RTP),
         # so the recorder could not share them; a second socket on the SDP's ports would get nothing.
-        arguments = ["ffmpeg", "-v", "error", "-re", "-stream_loop", "-1", "-i", self.source, "-map", "0:a", "-c:a", "libopus",
-                     "-b:a", "64k", "-payload_type", "96", "-f", "rtp", there("audio", self.base)]
+        arguments = ["ffmpeg", "-v", "error", "-re", "-stream_loop", "-1", "-i", self.source, "-map", "0:a", "-c:a", *self.encoder,
+                     "-payload_type", str(self.payload_type), "-f", "rtp", there("audio", self.base)]
         if self.video:
             arguments += ["-map", "0:v", "-c:v", "copy", "-bsf:v", "h264_mp4toannexb", "-payload_type", "97", "-f", "rtp", there("video", self.base + 2)]
         self.sender = Process(arguments, self.folder / "sender.log")
