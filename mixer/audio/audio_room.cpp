@@ -11,19 +11,24 @@ constexpr core::Duration kDelayStep = std::chrono::milliseconds(2);
 class AudioRoom::View final : public MixView {
  public:
   View(AudioRoom& room, int64_t index) : room_(room), index_(index) {}
-  const Block& full() const override { return room_.full_; }
-  const Block& previous_full() const override { return room_.previous_; }
-  const Block* without(uint64_t member) override {
+  std::span<const float> full(size_t band) const override { return {room_.full_[band].data(), tick_samples(band)}; }
+  std::span<const float> without(uint64_t member, size_t band) override {
     Seat* seat = room_.seat_of(member);
-    if (!seat || seat->apart == 0) return nullptr;
-    if (seat->mixed_at != index_) {
-      const Block& self = seat->source->block();
-      const bool inside = seat->source->contributes();
-      for (size_t i = 0; i < kTickSamples; ++i) seat->without[i] = room_.sum_[i] - (inside ? self[i] : 0.0F);
-      seat->limiter.process(seat->without);
-      seat->mixed_at = index_;
+    if (!seat || seat->apart == 0) return {};
+    const std::span<const float> sum = room_.bus_.mix(band);
+    const std::span<float> out(room_.without_.data(), sum.size());
+    if (seat->source->contributes()) {
+      const std::span<const float> self = seat->source->samples_at(kBandRates[band]);
+      for (size_t i = 0; i < out.size(); ++i) out[i] = sum[i] - self[i];
+    } else {
+      std::copy(sum.begin(), sum.end(), out.begin());
     }
-    return &seat->without;
+    Own& own = seat->own[band];
+    if (own.mixed_at == index_) own.limiter = own.before;  // for another of the member's outputs
+    own.before = own.limiter;
+    own.limiter.process(out);
+    own.mixed_at = index_;
+    return out;
   }
 
  private:
@@ -131,10 +136,9 @@ void AudioRoom::close() {
 
 AudioRoom::Seat* AudioRoom::seat_of(uint64_t member) {
   // Sorted: members are numbered in the order they come.
-  const auto at = std::lower_bound(
-      seats_.begin(), seats_.end(), member,
-      [](const std::unique_ptr<Seat>& seat, uint64_t wanted) { return seat->source->member() < wanted; });
-  return at != seats_.end() && (*at)->source->member() == member ? at->get() : nullptr;
+  const auto at = std::lower_bound(seated_.begin(), seated_.end(), member);
+  if (at == seated_.end() || *at != member) return nullptr;
+  return seats_[static_cast<size_t>(at - seated_.begin())].get();
 }
 
 void AudioRoom::apply_commands() {
@@ -151,12 +155,13 @@ void AudioRoom::apply_commands() {
 void AudioRoom::apply(Command& command) {
   if (command.add_seat) {
     const uint64_t member = command.add_seat->source->member();
-    const auto at = std::find_if(seats_.begin(), seats_.end(),
-                                 [member](const auto& seat) { return seat->source->member() > member; });
-    seats_.insert(at, std::move(command.add_seat));
+    const auto at = std::upper_bound(seated_.begin(), seated_.end(), member);
+    seats_.insert(seats_.begin() + (at - seated_.begin()), std::move(command.add_seat));
+    seated_.insert(at, member);
   }
   if (command.remove_seat) {
     std::erase_if(seats_, [&](const auto& seat) { return seat->source->member() == *command.remove_seat; });
+    std::erase(seated_, *command.remove_seat);
   }
   if (command.add_output) {
     auto group = std::find_if(groups_.begin(), groups_.end(),
@@ -180,7 +185,7 @@ void AudioRoom::rest() {
     seat->apart = 0;
     tell(*seat);
   }
-  previous_.fill(0);
+  bus_.reset();
   shown_encoders_.store(0, std::memory_order_relaxed);
 }
 
@@ -196,6 +201,18 @@ void AudioRoom::tell(Seat& seat) {
   if (moved) seat.delay = delay;
 }
 
+void AudioRoom::make_full() {
+  std::array<bool, kBands> wanted{};
+  for (const EncoderGroup& group : groups_) wanted[group.band()] = true;
+  bus_.finish(wanted);
+  for (size_t band = 0; band < kBands; ++band) {
+    if (!wanted[band]) continue;
+    const std::span<const float> mix = bus_.mix(band);
+    std::copy(mix.begin(), mix.end(), full_[band].begin());
+    limiters_[band].process({full_[band].data(), mix.size()});
+  }
+}
+
 bool AudioRoom::tick(core::TimePoint now) {
   apply_commands();
   if (groups_.empty()) {
@@ -205,20 +222,20 @@ bool AudioRoom::tick(core::TimePoint now) {
   resting_ = false;
   if (!origin_) origin_ = now;
   const TickTime time{now, (now - *origin_ + kTick / 2) / kTick};
-  previous_ = full_;
-  sum_.fill(0);
+  bus_.begin();
   for (const auto& seat : seats_) {
     AudioSource& source = *seat->source;
     source.tick(now);
     if (source.contributes()) {
-      for (size_t i = 0; i < kTickSamples; ++i) sum_[i] += source.block()[i];
+      bus_.add(source.samples(), source.rate());
+      if (seat->apart == 0) {
+        for (size_t band = 0; band < kBands; ++band) seat->own[band].limiter = limiters_[band];
+      }
     }
-    if (source.contributes() && seat->apart == 0) seat->limiter = limiter_;
     seat->apart = source.contributes() ? kApartTicks : std::max(0, seat->apart - 1);
     tell(*seat);
   }
-  full_ = sum_;
-  limiter_.process(full_);
+  make_full();
   View view(*this, time.index);
   size_t packets = 0;
   size_t encoders = 0;

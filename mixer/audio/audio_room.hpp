@@ -1,6 +1,7 @@
 // AudioRoom: one conference's sound. Sum once, subtract self.
 //
-//   tick: apply commands ─▶ each source renders 20 ms ─▶ sum of those with something to say ─▶ limiter ─▶ groups encode
+//   tick: apply commands ─▶ each source renders 20 ms ─▶ sums of those with something to say, one a rate (MixBus) ─▶
+//         limiters ─▶ groups encode
 //
 // Thread: tick() from the audio thread (or a test); the rest from any. Commands take effect with the next tick, but a
 // removed output's sink is not called after remove_output() has returned. Deliberately not here: threads and clocks.
@@ -16,6 +17,7 @@
 #include "mixer/audio/audio_source.hpp"
 #include "mixer/audio/encoder_group.hpp"
 #include "mixer/audio/limiter.hpp"
+#include "mixer/audio/mix_bus.hpp"
 
 namespace partyline::mixer {
 
@@ -51,14 +53,16 @@ class AudioRoom {
   AudioRoomStats stats() const;
 
  private:
+  struct Own {  // the mix without this member, in one band
+    Limiter limiter, before;
+    int64_t mixed_at = -1;  // tick
+  };
   struct Seat {
     std::shared_ptr<AudioSource> source;
-    Limiter limiter;         // of the mix without this member
+    std::array<Own, kBands> own;
     int apart = 0;           // ticks for which it still gets a mix of its own
     bool speaking = false;   // as told
     core::Duration delay{};  // as told
-    int64_t mixed_at = -1;   // tick for which `without` was made
-    Block without{};
   };
   struct Command {
     std::unique_ptr<Seat> add_seat;
@@ -76,6 +80,7 @@ class AudioRoom {
   void rest();
   void tell(Seat& seat);
   Seat* seat_of(uint64_t member);
+  void make_full();
 
   const core::Bitrate opus_bitrate_;
   const std::weak_ptr<AudioRoomObserver> observer_;
@@ -95,11 +100,14 @@ class AudioRoom {
   // The tick's.
   std::vector<Command> applying_;
   std::vector<std::unique_ptr<Seat>> seats_;
+  std::vector<uint64_t> seated_;  // their members, side by side: searched for each listener in each tick
   std::vector<EncoderGroup> groups_;
   std::optional<core::TimePoint> origin_;
   bool resting_ = true;
-  Limiter limiter_;
-  Block sum_{}, full_{}, previous_{};
+  MixBus bus_;
+  std::array<Limiter, kBands> limiters_;
+  std::array<Block, kBands> full_{};
+  Block without_{};
 
   std::atomic<int> shown_encoders_{0};
   std::atomic<uint64_t> shown_ticks_{0}, shown_packets_{0};

@@ -9,7 +9,7 @@
 namespace partyline::mixer {
 namespace {
 
-constexpr size_t kPcmCapacity = 12288;  // a stretched tick, a resampled 120 ms packet, and room
+constexpr size_t kPcmCapacity = 12288;  // a stretched tick, a 120 ms packet, and room
 constexpr int64_t kJumpTime = 5 * kSampleRate;
 constexpr int64_t kJumpSequence = 500;
 constexpr int64_t kLongestFill = 2 * kSampleRate;
@@ -75,7 +75,7 @@ AudioSource::Format* AudioSource::format_of(core::Codec codec) {
   if (!row || !row->make_decoder || formats_.size() == formats_.capacity()) return nullptr;
   auto decoder = row->make_decoder();
   if (!decoder) return nullptr;
-  formats_.push_back({row, std::move(decoder), std::make_unique<Resampler>(row->sample_rate, kSampleRate)});
+  formats_.push_back({row, std::move(decoder)});
   return &formats_.back();
 }
 
@@ -118,7 +118,7 @@ void AudioSource::receive(core::EncodedFrame&& frame, core::TimePoint now) {
     if (inserted == PlayoutQueue::Insert::overflowed) drops().overflow.add();
     if (playing_) settle_stall();
   }
-  if (known_clock) window_.on_packet(now, arrival, time - (next_time_ - static_cast<int64_t>(filled_)), transit);
+  if (known_clock) window_.on_packet(now, arrival, time - (next_time_ - filled_time()), transit);
   if (!late) return;
   shown_.late.fetch_add(1, std::memory_order_relaxed);
   drops().late.add();
@@ -142,7 +142,7 @@ void AudioSource::stop() {
   playing_ = false;
   filled_ = 0;
   stalled_ = 0;
-  repeater_.reset();
+  repeater_.reset(ratio_);
 }
 
 void AudioSource::rest() {
@@ -172,7 +172,7 @@ void AudioSource::settle_stall() {
 }
 
 int64_t AudioSource::ready_samples() const {
-  auto ready = static_cast<int64_t>(filled_);
+  int64_t ready = filled_time();
   int64_t sequence = next_sequence_;
   for (size_t i = 0; i < queue_.size() && queue_.at(i).frame.sequence == sequence; ++i, ++sequence) {
     ready += queue_.at(i).samples;
@@ -180,9 +180,46 @@ int64_t AudioSource::ready_samples() const {
   return ready;
 }
 
-void AudioSource::append_native(size_t samples) {
-  const size_t room = pcm_.size() - filled_;
-  filled_ += format_->resampler->process({native_.data(), samples}, {pcm_.data() + filled_, room});
+// What the old codec has left is a few milliseconds: straight lines between its samples, or their means, will do.
+void AudioSource::change_rate(size_t ratio) {
+  if (ratio == ratio_) return;
+  const size_t length = std::min(filled_ * ratio_ / ratio, pcm_.size());
+  if (ratio < ratio_) {
+    const size_t parts = ratio_ / ratio;
+    for (size_t i = length; i-- > 0;) {  // from the end: each is read before it is written over
+      const size_t at = i / parts;
+      const float next = at + 1 < filled_ ? pcm_[at + 1] : pcm_[at];
+      pcm_[i] = pcm_[at] + (next - pcm_[at]) * static_cast<float>(i % parts) / static_cast<float>(parts);
+    }
+  } else {
+    const size_t parts = ratio / ratio_;
+    for (size_t i = 0; i < length; ++i) {
+      float sum = 0;
+      for (size_t part = 0; part < parts; ++part) sum += pcm_[i * parts + part];
+      pcm_[i] = sum / static_cast<float>(parts);
+    }
+  }
+  filled_ = length;
+  ratio_ = ratio;
+  repeater_.reset(ratio_);
+}
+
+std::span<const float> AudioSource::samples_at(int rate) {
+  const int from = this->rate();
+  if (from == rate) return samples();
+  auto found = std::find_if(converted_.begin(), converted_.end(),
+                            [&](const auto& known) { return known->from == from && known->to == rate; });
+  if (found == converted_.end()) {
+    found = converted_.insert(found, std::unique_ptr<Converted>(new Converted{from, rate, Resampler(from, rate)}));
+  }
+  Converted& converted = **found;
+  const std::span<float> out(converted.block.data(), kTickSamples / static_cast<size_t>(kSampleRate / rate));
+  if (converted.tick == ticks_) return out;
+  // Not asked for in the last tick: it was silent then, and an empty memory is the right one.
+  if (converted.tick + 1 != ticks_) converted.resampler.reset();
+  converted.resampler.process(samples(), out);
+  converted.tick = ticks_;
+  return out;
 }
 
 void AudioSource::decode_front(core::TimePoint now) {
@@ -190,12 +227,12 @@ void AudioSource::decode_front(core::TimePoint now) {
   if (front.frame.codec != codec_ || !format_) {
     format_ = format_of(front.frame.codec);
     codec_ = front.frame.codec;
-    format_->resampler->reset();
+    change_rate(static_cast<size_t>(kSampleRate / format_->row->sample_rate));
   }
   const size_t before = filled_;
-  const int decoded = format_->decoder->decode(front.frame.data, native_);
+  const int decoded = format_->decoder->decode(front.frame.data, std::span(pcm_).subspan(filled_));
   if (decoded > 0) {
-    append_native(static_cast<size_t>(decoded));
+    filled_ += static_cast<size_t>(decoded);
     repeater_.on_good({pcm_.data() + before, filled_ - before});
     packet_samples_ = front.samples;
   } else {
@@ -204,20 +241,21 @@ void AudioSource::decode_front(core::TimePoint now) {
   }
   capture_time_ = front.time;
   capture_ = front.frame.capture;
-  const double waited =
-      std::chrono::duration<double, std::milli>(now - front.frame.arrival + samples_to_duration(before)).count();
+  const double waited = std::chrono::duration<double, std::milli>(
+                            now - front.frame.arrival + samples_to_duration(static_cast<int64_t>(before * ratio_)))
+                            .count();
   buffered_ms_ += (waited - buffered_ms_) * 0.05;
   next_time_ = front.time + front.samples;
   next_sequence_ = front.frame.sequence + 1;
   queue_.pop();
 }
 
-// At most 20 ms at a time; returns how much (0: `samples` is too little to fill).
+// `samples` at 48 kHz, at most 20 ms at a time; returns how much of them (0: too little to fill).
 size_t AudioSource::conceal(size_t samples) {
-  samples = std::min({samples, kTickSamples, pcm_.size() - filled_});
+  samples = std::min(std::min(samples, kTickSamples) / ratio_, pcm_.size() - filled_);
   const std::span<float> out(pcm_.data() + filled_, samples);
   const auto steps = static_cast<size_t>(kOpusStep);
-  if (format_ && format_->row->sample_rate == kSampleRate && samples >= steps) {
+  if (format_ && format_->row->sample_rate == kSampleRate && ratio_ == 1 && samples >= steps) {
     samples -= samples % steps;
     if (format_->decoder->conceal(out.first(samples))) {
       filled_ += samples;
@@ -226,7 +264,7 @@ size_t AudioSource::conceal(size_t samples) {
   }
   repeater_.conceal(out.first(samples));
   filled_ += samples;
-  return samples;
+  return samples * ratio_;
 }
 
 void AudioSource::fill_gap(int64_t gap) {
@@ -253,7 +291,7 @@ void AudioSource::stall() {
 
 void AudioSource::fill(size_t wanted, core::TimePoint now) {
   // Each turn adds at least a sample or consumes a packet.
-  while (filled_ < wanted) {
+  while (filled_ * ratio_ < wanted) {
     if (queue_.empty()) {
       stall();
       continue;
@@ -261,8 +299,8 @@ void AudioSource::fill(size_t wanted, core::TimePoint now) {
     settle_stall();
     const QueuedFrame& front = queue_.front();
     const int64_t gap = front.frame.codec == codec_ ? front.time - next_time_ : 0;
-    if (gap > kLongestFill) {
-      next_time_ = front.time;  // a hole this long is not worth keeping time for
+    if (gap > kLongestFill || (gap > 0 && gap < static_cast<int64_t>(ratio_))) {
+      next_time_ = front.time;  // a hole this long is not worth keeping time for, nor one of less than a sample
     } else if (gap > 0) {
       fill_gap(gap);
     } else {
@@ -272,19 +310,21 @@ void AudioSource::fill(size_t wanted, core::TimePoint now) {
 }
 
 bool AudioSource::take_out(int64_t most, bool insist, core::TimePoint now) {
-  const auto longest = static_cast<size_t>(std::min<int64_t>(most, kMaxPeriod));
-  if (ready_samples() < static_cast<int64_t>(kTickSamples + longest)) return false;
-  fill(kTickSamples + longest, now);
+  const auto wanted = static_cast<size_t>(std::min<int64_t>(most, kMaxPeriod));
+  if (ready_samples() < static_cast<int64_t>(kTickSamples + wanted)) return false;
+  fill(kTickSamples + wanted, now);  // may change the rate
   const std::span<float> pcm(pcm_.data(), filled_);
+  const size_t longest = wanted / ratio_;
+  const size_t shortest = kMinPeriod / ratio_;
   size_t period = longest;
-  if (level_dbov(pcm.first(kTickSamples)) > kQuiet) {
-    if (longest < kMinPeriod) return false;
-    const Period found = find_period(pcm, kStretchWindow, kMinPeriod, longest);
+  if (level_dbov(pcm.first(kTickSamples / ratio_)) > kQuiet) {
+    if (longest < shortest) return false;
+    const Period found = find_period(pcm, kStretchWindow / ratio_, shortest, longest, ratio_);
     if (found.likeness < kGoodLikeness && !insist) return false;
     period = found.samples;
   }
   filled_ = remove_period(pcm, period);
-  window_.on_shift(-static_cast<int64_t>(period));
+  window_.on_shift(-static_cast<int64_t>(period * ratio_));
   return true;
 }
 
@@ -292,14 +332,16 @@ bool AudioSource::put_in(bool insist, core::TimePoint now) {
   if (ready_samples() < static_cast<int64_t>(kTickSamples)) return false;
   fill(kTickSamples, now);
   const std::span<float> pcm(pcm_);
-  size_t period = kMostInserted;
-  if (level_dbov(pcm.first(kTickSamples)) > kQuiet) {
-    const Period found = find_period(pcm.first(filled_), kStretchWindow * 2, kMinPeriod, kMostInserted);
+  const size_t longest = kMostInserted / ratio_;
+  size_t period = longest;
+  if (level_dbov(pcm.first(kTickSamples / ratio_)) > kQuiet) {
+    const Period found =
+        find_period(pcm.first(filled_), kStretchWindow * 2 / ratio_, kMinPeriod / ratio_, longest, ratio_);
     if (found.likeness < kGoodLikeness && !insist) return false;
     period = found.samples;
   }
   filled_ = insert_period(pcm, filled_, period);
-  window_.on_shift(static_cast<int64_t>(period));
+  window_.on_shift(static_cast<int64_t>(period * ratio_));
   return true;
 }
 
@@ -326,7 +368,7 @@ void AudioSource::adapt(core::TimePoint now) {
 }
 
 void AudioSource::measure_delay(core::TimePoint now) {
-  const int64_t play_time = next_time_ - static_cast<int64_t>(filled_) + stalled_;
+  const int64_t play_time = next_time_ - filled_time() + stalled_;
   const core::Duration delay = std::clamp<core::Duration>(
       now - (capture_ + samples_to_duration(play_time - capture_time_)), core::Duration::zero(), kLongestDelay);
   const core::Duration off = delay - playout_delay_;
@@ -336,14 +378,16 @@ void AudioSource::measure_delay(core::TimePoint now) {
 }
 
 void AudioSource::pull() {
-  std::copy_n(pcm_.begin(), kTickSamples, block_.begin());
-  filled_ -= kTickSamples;
-  std::memmove(pcm_.data(), pcm_.data() + kTickSamples, filled_ * sizeof(float));
+  const size_t samples = kTickSamples / ratio_;
+  std::copy_n(pcm_.begin(), samples, block_.begin());
+  filled_ -= samples;
+  std::memmove(pcm_.data(), pcm_.data() + samples, filled_ * sizeof(float));
 }
 
 // Level, gate and gain; whatever changes does so along a ramp.
 void AudioSource::finish_block() {
-  const double level = playing_ ? level_dbov(block_) : -127;
+  const std::span<float> block(block_.data(), kTickSamples / ratio_);
+  const double level = playing_ ? level_dbov(block) : -127;
   activity_.update(muted_now_ ? -127 : level);
   shown_.level.store(level, std::memory_order_relaxed);
   shown_.speaking.store(speaking(), std::memory_order_relaxed);
@@ -351,19 +395,20 @@ void AudioSource::finish_block() {
   const float target = active() ? gain_.load(std::memory_order_relaxed) : 0.0F;
   contributes_ = target > 0 || applied_gain_ > 0;
   if (!contributes_) {
-    block_.fill(0);
+    std::fill(block.begin(), block.end(), 0.0F);
     return;
   }
+  if (target == 1.0F && applied_gain_ == 1.0F) return;
   // Opening takes 2.5 ms, so that a word's first sound is there; everything else the whole tick.
-  const size_t ramp = applied_gain_ == 0.0F ? kTickSamples / 8 : kTickSamples;
+  const size_t ramp = applied_gain_ == 0.0F ? block.size() / 8 : block.size();
   const float step = (target - applied_gain_) / static_cast<float>(ramp);
-  for (size_t i = 0; i < kTickSamples; ++i) {
-    block_[i] *= i < ramp ? applied_gain_ + step * static_cast<float>(i) : target;
-  }
+  for (size_t i = 0; i < ramp; ++i) block[i] *= applied_gain_ + step * static_cast<float>(i);
+  for (size_t i = ramp; i < block.size(); ++i) block[i] *= target;
   applied_gain_ = target;
 }
 
 void AudioSource::tick(core::TimePoint now) {
+  ++ticks_;
   box_.drain([&](core::EncodedFrame&& frame) { receive(std::move(frame), now); });
   muted_now_ = muted_.load(std::memory_order_relaxed);
   if (muted_now_ && applied_gain_ == 0.0F) {
@@ -382,7 +427,7 @@ void AudioSource::tick(core::TimePoint now) {
     pull();
     if (stalled_ > kLongestStall) stop();
   } else {
-    block_.fill(0);
+    std::fill_n(block_.begin(), kTickSamples / ratio_, 0.0F);
   }
   finish_block();
 }

@@ -1,8 +1,11 @@
 // AudioSource: one member's sound on its way into the mix. The network thread pushes packets whenever they come; each
-// 20 ms tick pulls exactly 960 samples, and the source decides where they come from.
+// 20 ms tick pulls exactly 20 ms, and the source decides where they come from.
 //
-//   push ─▶ FrameBox ─▶ order, late? ─▶ PlayoutQueue ─▶ decode / FEC / conceal / silence ─▶ resample ─▶ pcm ─▶ tick
-//                         └─▶ DelayWindow ───────────────────────────── take a period out, put one in ──▶ ┘
+//   push ─▶ FrameBox ─▶ order, late? ─▶ PlayoutQueue ─▶ decode / FEC / conceal / silence ─▶ pcm ─▶ tick ─▶ block
+//                         └─▶ DelayWindow ───────────────── take a period out, put one in ──▶ ┘
+//
+// Samples stay at the codec's own rate (8, 16 or 48 kHz): whoever mixes decides what must be resampled. Times are
+// counted in 48 kHz samples whatever the rate.
 //
 //   idle ──packet, held for its jitter margin──▶ playing ──120 ms without a packet, or a jump──▶ idle
 //
@@ -51,13 +54,18 @@ class AudioSource final : public core::FrameSink {
   AudioSourceStats stats() const;
   uint64_t member() const { return member_; }
 
-  /// Renders the next 20 ms into block(). `now`: the tick's media time.
+  /// Renders the next 20 ms. `now`: the tick's media time.
   void tick(core::TimePoint now);
   /// Nobody listens: forget everything that is under way.
   void rest();
 
-  const Block& block() const { return block_; }      ///< after gain; zeros when it does not contribute
-  bool contributes() const { return contributes_; }  ///< block() belongs in the sum
+  int rate() const { return kSampleRate / static_cast<int>(ratio_); }  ///< Hz, of samples()
+  /// The tick's 20 ms after gain; zeros when it does not contribute.
+  std::span<const float> samples() const { return {block_.data(), kTickSamples / ratio_}; }
+  /// The same at another rate, from its first contribution on; for the few who hear at another rate than they speak.
+  std::span<const float> samples_at(int rate);
+  std::span<const float> block() { return samples_at(kSampleRate); }
+  bool contributes() const { return contributes_; }  ///< samples() belong in the sum
   bool active() const { return activity_.contributes() && !muted_now_; }
   bool speaking() const { return activity_.speaking() && !muted_now_; }
   bool playing() const { return playing_; }
@@ -67,7 +75,12 @@ class AudioSource final : public core::FrameSink {
   struct Format {  // what a codec needs here; made when it first appears
     const AudioCodecRow* row = nullptr;
     std::unique_ptr<AudioDecoder> decoder;
-    std::unique_ptr<Resampler> resampler;
+  };
+  struct Converted {  // samples() at another rate; made when first asked for
+    int from = 0, to = 0;
+    Resampler resampler;
+    uint64_t tick = 0;  // when it was fed last
+    Block block{};
   };
 
   void receive(core::EncodedFrame&& frame, core::TimePoint now);
@@ -81,11 +94,12 @@ class AudioSource final : public core::FrameSink {
   void stall();
   void decode_front(core::TimePoint now);
   size_t conceal(size_t samples);
-  void append_native(size_t samples);
+  void change_rate(size_t ratio);
   void adapt(core::TimePoint now);
   bool take_out(int64_t most, bool insist, core::TimePoint now);
   bool put_in(bool insist, core::TimePoint now);
   int64_t ready_samples() const;
+  int64_t filled_time() const { return static_cast<int64_t>(filled_ * ratio_); }
   void pull();
   void finish_block();
   void measure_delay(core::TimePoint now);
@@ -105,7 +119,7 @@ class AudioSource final : public core::FrameSink {
   bool playing_ = false;
   int64_t next_sequence_ = 0;
   int64_t next_time_ = 0;  // media time behind the newest sample in pcm_
-  int64_t stalled_ = 0;    // samples made up at the end of pcm_ for which no media time has passed yet
+  int64_t stalled_ = 0;    // 48 kHz samples made up at the end of pcm_ for which no media time has passed yet
   int64_t packet_samples_ = 960;
   int64_t capture_time_ = 0;   // media time whose capture is known …
   core::TimePoint capture_{};  // … this
@@ -117,10 +131,12 @@ class AudioSource final : public core::FrameSink {
   Activity activity_;
   core::Duration playout_delay_{};
   double buffered_ms_ = 0;
+  size_t ratio_ = 1;        // 48 kHz samples in one of pcm_'s and block_'s
   std::vector<float> pcm_;  // fixed size; [0, filled_) is decoded and not yet played
   size_t filled_ = 0;
-  std::array<float, kSampleRate / 1000 * kMaxPacketMs> native_{};
-  Block block_{};
+  Block block_{};  // [0, kTickSamples / ratio_)
+  uint64_t ticks_ = 0;
+  std::vector<std::unique_ptr<Converted>> converted_;
 
   struct Shown {
     std::atomic<bool> speaking{false};

@@ -5,7 +5,7 @@
 namespace partyline::mixer {
 
 EncoderGroup::EncoderGroup(AudioFormat format, std::unique_ptr<EncoderStream> shared)
-    : format_(format), shared_(std::move(shared)) {}
+    : format_(format), band_(band_of(find_audio_codec(format.codec)->sample_rate)), shared_(std::move(shared)) {}
 
 void EncoderGroup::add(AudioOutput output, std::unique_ptr<EncoderStream> spare) {
   listeners_.push_back({std::move(output), nullptr});
@@ -22,20 +22,20 @@ bool EncoderGroup::remove(OutputId id) {
   return true;
 }
 
-bool EncoderGroup::take_own(Listener& listener, const Block& previous) {
+bool EncoderGroup::take_own(Listener& listener) {
   if (spare_.empty()) return false;
   listener.own = std::move(spare_.back());
   spare_.pop_back();
-  if (shared_warm_) listener.own->continue_from(*shared_, previous);
+  if (shared_warm_) listener.own->continue_from(*shared_);
   return true;
 }
 
-void EncoderGroup::give_back(Listener& listener, const Block& previous) {
+void EncoderGroup::give_back(Listener& listener) {
   if (shared_warm_) {
     // The receiver has decoded another encoder's packets: what comes now must stand alone.
     shared_->break_prediction();
   } else {
-    shared_->continue_from(*listener.own, previous);
+    shared_->continue_from(*listener.own);
     shared_warm_ = true;
   }
   spare_.push_back(std::move(listener.own));
@@ -46,15 +46,16 @@ size_t EncoderGroup::tick(TickTime time, MixView& mix) {
   running_ = 0;
   bool anybody_shares = false;
   for (Listener& listener : listeners_) {
-    const Block* own_mix = listener.output.member ? mix.without(*listener.output.member) : nullptr;
-    if (!own_mix && listener.own) give_back(listener, mix.previous_full());
-    if (own_mix && !listener.own && !take_own(listener, mix.previous_full())) own_mix = nullptr;
-    if (!own_mix) {
+    std::span<const float> own_mix;
+    if (listener.output.member) own_mix = mix.without(*listener.output.member, band_);
+    if (own_mix.empty() && listener.own) give_back(listener);
+    if (!own_mix.empty() && !listener.own && !take_own(listener)) own_mix = {};
+    if (own_mix.empty()) {
       anybody_shares = true;
       continue;
     }
     ++running_;
-    listener.own->feed(*own_mix, time, [&](const core::EncodedFrame& frame) {
+    listener.own->feed(own_mix, time, [&](const core::EncodedFrame& frame) {
       ++packets;
       listener.output.gate->push(frame);
     });
@@ -62,7 +63,7 @@ size_t EncoderGroup::tick(TickTime time, MixView& mix) {
   shared_warm_ = anybody_shares;
   if (!anybody_shares) return packets;
   ++running_;
-  shared_->feed(mix.full(), time, [&](const core::EncodedFrame& frame) {
+  shared_->feed(mix.full(band_), time, [&](const core::EncodedFrame& frame) {
     ++packets;
     for (const Listener& listener : listeners_) {
       if (!listener.own) listener.output.gate->push(frame);

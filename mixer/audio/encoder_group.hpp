@@ -48,10 +48,9 @@ struct AudioOutput {
 class MixView {
  public:
   virtual ~MixView() = default;
-  virtual const Block& full() const = 0;
-  virtual const Block& previous_full() const = 0;
-  /// The mix without `member`, null while the member is silent enough to share.
-  virtual const Block* without(uint64_t member) = 0;
+  virtual std::span<const float> full(size_t band) const = 0;
+  /// The mix without `member`, empty while the member is silent enough to share. Good until the next call.
+  virtual std::span<const float> without(uint64_t member, size_t band) = 0;
 };
 
 class EncoderGroup {
@@ -59,6 +58,7 @@ class EncoderGroup {
   EncoderGroup(AudioFormat format, std::unique_ptr<EncoderStream> shared);
 
   const AudioFormat& format() const { return format_; }
+  size_t band() const { return band_; }
   /// `spare`: a stream of this format for when the member talks (null for a viewer's output).
   void add(AudioOutput output, std::unique_ptr<EncoderStream> spare);
   bool remove(OutputId id);
@@ -74,10 +74,11 @@ class EncoderGroup {
     AudioOutput output;
     std::unique_ptr<EncoderStream> own;  ///< while the member talks
   };
-  bool take_own(Listener& listener, const Block& previous);
-  void give_back(Listener& listener, const Block& previous);
+  bool take_own(Listener& listener);
+  void give_back(Listener& listener);
 
   AudioFormat format_;
+  size_t band_;
   std::unique_ptr<EncoderStream> shared_;
   bool shared_warm_ = false;  ///< fed in the last tick
   size_t running_ = 0;

@@ -1,5 +1,6 @@
 #include "mixer/audio/encoder_stream.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -60,14 +61,15 @@ EncoderStream::EncoderStream(const AudioFormat& format, const AudioCodecRow& row
                                                                   : format.packet_time_ms * row.sample_rate / 1000)),
       ratio_(kSampleRate / row.sample_rate),
       encoder_(std::move(encoder)),
-      resampler_(kSampleRate, row.sample_rate),
       samples_(packet_samples_ + kTickSamples) {
   frame_.codec = row.codec;
 }
 
-size_t EncoderStream::append(const Block& block) {
+size_t EncoderStream::append(std::span<const float> samples) {
   const size_t before = waiting_;
-  waiting_ += resampler_.process(block, {samples_.data() + waiting_, samples_.size() - waiting_});
+  const size_t count = std::min(samples.size(), samples_.size() - waiting_);
+  std::copy_n(samples.begin(), count, samples_.begin() + static_cast<ptrdiff_t>(waiting_));
+  waiting_ += count;
   return before;
 }
 
@@ -92,15 +94,11 @@ bool EncoderStream::encode_packet(TickTime time, size_t packet, size_t before) {
   return true;
 }
 
-void EncoderStream::continue_from(const EncoderStream& other, const Block& previous) {
+void EncoderStream::continue_from(const EncoderStream& other) {
   encoder_->continue_from(*other.encoder_);
   waiting_ = other.waiting_;
   std::memcpy(samples_.data(), other.samples_.data(), waiting_ * sizeof(float));
   frame_.sequence = other.frame_.sequence;
-  // The resampler remembers less than a tick: fed with the same one it is in the same state.
-  std::array<float, kTickSamples> thrown_away;
-  resampler_.reset();
-  resampler_.process(previous, thrown_away);
 }
 
 }  // namespace partyline::mixer

@@ -1,4 +1,4 @@
-// EncoderStream: one running encode: 48 kHz ticks in, packets of one codec and packet time out.
+// EncoderStream: one running encode: ticks at the codec's rate in, packets of one codec and packet time out.
 // Thread: the audio tick; made elsewhere, because making allocates.
 #pragma once
 
@@ -7,7 +7,6 @@
 
 #include "core/result.hpp"
 #include "mixer/audio/pcm.hpp"
-#include "mixer/audio/resampler.hpp"
 #include "mixer/codec/audio_codec.hpp"
 #include "mixer/room_mixer.hpp"
 
@@ -29,27 +28,26 @@ class EncoderStream {
 
   /// Encodes what is complete and calls `emit(const core::EncodedFrame&)` for each packet.
   template <class Emit>
-  void feed(const Block& block, TickTime time, Emit&& emit) {
-    const size_t before = append(block);
+  void feed(std::span<const float> samples, TickTime time, Emit&& emit) {
+    const size_t before = append(samples);
     for (size_t packet = 0; waiting_ >= packet_samples_; ++packet) {
       if (encode_packet(time, packet, before)) emit(frame_);
     }
     frame_.buffer = {};
   }
-  /// Becomes a copy of `other` (same format). `previous`: what `other` was fed last.
-  void continue_from(const EncoderStream& other, const Block& previous);
+  /// Becomes a copy of `other` (same format).
+  void continue_from(const EncoderStream& other);
   void break_prediction() { encoder_->break_prediction(); }
 
  private:
   EncoderStream(const AudioFormat& format, const AudioCodecRow& row, std::unique_ptr<AudioEncoder> encoder);
-  size_t append(const Block& block);
+  size_t append(std::span<const float> samples);
   bool encode_packet(TickTime time, size_t packet, size_t before);
 
   const AudioCodecRow& row_;
   size_t packet_samples_;
   int64_t ratio_;  // 48 kHz samples in one of the codec's
   std::unique_ptr<AudioEncoder> encoder_;
-  Resampler resampler_;
   std::vector<float> samples_;  // fixed size; [0, waiting_) is not yet encoded
   size_t waiting_ = 0;
   core::EncodedFrame frame_;

@@ -3,7 +3,6 @@
 namespace partyline::mixer {
 namespace {
 constexpr size_t kParts = 4;
-constexpr size_t kPart = kTickSamples / kParts;
 constexpr float kCeiling = 0.944F;    // -0.5 dBFS
 constexpr float kKnee = kCeiling;     // where bending starts
 constexpr float kRecovery = 1.0593F;  // 0.5 dB a part
@@ -17,12 +16,12 @@ float bend(float sample) {
 }
 }  // namespace
 
-void Limiter::process(Block& block) {
+void Limiter::process(std::span<float> block) {
+  const size_t length = block.size() / kParts;
   std::array<float, kParts> wanted;
   bool busy = gain_ < 1;
   for (size_t part = 0; part < kParts; ++part) {
-    float peak = 0;
-    for (size_t i = part * kPart; i < (part + 1) * kPart; ++i) peak = std::max(peak, std::fabs(block[i]));
+    const float peak = peak_of(block.subspan(part * length, length));
     wanted[part] = peak > kCeiling ? kCeiling / peak : 1;
     busy = busy || peak > kKnee;
   }
@@ -32,10 +31,11 @@ void Limiter::process(Block& block) {
     const float next = part + 1 < kParts ? std::min(wanted[part], wanted[part + 1]) : wanted[part];
     const float end = std::min({1.0F, next, gain_ * kRecovery});
     const float start = gain_;
-    for (size_t i = 0; i < kPart; ++i) {
-      const float along = static_cast<float>(i) / static_cast<float>(kPart);
-      float& sample = block[part * kPart + i];
-      sample = bend(sample * (start + (end - start) * along));
+    const float step = (end - start) / static_cast<float>(length);
+    const std::span<float> samples = block.subspan(part * length, length);
+    for (size_t i = 0; i < length; ++i) samples[i] *= start + step * static_cast<float>(i);
+    if (peak_of(samples) > kKnee) {
+      for (float& sample : samples) sample = bend(sample);
     }
     gain_ = end;
   }

@@ -3,13 +3,16 @@
 // softly. Thread: the audio tick; one a distinct mix.
 #pragma once
 
+#include <span>
+
 #include "mixer/audio/pcm.hpp"
 
 namespace partyline::mixer {
 
 class Limiter {
  public:
-  void process(Block& block);
+  /// 20 ms at any rate of kBandRates.
+  void process(std::span<float> block);
   float gain() const { return gain_; }
 
  private:

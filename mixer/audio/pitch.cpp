@@ -25,18 +25,21 @@ double likeness_at(std::span<const float> signal, size_t window, size_t lag, siz
 
 }  // namespace
 
-Period find_period(std::span<const float> signal, size_t window, size_t min_lag, size_t max_lag) {
-  constexpr size_t kCoarse = 6;  // 8 kHz is fine enough to find the hill, the last step climbs it
+Period find_period(std::span<const float> signal, size_t window, size_t min_lag, size_t max_lag, size_t ratio) {
+  const size_t coarse =
+      std::max<size_t>(6 / ratio, 1);  // 8 kHz is fine enough to find the hill, the last step climbs it
+  const size_t step = std::max<size_t>(coarse / 2, 1);
+  const size_t fine_stride = ratio == 1 ? 2 : 1;
   Period best{min_lag, -2};
-  for (size_t lag = min_lag; lag <= max_lag; lag += kCoarse / 2) {
-    const double likeness = likeness_at(signal, window, lag, kCoarse);
+  for (size_t lag = min_lag; lag <= max_lag; lag += step) {
+    const double likeness = likeness_at(signal, window, lag, coarse);
     if (likeness > best.likeness) best = {lag, likeness};
   }
-  const size_t from = std::max(min_lag, best.samples - std::min(best.samples, kCoarse / 2));
-  const size_t to = std::min(max_lag, best.samples + kCoarse / 2);
+  const size_t from = std::max(min_lag, best.samples - std::min(best.samples, step));
+  const size_t to = std::min(max_lag, best.samples + step);
   Period fine{best.samples, -2};
   for (size_t lag = from; lag <= to; ++lag) {
-    const double likeness = likeness_at(signal, window, lag, 2);
+    const double likeness = likeness_at(signal, window, lag, fine_stride);
     if (likeness > fine.likeness) fine = {lag, likeness};
   }
   return fine;

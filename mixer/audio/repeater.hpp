@@ -1,4 +1,4 @@
-// Repeater: concealment for codecs that have none of their own (G.711, G.722), on the 48 kHz signal: the last pitch
+// Repeater: concealment for codecs that have none of their own (G.711, G.722), at the codec's rate: the last pitch
 // period goes on and fades, the first good samples are cross-faded in. In the spirit of G.711 Appendix I.
 //
 // Thread: the audio tick; allocates nothing.
@@ -18,16 +18,18 @@ class Repeater {
   void on_good(std::span<float> pcm);
   /// Fills `pcm` with a continuation that fades to silence over 60 ms.
   void conceal(std::span<float> pcm);
-  void reset();
+  /// Forgets everything; `ratio`: 48 kHz samples in one of those that come.
+  void reset(size_t ratio);
 
  private:
-  static constexpr size_t kHistory = 2 * kMaxPeriod;
+  static constexpr size_t kHistory = 2 * kMaxPeriod;  // 48 kHz samples, as are the constants in the .cpp
   static constexpr size_t kSeam = 192;
 
   void remember(std::span<const float> pcm);
   float next_sample();
 
-  std::array<float, kHistory> history_{};  // oldest first
+  size_t ratio_ = 1;
+  std::array<float, kHistory> history_{};  // [0, kHistory / ratio_), oldest first
   size_t period_ = 0;                      // 0: not concealing
   size_t phase_ = 0;
   float gain_ = 1;

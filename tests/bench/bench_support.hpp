@@ -61,6 +61,7 @@ class Results {
   }
   /// Prints what was added since the last call.
   void print() {
+    if (printed_ == rows_.size()) return;
     std::string header = fmt::format("{:<22}", "case"), line, last;
     for (size_t i = printed_; i < rows_.size(); ++i) {
       const Row& row = rows_[i];

@@ -281,17 +281,26 @@ void bench_audio(const Case& what, Library& library, Results& results) {
   results.add(what.name, "audio_encoders", best.stats.audio_encoders, "");
 }
 
-int run(bool quick, const std::string& json) {
+/// `only`: cases whose name contains it.
+int run(bool quick, const std::string& only, const std::string& json) {
   Library library;
   Results results("mixer");
   const core::Duration length = quick ? 2s : 4s;
+  const auto wanted = [&](const Case& what) { return what.name.find(only) != std::string::npos; };
   for (const int n : quick ? std::vector{2} : std::vector{2, 4, 8}) {
-    bench_video({fmt::format("video_{}", n), n, n, true, core::Codec::opus, length}, library, results);
+    const Case what{fmt::format("video_{}", n), n, n, true, core::Codec::opus, length};
+    if (wanted(what)) bench_video(what, library, results);
   }
   results.print();
-  for (const int n : quick ? std::vector{50} : std::vector{50, 200}) {
-    bench_audio({fmt::format("pcmu_{}_all_talk", n), n, n, false, core::Codec::pcmu, length}, library, results);
-    bench_audio({fmt::format("pcmu_{}_4pc_talk", n), n, n / 25, false, core::Codec::pcmu, length}, library, results);
+  for (const core::Codec codec : {core::Codec::pcmu, core::Codec::opus}) {
+    const char* const name = codec == core::Codec::pcmu ? "pcmu" : "opus";
+    for (const int n : quick ? std::vector{50} : std::vector{50, 200, 1000}) {
+      if (codec == core::Codec::opus && n > 200) continue;
+      for (const auto& [talk, talking] : {std::pair("all", n), std::pair("4pc", n / 25)}) {
+        const Case what{fmt::format("{}_{}_{}_talk", name, n, talk), n, talking, false, codec, length};
+        if (wanted(what)) bench_audio(what, library, results);
+      }
+    }
   }
   results.print();
   if (json.empty() || results.write_json(json)) return 0;
@@ -304,16 +313,18 @@ int run(bool quick, const std::string& json) {
 
 int main(int argc, char** argv) {
   bool quick = false;
-  std::string json;
+  std::string json, only;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--quick") == 0) {
       quick = true;
     } else if (std::strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
       json = argv[++i];
+    } else if (std::strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
+      only = argv[++i];
     } else {
-      std::fprintf(stderr, "usage: mixer_bench [--quick] [--json FILE]\n");
+      std::fprintf(stderr, "usage: mixer_bench [--quick] [--only PART-OF-A-CASE-NAME] [--json FILE]\n");
       return 2;
     }
   }
-  return partyline::bench::run(quick, json);
+  return partyline::bench::run(quick, only, json);
 }
