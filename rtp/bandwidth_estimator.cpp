@@ -1,6 +1,7 @@
 #include "rtp/bandwidth_estimator.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace partyline::rtp {
@@ -8,10 +9,16 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr size_t kHistory = 4096;  // packets
-constexpr double kLeastRate = 64e3, kMostRate = 20e6;
-constexpr double kOveruseMs = 25;     // queue that counts as one, when still rising
-constexpr double kLongQueueMs = 150;  // queue that counts even when steady
-constexpr double kRisingMs = 0.5;     // a feedback
+constexpr double kWrap = 64.0 * (1 << 24);
+constexpr double kHighLoss = 0.10, kLowLoss = 0.02, kMostInherentLoss = 0.3;
+constexpr size_t kLossPackets = 20;
+constexpr core::Duration kLossInterval = 300ms, kLossHold = 500ms, kInherentFor = 30s;
+constexpr core::Duration kLeastPeriod = 10s;
+constexpr double kLongQueueMs = 60, kRisingMs = 10;
+constexpr double kNoQueueMs = 30, kDrainMs = 600, kLeastShare = 0.3;
+constexpr core::Duration kQuietBeforeProbe = 2s, kSilence = 1s, kSilenceStep = 500ms;
+constexpr double kResendShare = 0.5, kResendBurstSeconds = 0.5;
+constexpr double kProbeFactor = 2, kBeyondWish = 1.1;
 
 double ms(core::Duration d) {
   return std::chrono::duration<double, std::milli>(d).count();
@@ -20,101 +27,207 @@ double ms(core::Duration d) {
 }  // namespace
 
 void BandwidthEstimator::set_start(core::Bitrate start) {
-  if (!any_) rate_ = std::clamp(static_cast<double>(start.bits_per_second), kLeastRate, kMostRate);
+  if (!any_) rate_.set_rate(static_cast<double>(start.bits_per_second));
+}
+
+void BandwidthEstimator::set_wish(core::Bitrate wish) {
+  wish_ = static_cast<double>(wish.bits_per_second);
+  rate_.set_most(wish_ > 0 ? std::max(wish_ * kBeyondWish, AimdRate::kLeast) : AimdRate::kMost);
+  if (wish_ > 0 && !any_) rate_.set_rate(std::min(rate_.rate(), wish_));
+}
+
+core::Duration BandwidthEstimator::queueing_delay() const {
+  return std::chrono::duration_cast<core::Duration>(std::chrono::duration<double, std::milli>(queue_ms_));
 }
 
 void BandwidthEstimator::on_sent(Seq16 sequence, size_t bytes, core::TimePoint now) {
   if (sent_.empty()) sent_.resize(kHistory);
   // Numbers are handed out one by one: the unwrapped one is the nearest at or above the last.
   next_ += static_cast<uint16_t>(sequence.value - static_cast<uint16_t>(next_));
-  sent_[static_cast<size_t>(next_) % kHistory] = {next_, static_cast<uint32_t>(bytes), now};
+  sent_[static_cast<size_t>(next_) % kHistory] = {next_, static_cast<uint32_t>(bytes), prober_.on_sent(bytes, now),
+                                                  now};
+  last_sent_ = now;
 }
 
-void BandwidthEstimator::on_feedback(const rtcp::TransportFeedback& feedback, core::TimePoint now) {
-  if (sent_.empty()) return;
+double BandwidthEstimator::unwrap(std::chrono::microseconds reference) {
+  if (last_reference_) {
+    double step = static_cast<double>((reference - *last_reference_).count()) / 1000;
+    if (step > kWrap / 2) step -= kWrap;
+    if (step < -kWrap / 2) step += kWrap;
+    reference_ms_ += step;
+  }
+  last_reference_ = reference;
+  return reference_ms_;
+}
+
+BandwidthEstimator::Digest BandwidthEstimator::digest(const rtcp::TransportFeedback& feedback) {
+  Digest result;
+  result.least_delay = std::numeric_limits<double>::max();
   const int64_t base = next_ + static_cast<int16_t>(static_cast<uint16_t>(feedback.base.value - next_));
-  std::chrono::microseconds arrival = feedback.reference;
-  size_t received = 0, lost = 0, bytes = 0;
-  double least = std::numeric_limits<double>::max();
-  std::optional<double> first_arrival, last_arrival;
+  double arrived = unwrap(feedback.reference);
   for (size_t i = 0; i < feedback.packets.size(); ++i) {
     const int64_t sequence = base + static_cast<int64_t>(i);
     const auto& packet = feedback.packets[i];
-    arrival += packet.delta;
+    arrived += static_cast<double>(packet.delta.count()) / 1000;
     if (sequence < 0) continue;
     Sent& sent = sent_[static_cast<size_t>(sequence) % kHistory];
     if (sent.sequence != sequence) continue;
     sent.sequence = -1;  // a number reported twice counts once
     if (!packet.received) {
-      ++lost;
+      ++result.lost;
       continue;
     }
-    ++received;
-    const double arrived = ms(arrival);
-    // The first packet's bytes came before the interval it opens.
-    if (first_arrival) bytes += sent.bytes;
-    if (!first_arrival) first_arrival = arrived;
-    last_arrival = arrived;
-    least = std::min(least, arrived - ms(sent.at.time_since_epoch()));
-  }
-  if (received + lost == 0) return;
-  has_feedback_ = true;
-  any_ = true;
-  if (received > 0) {
-    const double span = *last_arrival - *first_arrival;
-    if (span > 20) {
-      const double rate = static_cast<double>(bytes) * 8000 / span;
-      acked_rate_ = acked_rate_ ? *acked_rate_ * 0.7 + rate * 0.3 : rate;
+    ++result.received;
+    const double left = ms(sent.at.time_since_epoch());
+    through_.add(arrived, sent.bytes);
+    trend_.add(left, arrived);
+    if (sent.probe != 0) {
+      if (const auto probed = prober_.on_arrived(sent.probe, sent.bytes, left, arrived)) result.probed = probed;
     }
-    update_delay(least, now);
+    result.least_delay = std::min(result.least_delay, arrived - left);
+    result.last_sent = sent.at;
   }
-  const double fraction = static_cast<double>(lost) / static_cast<double>(received + lost);
-  loss_ = loss_ * 0.7 + fraction * 0.3;
-  apply_loss(loss_, now);
+  return result;
 }
 
-void BandwidthEstimator::update_delay(double delay_ms, core::TimePoint now) {
-  // The two clocks differ by a constant, and the reference time wraps: only the distance to the least delay counts.
-  if (!smooth_delay_ms_ || delay_ms < least_delay_ms_ || now - least_at_ > 30s || delay_ms - least_delay_ms_ > 5000) {
-    least_delay_ms_ = delay_ms;
-    least_at_ = now;
+void BandwidthEstimator::on_feedback(const rtcp::TransportFeedback& feedback, core::TimePoint now) {
+  if (sent_.empty()) return;
+  const Digest result = digest(feedback);
+  if (result.received + result.lost == 0) return;
+  last_feedback_ = now;
+  any_ = true;
+  counted_ += result.received + result.lost;
+  counted_lost_ += result.lost;
+  if (result.received > 0) {
+    round_trip_ = std::clamp<core::Duration>(now - result.last_sent, 1ms, 3s);
+    update_queue(result.least_delay, now);
   }
-  const double queue = delay_ms - least_delay_ms_;
-  const double before = smooth_delay_ms_.value_or(queue);
-  smooth_delay_ms_ = before * 0.6 + queue * 0.4;
-  gradient_ = gradient_ * 0.6 + (*smooth_delay_ms_ - before) * 0.4;
-  const bool overuse = (*smooth_delay_ms_ > kOveruseMs && gradient_ > kRisingMs) || *smooth_delay_ms_ > kLongQueueMs;
-  if (!overuse || now < hold_until_) return;
-  rate_ = std::max(kLeastRate, 0.85 * std::min(rate_, acked_rate_.value_or(rate_)));
-  hold_until_ = now + 300ms;
+  if (counted_ >= kLossPackets && now - counted_since_ >= kLossInterval) {
+    loss_ = static_cast<double>(counted_lost_) / static_cast<double>(counted_);
+    counted_ = counted_lost_ = 0;
+    counted_since_ = now;
+    apply_loss(loss_, true, now);
+  }
+  // Loss beside an empty queue is the path's own; it is no reason not to grow.
+  const double tolerated = queue_ms_ < kNoQueueMs ? kHighLoss : kLowLoss;
+  const bool grow = loss_ - inherent_loss_ < tolerated && now >= loss_hold_;
+  rate_.update(use(), through_.bits_per_second(), round_trip_, grow, now);
+  if (use() == LinkUse::over) on_over(now);
+  if (result.probed) apply_probe(*result.probed, now);
+  if (grow) probe_if_useful(now);
 }
 
-void BandwidthEstimator::apply_loss(double fraction, core::TimePoint now) {
-  if (fraction > 0.10 && now >= hold_until_) {
-    rate_ = std::max(kLeastRate, rate_ * (1 - fraction / 2));
-    hold_until_ = now + 500ms;
-  } else if (fraction < 0.02 && now >= hold_until_) {
-    grow(now);
+void BandwidthEstimator::update_queue(double delay_ms, core::TimePoint now) {
+  // The two clocks differ by a constant: only the distance to the least delay counts. Two periods, so that a longer
+  // way or a drift of the clocks is forgiven after a while.
+  if (!least_now_ || now - least_since_ > kLeastPeriod) {
+    least_before_ = least_now_;
+    least_now_ = delay_ms;
+    least_since_ = now;
   }
-  last_growth_ = now;
+  least_now_ = std::min(*least_now_, delay_ms);
+  const double queue = delay_ms - std::min(*least_now_, least_before_.value_or(*least_now_));
+  rising_ = queue > kLongQueueMs && queue > queue_ms_ + kRisingMs ? rising_ + 1 : 0;
+  queue_ms_ = queue;
 }
 
-void BandwidthEstimator::grow(core::TimePoint now) {
-  if (last_growth_ == core::TimePoint{}) return;
-  const double seconds = std::min(1.0, ms(now - last_growth_) / 1000);
-  const double most = acked_rate_ ? 1.5 * *acked_rate_ + 100e3 : kMostRate;
-  if (rate_ < most) rate_ = std::min({rate_ * (1 + 0.08 * seconds), most, kMostRate});
+LinkUse BandwidthEstimator::use() const {
+  if (rising_ >= 2) return LinkUse::over;
+  // A slope without a queue is larger pictures, not congestion.
+  return trend_.use() == LinkUse::over && queue_ms_ < kNoQueueMs / 2 ? LinkUse::normal : trend_.use();
+}
+
+void BandwidthEstimator::on_over(core::TimePoint now) {
+  prober_.hold_until(now + kQuietBeforeProbe);
+  if (now - jumped_ > kQuietBeforeProbe || queue_ms_ < kLongQueueMs / 2) return;
+  // It was too much after all: others share the path, and what the burst found was a gap between their packets.
+  jumped_ = {};
+  rate_.set_rate(std::min(rate_.rate(), rate_before_jump_));
+  prober_.on_contradicted(now);
+}
+
+bool BandwidthEstimator::apply_loss(double fraction, bool queue_known, core::TimePoint now) {
+  if (now > inherent_until_) inherent_loss_ = 0;
+  const double excess = fraction - inherent_loss_;
+  if (excess < kHighLoss) {
+    rate_before_ = 0;
+    return !queue_known && excess < kLowLoss && now >= loss_hold_;
+  }
+  if (now < loss_hold_) return false;
+  if (rate_before_ == 0) {
+    rate_before_ = rate_.rate();
+    loss_before_ = fraction;
+  } else if (rate_.rate() < 0.75 * rate_before_ && fraction > 0.7 * loss_before_) {
+    // Sending less has not helped: it is not our doing.
+    inherent_loss_ = std::min(fraction, kMostInherentLoss);
+    inherent_until_ = now + kInherentFor;
+    rate_before_ = 0;
+    return false;
+  }
+  // What arrives all the same is certain.
+  const double floor = queue_known ? 0.85 * through_.bits_per_second().value_or(0) : 0;
+  rate_.set_rate(std::max(rate_.rate() * (1 - fraction / 2), std::min(floor, rate_.rate())));
+  loss_hold_ = now + kLossHold;
+  return false;
 }
 
 void BandwidthEstimator::on_loss_report(double fraction_lost, core::TimePoint now) {
-  if (has_feedback_) return;
+  if (last_feedback_) return;
   any_ = true;
-  apply_loss(fraction_lost, now);
+  const bool grow = apply_loss(fraction_lost, false, now);
+  rate_.update(LinkUse::normal, std::nullopt, round_trip_, grow, now);
 }
 
-std::optional<core::Bitrate> BandwidthEstimator::estimate() const {
+void BandwidthEstimator::apply_probe(double probed, core::TimePoint now) {
+  const bool better = probed > 1.1 * rate_.rate() && use() != LinkUse::over;
+  prober_.on_result(better, now);
+  if (better) {
+    if (now - jumped_ > kQuietBeforeProbe) rate_before_jump_ = rate_.rate();
+    jumped_ = now;
+    rate_.set_rate(wish_ > 0 ? std::min(probed, wish_ * kBeyondWish) : probed);
+  }
+}
+
+void BandwidthEstimator::probe_if_useful(core::TimePoint now) {
+  if (wish_ <= 0 || rate_.rate() >= 0.98 * wish_ || queue_ms_ > kNoQueueMs) return;
+  if (use() == LinkUse::over || now - rate_.last_decrease() < kQuietBeforeProbe) return;
+  prober_.begin(std::min(kProbeFactor * rate_.rate(), kBeyondWish * wish_), now);
+}
+
+void BandwidthEstimator::tick(core::TimePoint now) {
+  if (!last_feedback_ || now - *last_feedback_ < kSilence || now - last_silence_ < kSilenceStep) return;
+  if (now - last_sent_ > kSilenceStep) return;  // nothing sent, nothing to report
+  last_silence_ = now;
+  rate_.set_rate(rate_.rate() * 0.7);
+}
+
+std::optional<core::Duration> BandwidthEstimator::round_trip() const {
+  if (!last_feedback_) return std::nullopt;
+  return round_trip_;
+}
+
+bool BandwidthEstimator::may_resend(size_t bytes, core::TimePoint now) {
+  const double rate = kResendShare * rate_.rate() * share();
+  const double elapsed = std::min(1.0, std::chrono::duration<double>(now - resend_at_).count());
+  resend_at_ = now;
+  resend_budget_ = std::min(resend_budget_ + rate * elapsed, rate * kResendBurstSeconds);
+  resend_rate_ *= std::exp(-elapsed / kResendBurstSeconds);
+  if (resend_budget_ < 0) return false;
+  resend_budget_ -= static_cast<double>(bytes * 8);
+  resend_rate_ += static_cast<double>(bytes * 8) / kResendBurstSeconds;
+  return true;
+}
+
+double BandwidthEstimator::share() const {
+  return std::clamp(1 - (queue_ms_ - kNoQueueMs) / kDrainMs, kLeastShare, 1.0);
+}
+
+std::optional<core::Bitrate> BandwidthEstimator::estimate(core::TimePoint now) const {
   if (!any_) return std::nullopt;
-  return core::Bitrate{static_cast<int64_t>(rate_)};
+  const double all = rate_.rate() * share();
+  const double since = std::chrono::duration<double>(now - resend_at_).count();
+  const double resent = std::min(resend_rate_ * std::exp(-since / kResendBurstSeconds), kResendShare * all);
+  return core::Bitrate{static_cast<int64_t>(std::max(AimdRate::kLeast, all - resent))};
 }
 
 }  // namespace partyline::rtp

@@ -1,13 +1,18 @@
-// BandwidthEstimator: what the path to the peer carries, from transport-cc feedback (loss and delay gradient) or, where
-// that is not negotiated, from the loss in receiver reports. Deliberately modest: it finds a congested path and backs
-// off, and climbs again when the path is clear; it does not probe for more than is being sent.
+// BandwidthEstimator: what the path to the peer carries, from transport-cc feedback (delay gradient, loss, probes) or,
+// where that is not negotiated, from the loss in receiver reports.
 //
-//   delay: the queueing delay (arrival − send, against its least) of each feedback; rising for long enough → overuse →
-//          0.85 × what got through, then held for 300 ms
-//   loss:  over 10 % → × (1 − loss/2); under 2 % and no overuse → + 8 % a second, at most 1.5 × what got through + 100
-//   k
+//   feedback ─▶ Trendline ─▶ AimdRate ──┐
+//            ─▶ Throughput ────┘        ├─▶ rate ─▶ × share left while a queue stands ─▶ estimate()
+//            ─▶ Prober ─────────────────┤
+//            ─▶ loss ───────────────────┘
 //
-// Thread: the session's. Sources: draft-ietf-rmcat-gcc-02 for the shape.
+//   over    by Trendline, or at once when a queue beyond 60 ms grows by 10 ms from one feedback to the next, twice
+//   queue   while the one-way delay is above its least of the last 20 s, the estimate is below the rate, so that the
+//           queue empties in about a second whatever filled it
+//   loss    over 10 % → × (1 − loss/2), unless a lower rate has lost as much: then the path loses by itself
+//   silence a second without any feedback while sending → × 0.7, again every half second
+//
+// Thread: the session's. Sources: draft-ietf-rmcat-gcc-02, draft-holmer-rmcat-transport-wide-cc-extensions-01.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +20,9 @@
 #include <vector>
 
 #include "core/time.hpp"
+#include "rtp/bandwidth/aimd.hpp"
+#include "rtp/bandwidth/prober.hpp"
+#include "rtp/bandwidth/trendline.hpp"
 #include "rtp/rtcp/rtcp.hpp"
 
 namespace partyline::rtp {
@@ -26,33 +34,76 @@ class BandwidthEstimator {
   void on_feedback(const rtcp::TransportFeedback& feedback, core::TimePoint now);
   /// Without transport-cc: fraction lost 0…1 of the last report interval.
   void on_loss_report(double fraction_lost, core::TimePoint now);
-  /// Nothing until the first feedback.
-  std::optional<core::Bitrate> estimate() const;
-  bool has_feedback() const { return has_feedback_; }
+  /// Now and then: notices that feedback has ceased.
+  void tick(core::TimePoint now);
+  /// For new media, what is being resent taken off. Nothing until the first feedback.
+  std::optional<core::Bitrate> estimate(core::TimePoint now) const;
+  bool has_feedback() const { return last_feedback_.has_value(); }
   /// Where to start: the peer's b= line or what the application means to send.
   void set_start(core::Bitrate start);
+  /// What the application could make use of: nothing beyond it is looked for. 0: unknown, nothing is probed.
+  void set_wish(core::Bitrate wish);
+  /// Padding to send now, bytes; 0: none.
+  size_t padding_due(core::TimePoint now) const { return prober_.due(now); }
+  bool probing() const { return prober_.active(); }
+  /// What comes back at present, queues included; nothing without transport-cc.
+  std::optional<core::Duration> round_trip() const;
+  /// Resending takes from what the path carries: false when that would be too much of it. True counts it.
+  bool may_resend(size_t bytes, core::TimePoint now);
+  /// How long packets wait on the path beyond its least delay, as last seen.
+  core::Duration queueing_delay() const;
 
  private:
   struct Sent {
     int64_t sequence = -1;
-    uint32_t bytes = 0;
+    uint32_t bytes = 0, probe = 0;
     core::TimePoint at;
   };
-  void apply_loss(double fraction, core::TimePoint now);
-  void update_delay(double queue_ms, core::TimePoint now);
-  void grow(core::TimePoint now);
+  /// What one feedback message came to.
+  struct Digest {
+    size_t received = 0, lost = 0;
+    double least_delay = 0;  ///< ms, arrival − sending
+    std::optional<double> probed;
+    core::TimePoint last_sent;
+  };
+  Digest digest(const rtcp::TransportFeedback& feedback);
+  double unwrap(std::chrono::microseconds reference);
+  void update_queue(double delay_ms, core::TimePoint now);
+  LinkUse use() const;
+  double share() const;
+  bool apply_loss(double fraction, bool queue_known, core::TimePoint now);
+  void apply_probe(double probed, core::TimePoint now);
+  void on_over(core::TimePoint now);
+  void probe_if_useful(core::TimePoint now);
 
   std::vector<Sent> sent_;  ///< made with the first numbered packet
   int64_t next_ = 0;
-  double rate_ = 2.5e6;  ///< bits a second
-  bool has_feedback_ = false, any_ = false;
-  std::optional<double> acked_rate_;
-  double least_delay_ms_ = 0;
-  core::TimePoint least_at_;
-  std::optional<double> smooth_delay_ms_;
-  double gradient_ = 0;  ///< ms of queue a feedback, smoothed
-  core::TimePoint hold_until_, last_growth_;
-  double loss_ = 0;
+  Trendline trend_;
+  Throughput through_;
+  AimdRate rate_;
+  Prober prober_;
+  bool any_ = false;
+  double wish_ = 0;
+  std::optional<core::TimePoint> last_feedback_;
+  core::TimePoint last_sent_{}, last_silence_{};
+  std::optional<std::chrono::microseconds> last_reference_;
+  double reference_ms_ = 0;
+  core::Duration round_trip_ = std::chrono::milliseconds(100);
+  // Queue: the least delay of this and of the last ten seconds.
+  std::optional<double> least_now_, least_before_;
+  core::TimePoint least_since_{};
+  double queue_ms_ = 0;
+  int rising_ = 0;            ///< feedback messages in a row that saw it grow
+  core::TimePoint jumped_{};  ///< when a probe last raised the rate
+  double rate_before_jump_ = 0;
+  // Resending.
+  double resend_budget_ = 0, resend_rate_ = 0;  ///< bits; bits a second
+  core::TimePoint resend_at_{};
+  // Loss.
+  size_t counted_ = 0, counted_lost_ = 0;
+  core::TimePoint counted_since_{}, loss_hold_{}, inherent_until_{};
+  double loss_ = 0, inherent_loss_ = 0;
+  double loss_before_ = 0, rate_before_ = 0;  ///< when a series of decreases for loss began; 0: none
 };
 
 }  // namespace partyline::rtp

@@ -6,9 +6,9 @@ namespace partyline::rtp {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr core::Duration kLongestWait = 20ms;
-constexpr int64_t kBurstBytes = 8192;
-constexpr size_t kMaxQueue = 2048;  // packets; more go at once
+constexpr core::Duration kLongestWait = 20ms, kLongestMeasured = 200ms, kBurst = 20ms;
+constexpr int64_t kMostBurst = 8192, kLeastBurst = 2400;  // bytes
+constexpr size_t kMaxQueue = 2048;                        // packets; more go at once
 
 core::Duration time_for(int64_t bytes, int64_t bits_per_second) {
   return std::chrono::duration_cast<core::Duration>(
@@ -16,6 +16,13 @@ core::Duration time_for(int64_t bytes, int64_t bits_per_second) {
 }
 
 }  // namespace
+
+void Pacer::set_target(core::Bitrate target, bool measured) {
+  target_ = target;
+  longest_wait_ = measured ? kLongestMeasured : kLongestWait;
+  const int64_t burst = target.bits_per_second * 5 / 2 / 8 * (kBurst / 1ms) / 1000;
+  burst_bytes_ = measured ? std::clamp(burst, kLeastBurst, kMostBurst) : kMostBurst;
+}
 
 void Pacer::push(core::Buffer packet, core::TimePoint now) {
   queued_bytes_ += packet.size();
@@ -25,11 +32,11 @@ void Pacer::push(core::Buffer packet, core::TimePoint now) {
 std::optional<core::TimePoint> Pacer::next() const {
   if (queue_.empty()) return std::nullopt;
   const int64_t pace = target_.bits_per_second * 5 / 2;
-  const core::TimePoint by_pace = paid_until_ - time_for(kBurstBytes, pace);
+  const core::TimePoint by_pace = paid_until_ - time_for(burst_bytes_, pace);
   // Whatever the target: the whole queue must be out when its oldest packet has waited longest.
   const Waiting& oldest = queue_.front();
   const core::TimePoint begin = std::max(oldest.queued, pace_end_);
-  const core::Duration left = std::max(oldest.queued + kLongestWait - begin, core::Duration::zero());
+  const core::Duration left = std::max(oldest.queued + longest_wait_ - begin, core::Duration::zero());
   const core::TimePoint by_deadline = begin + left * static_cast<int64_t>(oldest.packet.size()) /
                                                   static_cast<int64_t>(std::max<size_t>(queued_bytes_, 1));
   return queue_.size() > kMaxQueue ? oldest.queued : std::min(by_pace, by_deadline);
@@ -46,7 +53,7 @@ std::optional<core::Buffer> Pacer::pop(core::TimePoint now) {
   const int64_t pace = target_.bits_per_second * 5 / 2;
   paid_until_ = std::max(paid_until_, now) + time_for(static_cast<int64_t>(packet.size()), pace);
   // A large picture that had to go faster than the pace does not make the next one wait for its debt.
-  if (queue_.empty()) paid_until_ = std::min(paid_until_, now + time_for(kBurstBytes, pace));
+  if (queue_.empty()) paid_until_ = std::min(paid_until_, now + time_for(burst_bytes_, pace));
   return packet;
 }
 

@@ -38,6 +38,7 @@ const SessionCounters& SessionCounters::get() {
       core::counter("partyline_rtcp_dropped_total", "reason=\"unknown_ssrc\""),
       core::counter("partyline_rtcp_dropped_total", "reason=\"absurd_sender_report\""),
       core::counter("partyline_rtcp_dropped_total", "reason=\"nacked_packet_gone\""),
+      core::counter("partyline_rtcp_dropped_total", "reason=\"resend_over_budget\""),
   };
   return counters;
 }
@@ -148,6 +149,9 @@ core::TimePoint Session::Impl::tick(core::TimePoint now) {
   }
   if (next_transport_feedback && now >= *next_transport_feedback) send_transport_feedback(now);
   earlier(next_transport_feedback);
+  estimator.tick(now);
+  send_padding(now);
+  if (estimator.probing()) earlier(now + 1ms);
   announce_target(now);
   return std::max(next, now + 1ms);
 }
@@ -190,6 +194,9 @@ void Session::reconfigure(std::vector<TrackConfig> tracks, core::TimePoint now) 
   impl_->reconfigure(std::move(tracks), now);
   impl_->flush();
 }
+void Session::set_bitrate_wish(core::Bitrate wish) {
+  impl_->estimator.set_wish(wish);
+}
 void Session::send_bye(core::TimePoint now) {
   impl_->send_bye(now);
   impl_->flush();
@@ -208,6 +215,7 @@ SessionStats Session::stats() const {
     }
   }
   result.available_out = impl_->announced.value_or(core::Bitrate{});
+  result.queueing_ms = std::chrono::duration<double, std::milli>(impl_->estimator.queueing_delay()).count();
   return result;
 }
 

@@ -56,7 +56,7 @@ struct TrackStats {
   bool present = false;
   core::Codec codec = core::Codec::pcmu;  ///< last received
   uint64_t packets_received = 0, bytes_received = 0, packets_lost = 0, packets_discarded = 0, packets_recovered = 0;
-  uint64_t packets_sent = 0, bytes_sent = 0, packets_resent = 0;
+  uint64_t packets_sent = 0, bytes_sent = 0, packets_resent = 0, padding_sent = 0;
   uint64_t frames_received = 0, keyframes_received = 0, frames_sent = 0;
   uint64_t keyframes_requested_by_us = 0, keyframes_requested_by_peer = 0, nacks_sent = 0, nacks_received = 0;
   double jitter_ms = 0;           ///< RFC 3550 §6.4.1, of what we receive
@@ -68,6 +68,7 @@ struct TrackStats {
 struct SessionStats {
   TrackStats audio, video;
   core::Bitrate available_out;  ///< estimate; 0: not known
+  double queueing_ms = 0;       ///< of what we send, beyond the path's least delay; transport-cc only
 };
 
 class Session {
@@ -94,6 +95,9 @@ class Session {
   core::TimePoint tick(core::TimePoint now);
   /// A re-negotiation: tracks are matched by kind and mid; SSRCs, sequence numbers and statistics go on.
   void reconfigure(std::vector<TrackConfig> tracks, core::TimePoint now);
+  /// What more bandwidth would be used for, bits a second: where transport-cc is agreed, the path is probed with
+  /// padding up to it, and the target never goes far beyond. 0 (the start): nothing is probed.
+  void set_bitrate_wish(core::Bitrate wish);
   /// Sends RTCP BYE for all our SSRCs.
   void send_bye(core::TimePoint now);
   SessionStats stats() const;

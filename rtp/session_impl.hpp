@@ -44,6 +44,7 @@ struct SessionCounters {
   core::Counter& rtcp_unknown_ssrc;
   core::Counter& sender_report_ignored;
   core::Counter& resend_missing;
+  core::Counter& resend_over_budget;
   static const SessionCounters& get();
 };
 
@@ -95,6 +96,7 @@ struct Track {
   SendStream out;
   Pacer pacer;
   uint16_t picture_id = 0;
+  RtpTime32 last_time;  ///< of the last picture: padding repeats it
   std::deque<char> digits;
   std::optional<DigitOut> digit;
   core::TimePoint digit_not_before;
@@ -139,6 +141,7 @@ struct Session::Impl {
   void resend(Track& track, const rtcp::Nack& nack, core::TimePoint now);
   bool plan(Track& track, const core::EncodedFrame& frame);
   void announce_target(core::TimePoint now);
+  void send_padding(core::TimePoint now);
 
   // session_rtcp.cpp
   void receive_rtcp(std::span<const uint8_t> packet, core::TimePoint now);

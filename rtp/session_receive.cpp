@@ -14,7 +14,7 @@ constexpr int kProbation = 3;                     // packets in a row
 constexpr core::Duration kSourceSilence = 300ms;  // of the old source, before another one is taken
 constexpr int64_t kAudioLate = 100;               // packets behind the newest
 constexpr core::Duration kFirstReport = 500ms;
-constexpr core::Duration kTransportFeedback = 100ms;
+constexpr core::Duration kTransportFeedback = 50ms;
 
 std::string_view text(std::span<const uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 constexpr size_t kRtcpBytes = 1200;
 constexpr int kMaxBlocks = 64;
 constexpr core::Duration kEarlyReports = 200ms, kReports = 1s;
-constexpr core::Duration kTransportFeedback = 100ms;
+constexpr core::Duration kTransportFeedback = 50ms;
 
 /// What a peer allows us; 10 Gbit/s stands for more.
 core::Bitrate limit_of(uint64_t bits_per_second) {

@@ -1,5 +1,6 @@
 // RTP out: cutting frames into packets, numbering, pacing, resending, DTMF.
 #include <algorithm>
+#include <array>
 
 #include "rtp/bytes.hpp"
 #include "rtp/payload/h264.hpp"
@@ -12,6 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr size_t kMaxAudioPayload = 1400;
+constexpr uint8_t kPaddingBytes = 224;     // a packet: its count is one byte
 constexpr uint64_t kPacketsWithMid = 100;  // enough for the peer to learn it
 constexpr size_t kExtensionRoom = 4 + 3 + 2 + 17 + 3;
 constexpr core::Duration kDigitStep = 20ms, kDigitLength = 100ms, kDigitGap = 60ms;
@@ -59,6 +61,7 @@ bool Session::Impl::send(const core::EncodedFrame& frame, core::TimePoint now) {
     send_packet(track, header, payloads.packet(i), frame.audio_level, now);
   }
   ++track.stats.frames_sent;
+  track.last_time = time;
   if (!track.was_sending) {
     track.was_sending = true;
     track.reports_sent = 0;
@@ -118,13 +121,43 @@ void Session::Impl::pace(Track& track, core::TimePoint now) {
   while (auto packet = track.pacer.pop(now)) transmit(track, std::move(*packet), now);
 }
 
+// Padding (RFC 3550 §5.1) on the video's source, between two pictures: no decoder ever sees it.
+void Session::Impl::send_padding(core::TimePoint now) {
+  Track* const track = video_sender();
+  if (!track || track->config.transport_cc_extension == 0 || !track->config.send_format) return;
+  if (!track->out.started() || !track->pacer.empty()) return;
+  std::array<uint8_t, kPaddingBytes> padding{};
+  padding.back() = kPaddingBytes;
+  constexpr uint8_t placeholder[2] = {0, 0};
+  for (int bound = 0; bound < 64 && estimator.padding_due(now) > 0; ++bound) {
+    core::Buffer packet = core::Buffer::allocate(kRtpHeaderBytes + kExtensionRoom + kPaddingBytes);
+    packet.resize(packet.capacity());
+    const PacketHeader header{false, track->config.send_format->payload_type, track->out.next_sequence(),
+                              track->last_time, track->out.ssrc()};
+    PacketWriter writer(packet.span(), header);
+    writer.add_extension(track->config.transport_cc_extension, placeholder);
+    writer.append(padding);
+    packet.resize(writer.packet().size());
+    packet.data()[0] |= 0x20;
+    track->out.remember(packet, header.sequence, 0);
+    ++track->stats.padding_sent;
+    transmit(*track, std::move(packet), now);
+  }
+}
+
 void Session::Impl::resend(Track& track, const rtcp::Nack& nack, core::TimePoint now) {
   ++track.stats.nacks_received;
-  const core::Duration least = std::max<core::Duration>(10ms, round_trip.value_or(0ms) / 2);
+  // A queue on the path holds the last copy back as well.
+  const core::Duration way = std::max(round_trip.value_or(0ms), estimator.round_trip().value_or(0ms));
+  const core::Duration least = std::max<core::Duration>(10ms, way / 2);
   for (const Seq16 sequence : nack.sequences) {
     const core::Buffer* const packet = track.out.resend(sequence, now, least);
     if (!packet) {
       counters.resend_missing.add();
+      continue;
+    }
+    if (!estimator.may_resend(packet->size(), now)) {
+      counters.resend_over_budget.add();
       continue;
     }
     ++track.stats.packets_resent;
@@ -178,8 +211,8 @@ void Session::Impl::service_digits(Track& track, core::TimePoint now) {
   }
 }
 
-void Session::Impl::announce_target(core::TimePoint) {
-  std::optional<core::Bitrate> target = estimator.estimate();
+void Session::Impl::announce_target(core::TimePoint now) {
+  std::optional<core::Bitrate> target = estimator.estimate(now);
   if (peer_limit) target = target ? std::min(*target, *peer_limit) : *peer_limit;
   if (!target) return;
   Track* const video = video_sender();
@@ -190,7 +223,7 @@ void Session::Impl::announce_target(core::TimePoint) {
     if (after >= before * 97 / 100 && after <= before * 105 / 100) return;
   }
   announced = target;
-  if (video) video->pacer.set_target(*target);
+  if (video) video->pacer.set_target(*target, estimator.has_feedback());
   outbox.push(*target);
 }
 

@@ -1,0 +1,52 @@
+// AimdRate: the rate that is right for what Trendline says. Over: 0.85 × what gets through. Normal: up, 8 % a second
+// far from the last known limit and about a packet a round trip near it; never far beyond what gets through, since what
+// was not tried is not known. Under: the queue empties, wait.
+//
+// Thread: owner's. Source: draft-ietf-rmcat-gcc-02 §5.5, 5.6.
+#pragma once
+
+#include <optional>
+
+#include "core/time.hpp"
+#include "rtp/bandwidth/trendline.hpp"
+
+namespace partyline::rtp {
+
+class AimdRate {
+ public:
+  static constexpr double kLeast = 64e3, kMost = 20e6;  ///< bits a second
+  double rate() const { return rate_; }
+  /// Something else knows better: a start, a probe, loss.
+  void set_rate(double bits_per_second);
+  /// No use for more: growth ends there.
+  void set_most(double bits_per_second) { most_ = bits_per_second; }
+  /// `through`: bits a second that arrive. `grow` false: no growth now, for other reasons than delay.
+  void update(LinkUse use, std::optional<double> through, core::Duration round_trip, bool grow, core::TimePoint now);
+  /// When the rate was last taken down for delay.
+  core::TimePoint last_decrease() const { return decreased_; }
+
+ private:
+  void decrease(std::optional<double> through, core::TimePoint now);
+  void increase(std::optional<double> through, core::Duration round_trip, core::TimePoint now);
+
+  double rate_ = 2.5e6, most_ = kMost;
+  std::optional<double> limit_;  ///< what got through when it was too much, smoothed
+  core::TimePoint decreased_{}, increased_{};
+};
+
+/// Bits a second over the last half second, by the times of arrival. Thread: owner's.
+class Throughput {
+ public:
+  void add(double arrived_ms, size_t bytes);
+  /// Nothing before 150 ms.
+  std::optional<double> bits_per_second() const;
+
+ private:
+  static constexpr int kBuckets = 20;
+  static constexpr double kBucketMs = 25;
+  double bytes_[kBuckets] = {};
+  int64_t first_ = 0, newest_ = 0;
+  bool any_ = false;
+};
+
+}  // namespace partyline::rtp

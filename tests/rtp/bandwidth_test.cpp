@@ -1,0 +1,138 @@
+// Congestion control end to end: whole sessions with a model of an encoder through a bottleneck, in virtual time.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "tests/rtp/bandwidth_world.hpp"
+
+namespace partyline::rtp::test {
+namespace {
+
+using core::Bitrate;
+
+/// PARTYLINE_TRACE=1 prints a line each half second: for looking at a run, not for judging it.
+void run_traced(BandwidthWorld& world, core::Duration duration) {
+  if (!std::getenv("PARTYLINE_TRACE")) return world.run(duration);
+  for (const TimePoint end = world.now + duration; world.now < end;) {
+    std::vector<uint64_t> before;
+    for (const auto& flow : world.flows) before.push_back(flow->bytes);
+    world.run(500ms);
+    std::printf("%7.1f", std::chrono::duration<double>(world.now - TimePoint(1000h)).count());
+    for (size_t i = 0; i < world.flows.size(); ++i) {
+      const auto stats = world.flows[i]->sender.session->stats();
+      std::printf("  %5.0fk target %5lldk queue %4.0f pad %llu",
+                  static_cast<double>(world.flows[i]->bytes - before[i]) * 16 / 1000,
+                  static_cast<long long>(stats.available_out.bits_per_second / 1000), stats.queueing_ms,
+                  static_cast<unsigned long long>(stats.video.padding_sent));
+    }
+    std::printf("  lost %llu\n", static_cast<unsigned long long>(world.bottleneck.lost));
+  }
+}
+
+class Step : public testing::TestWithParam<uint32_t> {};
+
+TEST_P(Step, follows_the_path_down_and_up_again) {
+  BandwidthWorld world({.delay = 25ms, .rate = Bitrate::kbps(2500)}, GetParam());
+  world.add_flow(Bitrate::kbps(3000));
+  run_traced(world, 20s);
+  world.take_rate(0);
+  run_traced(world, 5s);
+  EXPECT_GT(world.take_rate(0), 0.8 * 2.5e6);
+  world.bottleneck.settings.rate = Bitrate::kbps(500);
+  run_traced(world, 2s);
+  EXPECT_LT(world.flows[0]->sender.session->stats().available_out, Bitrate::kbps(500));
+  run_traced(world, 1s);
+  world.take_mean_queue_ms();
+  run_traced(world, 500ms);
+  EXPECT_LT(world.take_mean_queue_ms(), 100);
+  run_traced(world, 6500ms);
+  world.take_rate(0);
+  world.take_mean_queue_ms();
+  run_traced(world, 10s);
+  EXPECT_GT(world.take_rate(0), 0.7 * 5e5);
+  EXPECT_LT(world.take_mean_queue_ms(), 100);
+  world.bottleneck.settings.rate = Bitrate::kbps(2500);
+  run_traced(world, 15s);
+  world.take_rate(0);
+  run_traced(world, 5s);
+  EXPECT_GT(world.take_rate(0), 0.85 * 2.5e6);
+  EXPECT_LT(world.loss(), 0.01);
+}
+
+INSTANTIATE_TEST_SUITE_P(seeds, Step, testing::Range(1u, 13u));
+
+class Share : public testing::TestWithParam<std::tuple<uint32_t, int>> {};
+
+TEST_P(Share, two_flows_through_one_bottleneck_get_at_most_twice_as_much_as_the_other) {
+  const auto [seed, seconds_apart] = GetParam();
+  BandwidthWorld world({.delay = 25ms, .rate = Bitrate::kbps(2000)}, seed);
+  world.add_flow(Bitrate::kbps(3000));
+  if (seconds_apart > 0) run_traced(world, std::chrono::seconds(seconds_apart));
+  world.add_flow(Bitrate::kbps(3000));
+  run_traced(world, 60s);
+  world.take_rate(0);
+  world.take_rate(1);
+  run_traced(world, 60s);
+  const double first = world.take_rate(0), second = world.take_rate(1);
+  EXPECT_LT(std::max(first, second), 2 * std::min(first, second)) << first << " and " << second;
+  EXPECT_GT(first + second, 0.7 * 2e6);
+  EXPECT_LT(world.loss(), 0.01);
+}
+
+INSTANTIATE_TEST_SUITE_P(seeds, Share, testing::Combine(testing::Range(1u, 7u), testing::Values(0, 20)));
+
+TEST(Bandwidth, what_the_path_loses_by_itself_does_not_starve_the_picture) {
+  for (const double loss : {0.05, 0.12}) {
+    BandwidthWorld world({.delay = 25ms, .loss = loss, .rate = Bitrate::kbps(3000)}, 3);
+    world.add_flow(Bitrate::kbps(2000));
+    run_traced(world, 40s);
+    world.take_rate(0);
+    run_traced(world, 20s);
+    EXPECT_GT(world.take_rate(0), 1e6) << loss;
+  }
+}
+
+TEST(Bandwidth, jitter_alone_is_no_congestion) {
+  BandwidthWorld world({.delay = 25ms, .jitter = 20ms, .rate = Bitrate::kbps(5000)}, 4);
+  world.add_flow(Bitrate::kbps(2000));
+  run_traced(world, 30s);
+  world.take_rate(0);
+  run_traced(world, 20s);
+  EXPECT_GT(world.take_rate(0), 1.4e6);
+}
+
+TEST(Bandwidth, an_idle_picture_learns_by_probing_what_the_path_carries) {
+  BandwidthWorld world({.delay = 25ms, .rate = Bitrate::kbps(400)}, 5);
+  Flow& flow = world.add_flow(Bitrate::kbps(2000));
+  run_traced(world, 10s);
+  EXPECT_LT(flow.sender.session->stats().available_out, Bitrate::kbps(450));
+  flow.encoder.share = 0.3;
+  world.bottleneck.settings.rate = Bitrate::kbps(4000);
+  run_traced(world, 20s);
+  EXPECT_GT(flow.sender.session->stats().available_out, Bitrate::kbps(1700));
+}
+
+TEST(Bandwidth, silence_of_the_peer_brings_the_target_down_and_its_return_up) {
+  BandwidthWorld world({.delay = 25ms, .rate = Bitrate::kbps(3000)}, 6);
+  Flow& flow = world.add_flow(Bitrate::kbps(2000));
+  run_traced(world, 10s);
+  EXPECT_GT(flow.sender.session->stats().available_out, Bitrate::kbps(1800));
+  world.bottleneck.settings.loss = 1;
+  run_traced(world, 4s);
+  EXPECT_LT(flow.sender.session->stats().available_out, Bitrate::kbps(600));
+  world.bottleneck.settings.loss = 0;
+  run_traced(world, 15s);
+  EXPECT_GT(flow.sender.session->stats().available_out, Bitrate::kbps(1700));
+}
+
+TEST(Bandwidth, without_a_wish_nothing_is_probed) {
+  BandwidthWorld world({.delay = 25ms, .rate = Bitrate::kbps(400)}, 7);
+  Flow& flow = world.add_flow(Bitrate::kbps(2000));
+  flow.sender.session->set_bitrate_wish({});
+  run_traced(world, 20s);
+  EXPECT_EQ(flow.sender.session->stats().video.padding_sent, 0u);
+}
+
+}  // namespace
+}  // namespace partyline::rtp::test
