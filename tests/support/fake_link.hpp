@@ -21,6 +21,7 @@ class FakeLink {
   struct Settings {
     core::Duration delay = std::chrono::milliseconds(20);
     core::Duration jitter{};  ///< uniform 0…jitter on top; keeps the order
+    core::Duration sigma{};   ///< normal around `delay`, never below 0; packets overtake each other
     double loss = 0, duplicate = 0;
     double reorder = 0;  ///< share of packets that are late by `reorder_by`
     core::Duration reorder_by = std::chrono::milliseconds(15);
@@ -53,9 +54,14 @@ class FakeLink {
     if (settings.jitter > core::Duration::zero()) {
       at += core::Duration(static_cast<int64_t>(share() * static_cast<double>(settings.jitter.count())));
     }
+    if (settings.sigma > core::Duration::zero()) {
+      const double extra =
+          std::normal_distribution<double>(0, 1)(random_) * static_cast<double>(settings.sigma.count());
+      at = std::max(at + core::Duration(static_cast<int64_t>(extra)), now);
+    }
     if (chance(settings.reorder)) {
       at += settings.reorder_by;
-    } else {
+    } else if (settings.sigma == core::Duration::zero()) {
       at = last_ = std::max(at, last_);
     }
     under_way_.emplace(at, std::vector<uint8_t>(packet.begin(), packet.end()));

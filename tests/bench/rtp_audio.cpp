@@ -1,0 +1,94 @@
+// Audio rows: what a listener gets of a voice sent over a bad network (tests/support/voice_path.hpp).
+//   late:      packets that came too late to be played, of those sent, in per cent
+//   concealed: made-up sound in per cent of the time
+//   delay:     mean time from a packet's sending to its first sample's tick, less the network's mean delay
+//   back:      after the network is good again, how long until the buffer is within 20 ms of its least
+#include <algorithm>
+#include <string>
+
+#include "tests/bench/rtp_scenario.hpp"
+#include "tests/support/voice_path.hpp"
+
+namespace partyline::bench {
+namespace {
+
+using namespace std::chrono_literals;
+using core::Codec;
+using test::VoicePath;
+using test::VoicePathSettings;
+
+double ms(core::Duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+/// A minute (quick: 20 s) on the link after five seconds to settle, then five on a quiet one.
+void measure(Results& results, const std::string& name, VoicePathSettings settings, bool quick) {
+  VoicePath path(std::move(settings));
+  const core::Duration network = path.settings.link.delay, packet = std::chrono::milliseconds(path.settings.packet_ms);
+  path.run(5s);
+  const auto before = path.ears.stats();
+  const int64_t spoken = path.spoken;
+  double sum = 0;
+  int ticks = 0;
+  path.on_tick = [&] {
+    sum += ms(path.ears.playout_delay() - packet - network);
+    ++ticks;
+  };
+  path.run(quick ? 20s : 60s);
+  const auto after = path.ears.stats();
+  const double sent = static_cast<double>(path.spoken - spoken), time = ticks * 20.0;
+  path.forward.settings = {};
+  path.forward.settings.delay = network;
+  std::vector<double> waits;
+  path.on_tick = [&] { waits.push_back(path.ears.stats().buffered_ms); };
+  path.run(10s);
+  const auto calm = std::find_if(waits.rbegin(), waits.rend(), [&](double wait) { return wait > waits.back() + 20; });
+  results.add(name, "late", 100 * static_cast<double>(after.late_frames - before.late_frames) / sent, "%");
+  results.add(name, "concealed", 100 * static_cast<double>(after.concealed_ms - before.concealed_ms) / time, "%");
+  results.add(name, "delay", sum / ticks, "ms");
+  results.add(name, "back", static_cast<double>(waits.rend() - calm) * 0.02, "s");
+}
+
+VoicePathSettings on_link(test::FakeLink::Settings link, Codec codec = Codec::opus) {
+  VoicePathSettings settings;
+  settings.codec = codec;
+  settings.link = link;
+  settings.keep_heard = false;
+  return settings;
+}
+
+test::FakeLink::Settings jittery(core::Duration sigma) {
+  test::FakeLink::Settings link;
+  link.delay = 120ms;
+  link.sigma = sigma;
+  return link;
+}
+
+test::FakeLink::Settings lossy(double loss) {
+  test::FakeLink::Settings link;
+  link.loss = loss;
+  return link;
+}
+
+const Scenario quiet("audio", "quiet",
+                     [](Results& results, bool quick) { measure(results, "quiet", on_link({}), quick); });
+const Scenario jitter_10("audio", "jitter_10ms", [](Results& results, bool quick) {
+  measure(results, "jitter_10ms", on_link(jittery(10ms)), quick);
+});
+const Scenario jitter_30("audio", "jitter_30ms", [](Results& results, bool quick) {
+  measure(results, "jitter_30ms", on_link(jittery(30ms)), quick);
+});
+const Scenario loss_opus("audio", "loss_10pc_opus", [](Results& results, bool quick) {
+  measure(results, "loss_10pc_opus", on_link(lossy(0.1)), quick);
+});
+const Scenario loss_fec("audio", "loss_10pc_opus_fec", [](Results& results, bool quick) {
+  VoicePathSettings settings = on_link(lossy(0.1));
+  settings.in_band_fec = true;
+  measure(results, "loss_10pc_opus_fec", settings, quick);
+});
+const Scenario loss_pcmu("audio", "loss_10pc_pcmu", [](Results& results, bool quick) {
+  measure(results, "loss_10pc_pcmu", on_link(lossy(0.1), Codec::pcmu), quick);
+});
+
+}  // namespace
+}  // namespace partyline::bench
