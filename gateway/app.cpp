@@ -145,6 +145,7 @@ Result<> App::Impl::start_sfu() {
   sfu::SfuConfig settings;
   settings.ice.listen_address = config.webrtc.address;
   settings.ice.port = static_cast<uint16_t>(config.webrtc.port);
+  settings.ice.tcp = config.webrtc.tcp;
   settings.ice.advertised_addresses = config.webrtc.advertised_addresses;
   settings.publish_token = config.sfu.publish_token;
   settings.play_token = config.sfu.play_token;
@@ -159,7 +160,7 @@ Result<> App::Impl::start_sfu() {
     services.whip_url = own + "/whip/{room}/{stream}";
     services.whep_url = own + "/whep/{room}/{stream}";
   }
-  core::log_info("WebRTC media on UDP port {}", sfu->media_port());
+  core::log_info("WebRTC media on UDP {}port {}", config.webrtc.tcp ? "and TCP " : "", sfu->media_port());
   return {};
 }
 

@@ -112,6 +112,7 @@ const std::vector<Key>& keys() {
       {"sip", "max_calls", number(FIELD(sip.max_calls), 1, 100000)},
       {"webrtc", "address", text(FIELD(webrtc.address))},
       {"webrtc", "port", number(FIELD(webrtc.port), 0, 65535)},
+      {"webrtc", "tcp", flag(FIELD(webrtc.tcp))},
       {"webrtc", "advertised_addresses", list(FIELD(webrtc.advertised_addresses))},
       {"sfu", "embedded", flag(FIELD(sfu.embedded))},
       {"sfu", "whip_url", text(FIELD(sfu.whip_url))},

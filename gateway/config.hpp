@@ -49,8 +49,9 @@ struct Config {
   } sip;
 
   struct Webrtc {
-    std::string address = "0.0.0.0";
+    std::string address = "::";  ///< all addresses of both IP versions
     int port = 8000;
+    bool tcp = true;  ///< also ICE over TCP, on the same port
     std::vector<std::string> advertised_addresses;
   } webrtc;
 

@@ -58,6 +58,11 @@ std::vector<address> host_addresses(AddressFamilies families) {
   return result;
 }
 
+boost::asio::ip::udp::endpoint unmapped(const boost::asio::ip::udp::endpoint& endpoint) {
+  if (!endpoint.address().is_v6() || !endpoint.address().to_v6().is_v4_mapped()) return endpoint;
+  return {boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, endpoint.address().to_v6()), endpoint.port()};
+}
+
 core::Result<address> source_address_towards(const address& remote) {
   boost::asio::io_context unused;
   boost::asio::ip::udp::socket socket(unused);

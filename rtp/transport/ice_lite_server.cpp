@@ -49,19 +49,20 @@ core::Counter& counter_of(StunVerdict verdict) {
   }
 }
 
-// An IPv4 peer of an IPv6 socket must hear of its IPv4 address.
-udp::endpoint unmapped(const udp::endpoint& endpoint) {
-  if (!endpoint.address().is_v6() || !endpoint.address().to_v6().is_v4_mapped()) return endpoint;
-  return {boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, endpoint.address().to_v6()), endpoint.port()};
-}
-
 // RFC 8445 §5.1.2.1: host type, component 1; earlier addresses are preferred.
-std::string candidate(size_t index, const address& host, uint16_t port) {
+std::string udp_candidate(size_t index, const address& host, uint16_t port) {
   const uint32_t priority = (126u << 24) | ((65535u - static_cast<uint32_t>(index)) << 8) | 255u;
   return fmt::format("{} 1 udp {} {} {} typ host", index + 1, priority, host.to_string(), port);
 }
 
-core::Result<std::vector<std::string>> candidates_of(const IceLiteConfig& config, const udp::endpoint& local) {
+// RFC 6544 §4.2: below every UDP candidate; the local preference begins with that of the direction, 4 for passive.
+std::string tcp_candidate(size_t index, size_t foundation, const address& host, uint16_t port) {
+  const uint32_t preference = (4u << 13) | (8191u - static_cast<uint32_t>(index));
+  const uint32_t priority = (90u << 24) | (preference << 8) | 255u;
+  return fmt::format("{} 1 tcp {} {} {} typ host tcptype passive", foundation, priority, host.to_string(), port);
+}
+
+core::Result<std::vector<address>> addresses_of(const IceLiteConfig& config, const udp::endpoint& local) {
   std::vector<address> addresses;
   for (const std::string& text : config.advertised_addresses) {
     boost::system::error_code ec;
@@ -72,8 +73,14 @@ core::Result<std::vector<std::string>> candidates_of(const IceLiteConfig& config
   if (addresses.empty()) {
     addresses = host_addresses(local.address().is_v6() ? AddressFamilies::both : AddressFamilies::v4);
   }
+  return addresses;
+}
+
+std::vector<std::string> candidates_of(const std::vector<address>& hosts, uint16_t port, bool tcp) {
   std::vector<std::string> result;
-  for (const address& host : addresses) result.push_back(candidate(result.size(), host, local.port()));
+  for (size_t i = 0; i < hosts.size(); ++i) result.push_back(udp_candidate(i, hosts[i], port));
+  for (size_t i = 0; tcp && i < hosts.size(); ++i)
+    result.push_back(tcp_candidate(i, hosts.size() + i + 1, hosts[i], port));
   return result;
 }
 
@@ -90,7 +97,7 @@ struct IceLiteServer::Impl : std::enable_shared_from_this<IceLiteServer::Impl> {
   Impl(boost::asio::any_io_executor ex, IceLiteConfig c, std::shared_ptr<const DtlsIdentity> id)
       : executor(ex), config(std::move(c)), identity(std::move(id)), sweep_timer(ex) {}
 
-  void on_packet(core::Buffer packet, const udp::endpoint& from, const LocalAddress& local) {
+  void on_packet(core::Buffer packet, const IceRemoteKey& from, const LocalAddress& local) {
     const core::TimePoint now = core::Clock::now();
     const PacketKind kind = classify(packet.span());
     if (kind == PacketKind::stun) return on_stun(packet.span(), from, local, now);
@@ -101,22 +108,30 @@ struct IceLiteServer::Impl : std::enable_shared_from_this<IceLiteServer::Impl> {
     session->receive(std::move(packet), from, now);
   }
 
-  void on_stun(std::span<const uint8_t> packet, const udp::endpoint& from, const LocalAddress& local,
+  void on_stun(std::span<const uint8_t> packet, const IceRemoteKey& from, const LocalAddress& local,
                core::TimePoint now) {
     IceLiteSession* session = nullptr;
-    const StunAnswer answer = answer_binding(packet, unmapped(from), [&](std::string_view ufrag) -> const std::string* {
+    const auto password_of = [&](std::string_view ufrag) -> const std::string* {
       session = shared->table.find(ufrag);
       return session == nullptr ? nullptr : &session->pwd();
-    });
+    };
+    const StunAnswer answer = answer_binding(packet, unmapped(from.endpoint), password_of);
     if (answer.verdict != StunVerdict::accepted) counter_of(answer.verdict).add();
-    if (answer.size > 0) shared->socket->send({answer.reply.data(), answer.size}, from, local);
+    if (answer.size > 0) shared->send({answer.reply.data(), answer.size}, {from, local, now});
     if (answer.verdict != StunVerdict::accepted || session == nullptr) return;
     const auto keep = session->shared_from_this();
+    if (from.connection != 0) shared->tcp->prove(from.connection);
     session->on_check(from, local, answer.use_candidate, now);
   }
 
+  // The peer may come again over another connection: only time ends the session.
+  void on_tcp_closed(const IceRemoteKey& remote) {
+    if (IceLiteSession* session = shared->table.find(remote)) session->lost_remote(remote);
+    shared->table.release(remote);
+  }
+
   void sweep_later() {
-    const auto shortest = std::min(config.connect_timeout, config.consent_timeout);
+    const auto shortest = std::min({config.connect_timeout, config.silence_timeout, config.consent_timeout});
     sweep_timer.expires_after(
         std::clamp<core::Duration>(shortest / 10, std::chrono::milliseconds(10), std::chrono::milliseconds(500)));
     sweep_timer.async_wait([weak = weak_from_this()](const boost::system::error_code& ec) {
@@ -133,6 +148,7 @@ struct IceLiteServer::Impl : std::enable_shared_from_this<IceLiteServer::Impl> {
       if (auto why = session->overdue(config, now)) overdue.emplace_back(session->shared_from_this(), *std::move(why));
     }
     for (const auto& [session, why] : overdue) session->fail(why);
+    if (shared->tcp) shared->tcp->sweep(now);
   }
 
   std::vector<std::shared_ptr<IceLiteSession>> sessions() const {
@@ -145,6 +161,51 @@ struct IceLiteServer::Impl : std::enable_shared_from_this<IceLiteServer::Impl> {
     running = false;
     sweep_timer.cancel();
     if (shared->socket) shared->socket->close();
+    if (shared->tcp) shared->tcp->close();
+  }
+
+  core::Result<> bind(const address& where) {
+    // With any port asked for, UDP's may be taken on TCP.
+    const int attempts = config.port == 0 && config.tcp ? 20 : 1;
+    for (int attempt = 1;; ++attempt) {
+      auto socket =
+          DatagramSocket::bind(executor, {where, config.port}, {.batch = kBatch, .kernel_buffer = kKernelBuffer});
+      if (!socket) return socket.error();
+      shared->socket = *std::move(socket);
+      if (!config.tcp) return {};
+      auto tcp = IceTcpServer::listen(executor, shared->socket->local(), {});
+      if (tcp) {
+        shared->tcp = *std::move(tcp);
+        return {};
+      }
+      shared->socket->close();
+      shared->socket.reset();
+      if (attempt == attempts) return tcp.error();
+    }
+  }
+
+  core::Result<> bind_wildcard_or(const address& where) {
+    auto bound = bind(where);
+    if (bound || where != boost::asio::ip::address_v6::any() || bound.error().code == core::ErrorCode::conflict) {
+      return bound;
+    }
+    return bind(boost::asio::ip::address_v4::any());  // a machine without IPv6
+  }
+
+  void listen() {
+    const auto weak = weak_from_this();
+    shared->socket->start([weak](core::Buffer packet, const udp::endpoint& from, const LocalAddress& local) {
+      if (const auto self = weak.lock()) self->on_packet(std::move(packet), from, local);
+    });
+    if (!shared->tcp) return;
+    IceTcpServer::Handlers handlers;
+    handlers.on_packet = [weak](core::Buffer packet, uint64_t connection, const udp::endpoint& from) {
+      if (const auto self = weak.lock()) self->on_packet(std::move(packet), {from, connection}, {});
+    };
+    handlers.on_closed = [weak](uint64_t connection, const udp::endpoint& from) {
+      if (const auto self = weak.lock()) self->on_tcp_closed({from, connection});
+    };
+    shared->tcp->start(std::move(handlers));
   }
 };
 
@@ -165,18 +226,13 @@ core::Result<> IceLiteServer::start() {
     return core::make_error(core::ErrorCode::invalid,
                             "'" + impl_->config.listen_address + "' is no IP address to listen on");
   }
-  auto socket = DatagramSocket::bind(impl_->executor, {listen, impl_->config.port},
-                                     {.batch = kBatch, .kernel_buffer = kKernelBuffer});
-  if (!socket) return socket.error().with_context("WebRTC media port");
-  auto candidates = candidates_of(impl_->config, (*socket)->local());
-  if (!candidates) return candidates.error();
-  impl_->shared->socket = *std::move(socket);
-  impl_->shared->candidates = *std::move(candidates);
+  if (auto bound = impl_->bind_wildcard_or(listen); !bound) return bound.error().with_context("WebRTC media port");
+  IceLiteShared& shared = *impl_->shared;
+  auto addresses = addresses_of(impl_->config, shared.socket->local());
+  if (!addresses) return addresses.error();
+  shared.candidates = candidates_of(*addresses, port(), shared.tcp != nullptr);
   impl_->running = true;
-  impl_->shared->socket->start(
-      [weak = std::weak_ptr(impl_)](core::Buffer packet, const udp::endpoint& from, const LocalAddress& local) {
-        if (const auto self = weak.lock()) self->on_packet(std::move(packet), from, local);
-      });
+  impl_->listen();
   impl_->sweep_later();
   return {};
 }

@@ -1,6 +1,7 @@
-// The server role of WebRTC: ICE-lite (RFC 8445 §2.5) for any number of sessions on one UDP port. Packets are told
-// apart by their first byte (RFC 7983) and found by remote address; a STUN binding request finds its session by
-// USERNAME and is believed only with a correct MESSAGE-INTEGRITY. libnice's STUN codec parses and writes; no agent is
+// The server role of WebRTC: ICE-lite (RFC 8445 §2.5) for any number of sessions on one UDP port and the TCP port of
+// the same number (passive candidates, RFC 6544), both IP versions. Packets are told apart by their first byte
+// (RFC 7983) and found by remote address or connection; a STUN binding request finds its session by USERNAME and is
+// believed only with a correct MESSAGE-INTEGRITY. libnice's STUN codec parses and writes; no agent is
 // involved.
 //
 // Thread: everything on the executor.
@@ -18,13 +19,17 @@
 namespace partyline::rtp {
 
 struct IceLiteConfig {
-  std::string listen_address = "0.0.0.0";
+  /// "::" is every address of both IP versions, of IPv4 alone on a machine without IPv6.
+  std::string listen_address = "::";
   uint16_t port = 8000;  ///< 0: any free port
+  bool tcp = true;       ///< also listen on TCP
   /// Addresses put into candidates. Empty: the listen address or, when that is the wildcard, every address of the host,
   /// 127.0.0.1 last.
   std::vector<std::string> advertised_addresses;
   core::Duration connect_timeout = std::chrono::seconds(15);  ///< from create to connected, else closed(timeout)
-  core::Duration consent_timeout = std::chrono::seconds(15);  ///< without any valid packet from the peer
+  core::Duration silence_timeout = std::chrono::seconds(15);  ///< without any valid packet from the peer
+  /// Without a valid check: the peer's consent to be sent to has expired (RFC 7675 §5.1). Media is no consent.
+  core::Duration consent_timeout = std::chrono::seconds(30);
   size_t max_sessions = 10000;
 };
 
@@ -33,7 +38,7 @@ class IceLiteTransport : public Transport {
  public:
   /// Our half, for the SDP answer. `setup` is the complement of the offer's.
   virtual IceDescription local() const = 0;
-  /// "192.0.2.1:4711", or empty before the first check.
+  /// "192.0.2.1:4711", "[2001:db8::1]:4711 over TCP", or empty before the first check.
   virtual std::string remote_address() const = 0;
 };
 

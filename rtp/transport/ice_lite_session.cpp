@@ -2,11 +2,13 @@
 
 #include "core/counters.hpp"
 #include "core/random.hpp"
+#include "rtp/transport/host_addresses.hpp"
 
 namespace partyline::rtp {
 
-size_t IceLiteTable::Hash::operator()(const Endpoint& endpoint) const {
-  return std::hash<boost::asio::ip::address>{}(endpoint.address()) * 31 + endpoint.port();
+size_t IceLiteTable::Hash::operator()(const IceRemoteKey& key) const {
+  const size_t address = std::hash<boost::asio::ip::address>{}(key.endpoint.address());
+  return (address * 31 + key.endpoint.port()) * 31 + key.connection;
 }
 
 void IceLiteTable::add(IceLiteSession& session) {
@@ -18,7 +20,7 @@ void IceLiteTable::remove(IceLiteSession& session) {
     by_ufrag_.erase(it);
   }
   for (const auto& remote : session.remotes().all()) {
-    if (find(remote.endpoint) == &session) by_remote_.erase(remote.endpoint);
+    if (find(remote.key) == &session) by_remote_.erase(remote.key);
   }
 }
 
@@ -27,18 +29,18 @@ IceLiteSession* IceLiteTable::find(std::string_view ufrag) const {
   return it == by_ufrag_.end() ? nullptr : it->second;
 }
 
-IceLiteSession* IceLiteTable::find(const Endpoint& remote) const {
+IceLiteSession* IceLiteTable::find(const IceRemoteKey& remote) const {
   const auto it = by_remote_.find(remote);
   return it == by_remote_.end() ? nullptr : it->second;
 }
 
-void IceLiteTable::assign(const Endpoint& remote, IceLiteSession& session) {
+void IceLiteTable::assign(const IceRemoteKey& remote, IceLiteSession& session) {
   IceLiteSession*& owner = by_remote_[remote];
-  if (owner != nullptr && owner != &session) owner->lost_address(remote);
+  if (owner != nullptr && owner != &session) owner->lost_remote(remote);
   owner = &session;
 }
 
-void IceLiteTable::release(const Endpoint& remote) {
+void IceLiteTable::release(const IceRemoteKey& remote) {
   by_remote_.erase(remote);
 }
 
@@ -47,6 +49,19 @@ std::vector<IceLiteSession*> IceLiteTable::all() const {
   sessions.reserve(by_ufrag_.size());
   for (const auto& [ufrag, session] : by_ufrag_) sessions.push_back(session);
   return sessions;
+}
+
+void IceLiteShared::send(std::span<const uint8_t> datagram, const IceRemotes::Remote& to) {
+  if (to.key.connection == 0) {
+    socket->send(datagram, to.key.endpoint, to.local);
+  } else {
+    tcp->send(to.key.connection, datagram);
+  }
+}
+
+void IceLiteShared::forget(const IceRemoteKey& remote) {
+  table.release(remote);
+  if (remote.connection != 0) tcp->release(remote.connection);
 }
 
 IceLiteSession::IceLiteSession(boost::asio::any_io_executor executor, std::shared_ptr<IceLiteShared> shared,
@@ -63,7 +78,8 @@ IceLiteSession::IceLiteSession(boost::asio::any_io_executor executor, std::share
              .setup = peer.our_setup()},
       channel_(std::move(executor), identity, std::move(peer), *this),
       created_(now),
-      heard_(now) {
+      heard_(now),
+      checked_(now) {
   shared_->table.add(*this);
 }
 
@@ -71,17 +87,17 @@ IceLiteSession::~IceLiteSession() {
   close();
 }
 
-void IceLiteSession::on_check(const Endpoint& from, const LocalAddress& local, bool use_candidate,
+void IceLiteSession::on_check(const IceRemoteKey& from, const LocalAddress& local, bool use_candidate,
                               core::TimePoint now) {
   if (events_ == nullptr) return;
-  heard_ = now;
+  heard_ = checked_ = now;
   const IceRemotes::Change change = remotes_.check(from, local, use_candidate, now);
-  if (change.evicted) shared_->table.release(*change.evicted);
+  if (change.evicted) shared_->forget(*change.evicted);
   if (change.added) shared_->table.assign(from, *this);
   if (change.selected) channel_.path_ready();
 }
 
-void IceLiteSession::receive(core::Buffer packet, const Endpoint& from, core::TimePoint now) {
+void IceLiteSession::receive(core::Buffer packet, const IceRemoteKey& from, core::TimePoint now) {
   if (!channel_.receive(std::move(packet), now)) return;
   heard_ = now;
   remotes_.heard(from, now);
@@ -93,8 +109,11 @@ std::optional<core::Error> IceLiteSession::overdue(const IceLiteConfig& config, 
                                                           ? "no ICE check came from the peer in time"
                                                           : "the DTLS handshake was not finished in time");
   }
-  if (now - heard_ >= config.consent_timeout) {
+  if (now - heard_ >= config.silence_timeout) {
     return core::make_error(core::ErrorCode::timeout, "nothing came from the peer any more");
+  }
+  if (now - checked_ >= config.consent_timeout) {
+    return core::make_error(core::ErrorCode::timeout, "the peer does not consent any more (RFC 7675)");
   }
   return std::nullopt;
 }
@@ -113,8 +132,9 @@ IceDescription IceLiteSession::local() const {
 std::string IceLiteSession::remote_address() const {
   const auto* remote = remotes_.selected();
   if (remote == nullptr) return {};
-  const auto address = remote->endpoint.address();
-  const auto port = ":" + std::to_string(remote->endpoint.port());
+  const auto address = unmapped(remote->key.endpoint).address();
+  const auto port =
+      ":" + std::to_string(remote->key.endpoint.port()) + (remote->key.connection == 0 ? "" : " over TCP");
   return address.is_v6() ? "[" + address.to_string() + "]" + port : address.to_string() + port;
 }
 
@@ -131,10 +151,13 @@ void IceLiteSession::close() {
   events_ = nullptr;
   channel_.close();
   shared_->table.remove(*this);
+  for (const auto& remote : remotes_.all()) {
+    if (remote.key.connection != 0) shared_->tcp->release(remote.key.connection);
+  }
 }
 
 void IceLiteSession::send_datagram(std::span<const uint8_t> datagram) {
-  if (const auto* remote = remotes_.selected()) shared_->socket->send(datagram, remote->endpoint, remote->local);
+  if (const auto* remote = remotes_.selected()) shared_->send(datagram, *remote);
 }
 
 void IceLiteSession::on_secure_connected() {

@@ -10,6 +10,7 @@
 #include "rtp/transport/datagram_socket.hpp"
 #include "rtp/transport/ice_lite_server.hpp"
 #include "rtp/transport/ice_remotes.hpp"
+#include "rtp/transport/ice_tcp_server.hpp"
 #include "rtp/transport/secure_channel.hpp"
 
 namespace partyline::rtp {
@@ -20,15 +21,13 @@ class IceLiteSession;
 /// leaves when it closes or is dropped.
 class IceLiteTable {
  public:
-  using Endpoint = boost::asio::ip::udp::endpoint;
-
   void add(IceLiteSession& session);
   void remove(IceLiteSession& session);
   IceLiteSession* find(std::string_view ufrag) const;
-  IceLiteSession* find(const Endpoint& remote) const;
-  /// The address sends as this session from now on, whoever used it before.
-  void assign(const Endpoint& remote, IceLiteSession& session);
-  void release(const Endpoint& remote);
+  IceLiteSession* find(const IceRemoteKey& remote) const;
+  /// Who sends as this session from now on, whatever it was before.
+  void assign(const IceRemoteKey& remote, IceLiteSession& session);
+  void release(const IceRemoteKey& remote);
   size_t size() const { return by_ufrag_.size(); }
   std::vector<IceLiteSession*> all() const;
 
@@ -36,25 +35,28 @@ class IceLiteTable {
   struct Hash {
     using is_transparent = void;
     size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-    size_t operator()(const Endpoint& endpoint) const;
+    size_t operator()(const IceRemoteKey& key) const;
   };
   std::unordered_map<std::string, IceLiteSession*, Hash, std::equal_to<>> by_ufrag_;
-  std::unordered_map<Endpoint, IceLiteSession*, Hash> by_remote_;
+  std::unordered_map<IceRemoteKey, IceLiteSession*, Hash> by_remote_;
 };
 
 /// What a session needs of its server, alive as long as either is.
 struct IceLiteShared {
   IceLiteTable table;
   std::shared_ptr<DatagramSocket> socket;
+  std::shared_ptr<IceTcpServer> tcp;  // null: UDP only
   std::vector<std::string> candidates;
+
+  void send(std::span<const uint8_t> datagram, const IceRemotes::Remote& to);
+  /// Packets of `remote` belong to no session from now on; a connection is closed.
+  void forget(const IceRemoteKey& remote);
 };
 
 class IceLiteSession final : public IceLiteTransport,
                              public SecureChannelOwner,
                              public std::enable_shared_from_this<IceLiteSession> {
  public:
-  using Endpoint = boost::asio::ip::udp::endpoint;
-
   IceLiteSession(boost::asio::any_io_executor executor, std::shared_ptr<IceLiteShared> shared,
                  std::shared_ptr<const DtlsIdentity> identity, SecurePeer peer, TransportEvents& events,
                  core::TimePoint now);
@@ -63,9 +65,9 @@ class IceLiteSession final : public IceLiteTransport,
   // From the server.
   const std::string& ufrag() const { return local_.ufrag; }
   const std::string& pwd() const { return local_.pwd; }
-  void on_check(const Endpoint& from, const LocalAddress& local, bool use_candidate, core::TimePoint now);
-  void receive(core::Buffer packet, const Endpoint& from, core::TimePoint now);
-  void lost_address(const Endpoint& remote) { remotes_.remove(remote); }
+  void on_check(const IceRemoteKey& from, const LocalAddress& local, bool use_candidate, core::TimePoint now);
+  void receive(core::Buffer packet, const IceRemoteKey& from, core::TimePoint now);
+  void lost_remote(const IceRemoteKey& remote) { remotes_.remove(remote); }
   /// Why it is to be given up, if it is.
   std::optional<core::Error> overdue(const IceLiteConfig& config, core::TimePoint now) const;
   void fail(const core::Error& why);
@@ -90,7 +92,8 @@ class IceLiteSession final : public IceLiteTransport,
   IceRemotes remotes_;
   SecureChannel channel_;
   const core::TimePoint created_;
-  core::TimePoint heard_;  // last packet that was proved to be the peer's
+  core::TimePoint heard_;    // last packet that was proved to be the peer's
+  core::TimePoint checked_;  // last valid check: the peer's consent (RFC 7675 §5.1)
   bool connected_ = false;
 };
 

@@ -4,10 +4,10 @@
 
 namespace partyline::rtp {
 
-IceRemotes::Change IceRemotes::check(const Endpoint& from, const LocalAddress& local, bool use_candidate,
+IceRemotes::Change IceRemotes::check(const IceRemoteKey& from, const LocalAddress& local, bool use_candidate,
                                      core::TimePoint now) {
   Change change;
-  auto it = std::find_if(remotes_.begin(), remotes_.end(), [&](const Remote& r) { return r.endpoint == from; });
+  auto it = std::find_if(remotes_.begin(), remotes_.end(), [&](const Remote& r) { return r.key == from; });
   if (it == remotes_.end()) {
     change.evicted = make_room();
     change.added = true;
@@ -25,15 +25,15 @@ IceRemotes::Change IceRemotes::check(const Endpoint& from, const LocalAddress& l
   return change;
 }
 
-void IceRemotes::heard(const Endpoint& from, core::TimePoint now) {
+void IceRemotes::heard(const IceRemoteKey& from, core::TimePoint now) {
   for (Remote& remote : remotes_) {
-    if (remote.endpoint == from) remote.heard = now;
+    if (remote.key == from) remote.heard = now;
   }
 }
 
-void IceRemotes::remove(const Endpoint& endpoint) {
+void IceRemotes::remove(const IceRemoteKey& key) {
   for (size_t i = 0; i < remotes_.size(); ++i) {
-    if (remotes_[i].endpoint != endpoint) continue;
+    if (!(remotes_[i].key == key)) continue;
     remotes_.erase(remotes_.begin() + static_cast<ptrdiff_t>(i));
     if (selected_ == i) {
       selected_ = SIZE_MAX;
@@ -44,13 +44,13 @@ void IceRemotes::remove(const Endpoint& endpoint) {
   }
 }
 
-std::optional<IceRemotes::Endpoint> IceRemotes::make_room() {
+std::optional<IceRemoteKey> IceRemotes::make_room() {
   if (remotes_.size() < kMax) return std::nullopt;
   size_t oldest = SIZE_MAX;
   for (size_t i = 0; i < remotes_.size(); ++i) {
     if (i != selected_ && (oldest == SIZE_MAX || remotes_[i].heard < remotes_[oldest].heard)) oldest = i;
   }
-  const Endpoint evicted = remotes_[oldest].endpoint;
+  const IceRemoteKey evicted = remotes_[oldest].key;
   remove(evicted);
   return evicted;
 }

@@ -23,7 +23,7 @@ TEST_F(IceRemotesTest, the_first_valid_check_is_selected_until_one_is_nominated)
   change = remotes.check(at(2), {}, true, now);
   EXPECT_FALSE(change.added);
   EXPECT_TRUE(change.selected);
-  EXPECT_EQ(remotes.selected()->endpoint, at(2));
+  EXPECT_EQ(remotes.selected()->key, at(2));
   EXPECT_FALSE(remotes.check(at(2), {}, true, now).selected);
 }
 
@@ -40,14 +40,14 @@ TEST_F(IceRemotesTest, a_flood_of_addresses_evicts_the_longest_unheard_but_never
   const auto change = remotes.check(at(100), {}, false, now += 1ms);
   EXPECT_EQ(change.evicted, at(2));
   EXPECT_EQ(remotes.all().size(), IceRemotes::kMax);
-  EXPECT_EQ(remotes.selected()->endpoint, at(1));
+  EXPECT_EQ(remotes.selected()->key, at(1));
 }
 
 TEST_F(IceRemotesTest, an_address_that_now_belongs_to_another_session_is_forgotten) {
   remotes.check(at(1), {}, false, now);
   remotes.check(at(2), {}, true, now);
   remotes.remove(at(1));
-  EXPECT_EQ(remotes.selected()->endpoint, at(2));
+  EXPECT_EQ(remotes.selected()->key, at(2));
   remotes.remove(at(2));
   EXPECT_EQ(remotes.selected(), nullptr);
   EXPECT_TRUE(remotes.check(at(3), {}, false, now).selected);

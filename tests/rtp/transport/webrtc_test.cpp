@@ -3,8 +3,12 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <set>
 
 #include "core/counters.hpp"
+#include "rtp/transport/host_addresses.hpp"
+#include "rtp/transport/ice_candidate.hpp"
 #include "rtp/transport/ice_lite_server.hpp"
 #include "rtp/transport/nice_transport.hpp"
 #include "tests/rtp/transport/support.hpp"
@@ -25,7 +29,8 @@ struct WebRtcTest : testing::Test {
                        .port = 0,
                        .advertised_addresses = {},
                        .connect_timeout = 5s,
-                       .consent_timeout = 5s,
+                       .silence_timeout = 5s,
+                       .consent_timeout = 15s,
                        .max_sessions = 1000};
   std::unique_ptr<IceLiteServer> server;
   RecordingEvents client_events, server_events;
@@ -138,6 +143,7 @@ TEST_F(WebRtcTest, one_socket_serves_both_ip_versions) {
 
 TEST_F(WebRtcTest, ipv6_works_end_to_end) {
   config.listen_address = "::1";
+  config.advertised_addresses = {};
   server = std::make_unique<IceLiteServer>(io.get_executor(), config, server_identity);
   if (!server->start()) GTEST_SKIP() << "this machine has no IPv6 loopback";
   introduce({.remote_host = "::1", .ice_servers = {}});
@@ -179,8 +185,105 @@ TEST_F(WebRtcTest, dropping_a_session_without_close_is_a_close) {
       io, [&] { return !client_events.closed.empty(); }, 2s));
 }
 
+void leave_only(IceDescription& description, const std::string& transport) {
+  std::erase_if(description.candidates,
+                [&](const std::string& text) { return text.find(" 1 " + transport + " ") == std::string::npos; });
+}
+
+TEST_F(WebRtcTest, every_address_has_a_udp_and_a_tcp_candidate_of_the_same_port) {
+  config.advertised_addresses = {"192.0.2.1", "2001:db8::1"};
+  start_server();
+  auto made = make_client({.remote_host = "127.0.0.1", .ice_servers = {}});
+  ASSERT_TRUE(made);
+  session = *server->create((*made)->local(), server_events);
+  const auto candidates = session->local().candidates;
+  ASSERT_EQ(candidates.size(), 4u);
+  uint32_t last_priority = UINT32_MAX;
+  std::set<std::string> foundations;
+  for (size_t i = 0; i < 4; ++i) {
+    const auto candidate = parse_candidate(candidates[i]);
+    ASSERT_TRUE(candidate) << candidates[i];
+    EXPECT_EQ(candidate->port, server->port());
+    EXPECT_EQ(candidate->transport, i < 2 ? IceCandidate::Transport::udp : IceCandidate::Transport::tcp_passive);
+    EXPECT_EQ(candidate->address->is_v6(), i % 2 == 1);
+    EXPECT_LT(candidate->priority, last_priority) << "earlier addresses first, UDP before TCP";
+    last_priority = candidate->priority;
+    foundations.insert(candidate->foundation);
+  }
+  EXPECT_EQ(foundations.size(), 4u);
+}
+
+TEST_F(WebRtcTest, media_flows_over_tcp_where_udp_does_not) {
+  start_server();
+  introduce({.remote_host = "127.0.0.1", .ice_servers = {}, .ice_tcp = true}, {},
+            [](IceDescription& answer) { leave_only(answer, "tcp"); });
+  ASSERT_TRUE(run_until(io, [&] { return client_events.connected == 1 && server_events.connected == 1; }));
+  expect_media_both_ways();
+  EXPECT_TRUE(session->remote_address().ends_with(" over TCP")) << session->remote_address();
+  session->close();
+  ASSERT_TRUE(run_until(io, [&] { return !client_events.closed.empty(); })) << "close_notify goes out before the FIN";
+}
+
+TEST_F(WebRtcTest, media_flows_over_tcp_and_ipv6) {
+  config.listen_address = "::";
+  config.advertised_addresses = {"::1"};
+  server = std::make_unique<IceLiteServer>(io.get_executor(), config, server_identity);
+  ASSERT_TRUE(server->start());
+  if (!source_address_towards(boost::asio::ip::make_address("::1")))
+    GTEST_SKIP() << "this machine has no IPv6 loopback";
+  introduce({.remote_host = "::1", .ice_servers = {}, .ice_tcp = true}, {},
+            [](IceDescription& answer) { leave_only(answer, "tcp"); });
+  ASSERT_TRUE(run_until(io, [&] { return client_events.connected == 1 && server_events.connected == 1; }));
+  expect_media_both_ways();
+}
+
+TEST_F(WebRtcTest, udp_is_preferred_where_both_work) {
+  start_server();
+  introduce({.remote_host = "127.0.0.1", .ice_servers = {}, .ice_tcp = true});
+  ASSERT_TRUE(run_until(io, [&] { return client_events.connected == 1 && server_events.connected == 1; }));
+  expect_media_both_ways();
+  EXPECT_FALSE(session->remote_address().ends_with(" over TCP")) << session->remote_address();
+}
+
+TEST_F(WebRtcTest, without_tcp_there_is_no_listener_and_no_candidate) {
+  config.tcp = false;
+  connect();
+  EXPECT_EQ(session->local().candidates.size(), 1u);
+  boost::asio::ip::tcp::socket socket(io);
+  boost::system::error_code ec;
+  socket.connect({boost::asio::ip::make_address("127.0.0.1"), server->port()}, ec);
+  EXPECT_EQ(ec, boost::asio::error::connection_refused);
+}
+
+TEST_F(WebRtcTest, a_tcp_port_that_is_taken_is_a_conflict_in_words) {
+  start_server();
+  config.port = server->port();
+  config.listen_address = "127.0.0.2";
+  boost::asio::ip::tcp::acceptor taken(io, {boost::asio::ip::make_address("127.0.0.2"), config.port});
+  IceLiteServer second(io.get_executor(), config, server_identity);
+  const auto started = second.start();
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, core::ErrorCode::conflict);
+  EXPECT_NE(started.error().message.find("TCP"), std::string::npos) << started.error().message;
+}
+
+TEST_F(WebRtcTest, media_without_checks_is_no_consent) {
+  config.consent_timeout = 600ms;  // the client's checks come every 5 s
+  connect();
+  uint16_t sequence = 0;
+  ASSERT_TRUE(run_until(
+      io,
+      [&] {
+        client->send_rtp(rtp_packet(++sequence, 7));
+        return !server_events.closed.empty();
+      },
+      4s));
+  EXPECT_GT(server_events.rtp.size(), 1u);
+  EXPECT_NE(server_events.closed[0].message.find("consent"), std::string::npos) << server_events.closed[0].message;
+}
+
 TEST_F(WebRtcTest, a_peer_that_vanishes_is_given_up) {
-  config.consent_timeout = 600ms;
+  config.silence_timeout = 600ms;
   connect();
   // The client's sockets go away without a word: nobody sends checks any more.
   client_events.when_closed = nullptr;
