@@ -11,6 +11,7 @@ using std::chrono::nanoseconds;
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr std::chrono::seconds kNtpOfEpoch{3'944'678'400};  // 2025-01-01 in NTP seconds
 constexpr int kFollow = 64;
+constexpr double kAskedWeight = 1.0 / 256;
 
 uint32_t some_ssrc(uint32_t wish) {
   while (wish == 0) wish = core::random_u32();
@@ -68,6 +69,7 @@ RtpTime32 SendStream::stamp(core::TimePoint moment) const {
 }
 
 void SendStream::remember(const core::Buffer& packet, Seq16 sequence, size_t payload_bytes) {
+  asked_again_ -= asked_again_ * kAskedWeight;
   ++packets_;
   bytes_ += payload_bytes;
   if (history_.empty()) return;
@@ -78,8 +80,15 @@ const core::Buffer* SendStream::resend(Seq16 sequence, core::TimePoint now, core
   if (history_.empty()) return nullptr;
   Kept& kept = history_[sequence.value % history_.size()];
   if (kept.sequence != sequence || (kept.resent && now - *kept.resent < least_interval)) return nullptr;
+  if (!kept.resent) asked_again_ += kAskedWeight;
   kept.resent = now;
   return &kept.packet;
+}
+
+const core::Buffer* SendStream::find(Seq16 sequence) const {
+  if (history_.empty()) return nullptr;
+  const Kept& kept = history_[sequence.value % history_.size()];
+  return kept.sequence == sequence ? &kept.packet : nullptr;
 }
 
 rtcp::SenderReport SendStream::report(core::TimePoint now) const {

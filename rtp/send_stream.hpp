@@ -38,6 +38,12 @@ class SendStream {
   /// The packet, unless it is gone or was resent less than `least_interval` ago.
   const core::Buffer* resend(Seq16 sequence, core::TimePoint now, core::Duration least_interval);
 
+  /// Share of the last hundreds of packets that the peer asked for again. Its reports tell less: what was resent under
+  /// its own number counts as received there.
+  double asked_again() const { return asked_again_; }
+  /// The packet, unless it is gone.
+  const core::Buffer* find(Seq16 sequence) const;
+
   bool started() const { return anchor_.has_value(); }
   uint64_t packets() const { return packets_; }
   uint64_t bytes() const { return bytes_; }
@@ -65,6 +71,7 @@ class SendStream {
   std::optional<Anchor> anchor_;
   std::vector<Kept> history_;
   uint64_t packets_ = 0, bytes_ = 0;
+  double asked_again_ = 0;
 };
 
 }  // namespace partyline::rtp

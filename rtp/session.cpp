@@ -12,6 +12,11 @@ using namespace std::chrono_literals;
 
 constexpr size_t kVideoHistory = 2048, kAudioHistory = 128;  // packets; video: over 1 s up to 20 Mbit/s
 constexpr core::Duration kWaitWithoutNack = 50ms, kLeastWait = 300ms, kMostWait = 1s;
+// A repair that is lost itself costs another round trip. Where two of them would be seen as a freeze, and losses are
+// many, requests and repairs go twice: at 10 % loss that is a tenth more packets, where a parity code that did the same
+// for pictures of few packets would need a third more.
+constexpr double kLossy = 0.03, kFull = 0.25;  // beyond, the path is full and more packets make it worse
+constexpr core::Duration kLongRoundTrip = 60ms;
 constexpr core::Duration kVideoTick = 10ms, kAudioTick = 100ms, kDigitTick = 10ms;
 
 core::Counter& dropped(const char* reason) {
@@ -32,6 +37,7 @@ const SessionCounters& SessionCounters::get() {
       core::counter("partyline_rtp_frames_dropped_total", "reason=\"broken\""),
       core::counter("partyline_rtp_frames_dropped_total", "reason=\"before_keyframe\""),
       core::counter("partyline_rtp_frames_dropped_total", "reason=\"without_parameter_sets\""),
+      core::counter("partyline_rtp_frames_dropped_total", "reason=\"undecodable\""),
       core::counter("partyline_rtp_frames_dropped_total", "reason=\"not_sending\""),
       dropped("nal_too_large"),
       core::counter("partyline_rtcp_dropped_total", "reason=\"malformed\""),
@@ -113,13 +119,20 @@ void Session::Impl::reconfigure(std::vector<TrackConfig> configs, core::TimePoin
 }
 
 core::Duration Session::Impl::retry_interval() const {
-  return std::max<core::Duration>(20ms, round_trip ? *round_trip * 6 / 5 + 5ms : 50ms);
+  if (!round_trip) return 50ms;
+  return *round_trip + std::clamp<core::Duration>(round_trip_variation * 4, 10ms, *round_trip + 10ms);
+}
+
+bool Session::Impl::lossy_and_long(double loss) const {
+  return loss >= kLossy && loss <= kFull && round_trip && *round_trip >= kLongRoundTrip;
 }
 
 void Session::Impl::on_round_trip(core::Duration sample, bool measured) {
   if (round_trip_measured && !measured) return;
   const bool first = !round_trip || (measured && !round_trip_measured);
   round_trip_measured = round_trip_measured || measured;
+  const core::Duration off = first ? sample / 8 : sample > *round_trip ? sample - *round_trip : *round_trip - sample;
+  round_trip_variation = first ? off : round_trip_variation * 3 / 4 + off / 4;  // as RFC 6298 §2.3
   round_trip = first ? sample : *round_trip * 7 / 8 + sample / 8;
 }
 
@@ -135,7 +148,9 @@ core::TimePoint Session::Impl::tick(core::TimePoint now) {
           track.nack() ? std::clamp<core::Duration>(round_trip.value_or(40ms) * 5 + 100ms, kLeastWait, kMostWait)
                        : kWaitWithoutNack);
       service_video(track, now);
+      send_second_copies(track, now);
       pace(track, now);
+      if (!track.second_copies.empty()) earlier(track.second_copies.front().due);
       earlier(track.pacer.next());
       earlier(track.reorder.next_deadline(track.nack()));
       if (track.remote_ssrc() != 0) earlier(track.keyframes.due());

@@ -38,6 +38,7 @@ struct SessionCounters {
   core::Counter& broken_frame;
   core::Counter& before_keyframe;
   core::Counter& without_parameter_sets;
+  core::Counter& undecodable;
   core::Counter& not_sending;
   core::Counter& nal_too_large;
   core::Counter& rtcp_malformed;
@@ -97,6 +98,11 @@ struct Track {
   Pacer pacer;
   uint16_t picture_id = 0;
   RtpTime32 last_time;  ///< of the last picture: padding repeats it
+  struct SecondCopy {
+    Seq16 sequence;
+    core::TimePoint due;
+  };
+  std::deque<SecondCopy> second_copies;  ///< of packets resent
   std::deque<char> digits;
   std::optional<DigitOut> digit;
   core::TimePoint digit_not_before;
@@ -115,6 +121,8 @@ struct Session::Impl {
   void reconfigure(std::vector<TrackConfig> configs, core::TimePoint now);
   void flush() { outbox.flush(); }
   core::Duration retry_interval() const;
+  /// True where a repair that is lost again would be seen as a freeze.
+  bool lossy_and_long(double loss) const;
   /// A sample; `measured`: from reports, which outdo what recoveries suggest.
   void on_round_trip(core::Duration sample, bool measured);
 
@@ -128,6 +136,7 @@ struct Session::Impl {
   void receive_video(Track& track, core::Buffer packet, const PacketView& view, const ReceiveStream::Arrival& arrival,
                      core::TimePoint now);
   void service_video(Track& track, core::TimePoint now);
+  bool resume_behind_loss(Track& track, core::TimePoint now);
   int64_t media_time(Track& track, const PacketView& view, core::TimePoint now);
 
   // session_send.cpp
@@ -139,6 +148,7 @@ struct Session::Impl {
   void send_digit(char digit, core::TimePoint now);
   void service_digits(Track& track, core::TimePoint now);
   void resend(Track& track, const rtcp::Nack& nack, core::TimePoint now);
+  void send_second_copies(Track& track, core::TimePoint now);
   bool plan(Track& track, const core::EncodedFrame& frame);
   void announce_target(core::TimePoint now);
   void send_padding(core::TimePoint now);
@@ -180,6 +190,7 @@ struct Session::Impl {
   std::optional<core::Bitrate> peer_limit;  ///< REMB or TMMBR
   std::optional<core::Bitrate> announced;
   std::optional<core::Duration> round_trip;
+  core::Duration round_trip_variation{};  ///< mean deviation
   bool round_trip_measured = false;
 };
 

@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 constexpr int kProbation = 3;                     // packets in a row
 constexpr core::Duration kSourceSilence = 300ms;  // of the old source, before another one is taken
 constexpr int64_t kAudioLate = 100;               // packets behind the newest
+constexpr core::Duration kReordering = 10ms;
 constexpr core::Duration kFirstReport = 500ms;
 constexpr core::Duration kTransportFeedback = 50ms;
 
@@ -205,11 +206,27 @@ void Session::Impl::receive_video(Track& track, core::Buffer packet, const Packe
   service_video(track, now);
 }
 
+/// True when a picture that needs nothing of what is missing was reason to stop waiting for it.
+bool Session::Impl::resume_behind_loss(Track& track, core::TimePoint now) {
+  if (!track.reorder.waiting()) return false;
+  const core::Duration waited = now - track.reorder.waiting_since();
+  if (waited < kReordering) return false;
+  const auto point = track.assembler.find_resume_point(track.reorder);
+  if (!point) return false;
+  // What is merely useful is asked for once.
+  const core::Duration patience = track.nack() ? retry_interval() + kReordering : kReordering * 3;
+  if (!point->keyframe && waited < patience) return false;
+  track.reorder.skip_to(point->sequence);
+  return true;
+}
+
 void Session::Impl::service_video(Track& track, core::TimePoint now) {
   pictures.clear();
-  while (auto released = track.reorder.pop(now)) {
-    track.assembler.add(released->packet, released->after_gap, pictures);
-  }
+  do {
+    while (auto released = track.reorder.pop(now)) {
+      track.assembler.add(released->packet, released->lost_before, pictures);
+    }
+  } while (resume_behind_loss(track, now));
   bool keyframe_came = false;
   for (auto& picture : pictures) {
     core::EncodedFrame frame;
@@ -234,7 +251,9 @@ void Session::Impl::service_video(Track& track, core::TimePoint now) {
   counters.broken_frame.add(drops.broken - track.drops_counted.broken);
   counters.before_keyframe.add(drops.before_keyframe - track.drops_counted.before_keyframe);
   counters.without_parameter_sets.add(drops.without_parameter_sets - track.drops_counted.without_parameter_sets);
+  counters.undecodable.add(drops.undecodable - track.drops_counted.undecodable);
   track.drops_counted = drops;
+  if (track.assembler.take_broken_keyframe()) track.keyframes.on_broken_keyframe(now);
   if (track.assembler.take_keyframe_wish()) track.keyframes.want(now);
   if (track.nack() && track.reorder.missing() > 0) send_nacks(track, now);
   send_keyframe_request(track, now);

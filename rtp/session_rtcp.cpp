@@ -228,7 +228,9 @@ void Session::Impl::send_reports(Track& track, core::TimePoint now) {
 
 void Session::Impl::send_nacks(Track& track, core::TimePoint now) {
   rtcp::BoundedList<Seq16, rtcp::kMaxNacks> missing;
-  track.reorder.take_nacks(now, retry_interval(), missing);
+  ReorderBuffer::Asking asking{retry_interval(), round_trip.value_or(0ms)};
+  if (lossy_and_long(track.reorder.loss())) asking.echo = std::max<core::Duration>(*round_trip / 5, 15ms);
+  track.reorder.take_nacks(now, asking, missing);
   if (missing.empty()) return;
   std::array<uint8_t, kRtcpBytes> room;
   rtcp::Writer writer(room);

@@ -19,6 +19,11 @@ class KeyframeRequester {
     due_ = sent_ ? std::max(now, *sent_ + std::chrono::milliseconds(300)) : now;
   }
   void on_keyframe() { due_.reset(); }
+  /// One came but was not whole: the peer does listen, so that waiting longer and longer would be wrong.
+  void on_broken_keyframe(core::TimePoint now) {
+    interval_ = std::chrono::milliseconds(500);
+    if (due_ && sent_) due_ = std::min(*due_, std::max(now, *sent_ + std::chrono::milliseconds(300)));
+  }
   bool wanted() const { return due_.has_value(); }
   std::optional<core::TimePoint> due() const { return due_; }
   /// True when a request is to be sent now; it counts as sent.

@@ -3,9 +3,12 @@
 //
 //      next_                          highest_
 //        ▼                               ▼
-//   … | have | missing: NACK at once, every RTT × 1.2, ten times; given up after `wait` | have | have |
+//   … | have | missing: NACK at once, then every `retry_interval`, ten times at most and never when the answer would
+//       come after it is given up (after `wait`) | have | have |
 //
-// Bounded: 1024 packets and 4 MiB; beyond that the oldest gap is given up. Thread: the session's.
+// A hole of half a second or more is not asked for at all: a keyframe is there sooner than all that (RFC 4585 §6.2.1
+// leaves the choice to the receiver). Bounded: 1024 packets and 4 MiB; beyond that the oldest gap is given up.
+// Thread: the session's.
 #pragma once
 
 #include <cstdint>
@@ -41,14 +44,38 @@ class ReorderBuffer {
   Verdict insert(VideoPacket packet, core::TimePoint now);
   struct Released {
     VideoPacket packet;
-    bool after_gap = false;  ///< packets between this and the previous one are lost for good
+    int64_t lost_before = 0;  ///< packets between this and the previous one that are lost for good
   };
   std::optional<Released> pop(core::TimePoint now);
+  struct Asking {
+    core::Duration retry_interval;
+    core::Duration round_trip;  ///< what cannot come back within it is not asked for; 0: not known
+    /// After the first request, a second one so soon that it counts as the same to the sender, unless the first was
+    /// lost: for paths that lose much, where waiting a round trip to find that out would be seen. 0: none.
+    core::Duration echo{};
+  };
   /// Missing packets to ask for now; they count as asked for.
-  void take_nacks(core::TimePoint now, core::Duration retry_interval, rtcp::BoundedList<Seq16, rtcp::kMaxNacks>& out);
+  void take_nacks(core::TimePoint now, const Asking& asking, rtcp::BoundedList<Seq16, rtcp::kMaxNacks>& out);
   /// When pop() or take_nacks() may have something new without a packet arriving.
   std::optional<core::TimePoint> next_deadline(bool nack) const;
   size_t missing() const { return missing_; }
+  /// Share of the last hundreds of packets that did not come, or not in order.
+  double loss() const { return loss_; }
+
+  // For who looks ahead while pop() waits for a missing packet.
+  bool waiting() const { return next_ && *next_ <= highest_ && slot(*next_).state == State::missing; }
+  int64_t next() const { return *next_; }
+  int64_t highest() const { return highest_; }
+  /// Since when the packet is missing that pop() waits for; only while waiting().
+  core::TimePoint waiting_since() const { return slot(*next_).missing_since; }
+  /// The packet, if it is here.
+  const VideoPacket* find(int64_t sequence) const {
+    const Slot& s = slot(sequence);
+    return s.state == State::present && sequence >= *next_ && sequence <= highest_ ? &s.packet : nullptr;
+  }
+  /// Gives up everything before `sequence`.
+  void skip_to(int64_t sequence);
+
   /// From the first NACK of a packet to its coming back, once after each recovery that needed one NACK only: the round
   /// trip, for who has nothing better.
   std::optional<core::Duration> take_recovery_time() { return std::exchange(recovery_time_, std::nullopt); }
@@ -60,14 +87,14 @@ class ReorderBuffer {
   struct Slot {
     State state = State::empty;
     uint8_t tries = 0;
+    bool echoed = false;
     core::TimePoint missing_since, asked;
     VideoPacket packet;
   };
   Slot& slot(int64_t sequence) { return slots_[static_cast<size_t>(sequence) % kCapacity]; }
   const Slot& slot(int64_t sequence) const { return slots_[static_cast<size_t>(sequence) % kCapacity]; }
   void empty_slot(int64_t sequence);
-  /// Gives up everything before `sequence`.
-  void skip_to(int64_t sequence);
+  void note_missing(int64_t sequence, core::TimePoint now);
   bool overfull() const { return bytes_ > kMaxBytes; }
 
   std::vector<Slot> slots_;  ///< made with the first packet: audio tracks never need them
@@ -75,7 +102,9 @@ class ReorderBuffer {
   std::optional<int64_t> next_;
   int64_t highest_ = 0;
   size_t missing_ = 0, bytes_ = 0;
-  bool gap_ = false;
+  int64_t lost_ = 0;  ///< since the last packet handed out
+  core::TimePoint last_arrival_;
+  double loss_ = 0;
   core::TimePoint nack_due_;  ///< no NACK is due before
   std::optional<core::Duration> recovery_time_;
 };

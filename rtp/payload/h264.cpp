@@ -8,7 +8,6 @@
 namespace partyline::rtp::h264 {
 namespace {
 
-constexpr size_t kMaxSetBytes = 512, kMaxSps = 4, kMaxPps = 8;
 constexpr size_t kMaxParts = 4096;  // of one access unit
 constexpr uint8_t kStartCode[4] = {0, 0, 0, 1};
 
@@ -22,21 +21,6 @@ size_t find_start_code(std::span<const uint8_t> stream, size_t at) {
     at = i - 1;
   }
   return stream.size();
-}
-
-/// Exp-Golomb ue(v) at bit `bit`; nothing when it runs out.
-std::optional<uint32_t> read_ue(std::span<const uint8_t> bytes, size_t bit) {
-  const auto get = [&](size_t i) { return bytes[i / 8] >> (7 - i % 8) & 1; };
-  const size_t bits = bytes.size() * 8;
-  size_t zeros = 0;
-  while (bit < bits && get(bit) == 0) {
-    ++zeros;
-    ++bit;
-  }
-  if (zeros > 16 || bit + zeros + 1 > bits) return std::nullopt;
-  uint32_t value = 0;
-  for (size_t i = 0; i <= zeros; ++i) value = value << 1 | static_cast<uint32_t>(get(bit + i));
-  return value - 1;
 }
 
 bool is_picture(uint8_t type) {
@@ -141,37 +125,6 @@ bool starts_access_unit(std::span<const uint8_t> payload) {
   return opens_access_unit(type) || first_slice(type, payload.subspan(1));
 }
 
-void ParameterSets::remember(std::span<const uint8_t> nal) {
-  if (nal.size() < 2 || nal.size() > kMaxSetBytes) return;
-  const bool is_sps = nal_type(nal[0]) == sps;
-  if (is_sps && nal.size() < 5) return;
-  // SPS: header, profile, constraints, level, then the id; PPS: header, then the id.
-  const auto id = read_ue(nal, is_sps ? 32 : 8);
-  if (!id) return;
-  auto& sets = is_sps ? sps_ : pps_;
-  const auto found = std::find_if(sets.begin(), sets.end(), [&](const Set& set) { return set.id == *id; });
-  if (found != sets.end()) {
-    found->nal.assign(nal.begin(), nal.end());
-    return;
-  }
-  if (sets.size() == (is_sps ? kMaxSps : kMaxPps)) sets.erase(sets.begin());
-  sets.push_back({*id, {nal.begin(), nal.end()}});
-}
-
-size_t ParameterSets::annex_b_bytes(uint8_t type) const {
-  size_t bytes = 0;
-  for (const Set& set : type == sps ? sps_ : pps_) bytes += sizeof kStartCode + set.nal.size();
-  return bytes;
-}
-
-uint8_t* ParameterSets::write_annex_b(uint8_t type, uint8_t* out) const {
-  for (const Set& set : type == sps ? sps_ : pps_) {
-    out = std::copy(std::begin(kStartCode), std::end(kStartCode), out);
-    out = std::copy(set.nal.begin(), set.nal.end(), out);
-  }
-  return out;
-}
-
 bool Depacketizer::add_nal(std::span<const uint8_t> nal) {
   if (nal.empty() || parts_.size() >= kMaxParts) return false;
   const uint8_t type = nal_type(nal[0]);
@@ -228,7 +181,7 @@ std::optional<Depacketizer::Picture> Depacketizer::finish() {
   const bool add_sps = has_idr_ && !has_sps_, add_pps = has_idr_ && !has_pps_;
   if (add_sps) bytes += sets_.annex_b_bytes(sps);
   if (add_pps) bytes += sets_.annex_b_bytes(pps);
-  Picture picture{core::Buffer::allocate(bytes), has_idr_ && sets_.complete(), has_idr_};
+  Picture picture{core::Buffer::allocate(bytes), has_idr_ && sets_.complete(), has_idr_, has_sps_ && has_pps_};
   picture.buffer.resize(bytes);
   uint8_t* out = picture.buffer.data();
   // A delimiter must stay first (H.264 §7.4.1.2.3).

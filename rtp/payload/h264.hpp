@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/buffer.hpp"
+#include "rtp/payload/parameter_sets.hpp"
 #include "rtp/payload/payload_plan.hpp"
 
 namespace partyline::rtp::h264 {
@@ -52,24 +53,6 @@ size_t packetize(std::span<const uint8_t> access_unit, int packetization_mode, s
 /// what tells after a loss that the picture is whole from here on.
 bool starts_access_unit(std::span<const uint8_t> payload);
 
-/// SPS and PPS by their ids, for senders that send them once or apart from their pictures. Bounded: 4 SPS and 8 PPS of
-/// 512 bytes each; more replace the oldest.
-class ParameterSets {
- public:
-  void remember(std::span<const uint8_t> nal);
-  bool complete() const { return !sps_.empty() && !pps_.empty(); }
-  size_t annex_b_bytes(uint8_t type) const;
-  /// Writes all sets of `type` (sps or pps) with start codes; returns the end.
-  uint8_t* write_annex_b(uint8_t type, uint8_t* out) const;
-
- private:
-  struct Set {
-    uint32_t id = 0;
-    std::vector<uint8_t> nal;
-  };
-  std::vector<Set> sps_, pps_;
-};
-
 /// Collects the payloads of one access unit, in order, as views into the packets it holds, and writes it as Annex B.
 class Depacketizer {
  public:
@@ -81,10 +64,13 @@ class Depacketizer {
     core::Buffer buffer;
     bool keyframe = false;  ///< IDR with SPS and PPS
     bool idr = false;
+    bool own_sets = false;  ///< SPS and PPS came with it
   };
   std::optional<Picture> finish();
   void clear();
   bool empty() const { return parts_.empty(); }
+  ParameterSets& sets() { return sets_; }
+  const ParameterSets& sets() const { return sets_; }
 
  private:
   struct Part {

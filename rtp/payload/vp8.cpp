@@ -17,6 +17,7 @@ std::optional<Descriptor> parse(std::span<const uint8_t> payload) {
   Descriptor descriptor;
   const uint8_t first = payload[0];
   descriptor.starts_frame = (first & 0x10) != 0 && (first & 0x07) == 0;
+  descriptor.disposable = (first & 0x20) != 0;
   size_t at = 1;
   if (first & 0x80) {
     if (at >= payload.size()) return std::nullopt;
@@ -26,14 +27,38 @@ std::optional<Descriptor> parse(std::span<const uint8_t> payload) {
       const bool wide = payload[at] & 0x80;
       if (at + (wide ? 2 : 1) > payload.size()) return std::nullopt;
       descriptor.picture_id = wide ? static_cast<uint16_t>(read_u16(&payload[at]) & 0x7FFF) : payload[at];
+      descriptor.wide_picture_id = wide;
       at += wide ? 2 : 1;
     }
-    if (extension & 0x40) ++at;
-    if (extension & 0x30) ++at;
+    if (extension & 0x40) {
+      if (at >= payload.size()) return std::nullopt;
+      descriptor.base_index = payload[at++];
+    }
+    if (extension & 0x30) {
+      if (at >= payload.size()) return std::nullopt;
+      if (extension & 0x20) descriptor.temporal_id = static_cast<uint8_t>(payload[at] >> 6);
+      descriptor.layer_sync = (extension & 0x20) != 0 && (payload[at] & 0x20) != 0;
+      ++at;
+    }
   }
   if (at >= payload.size()) return std::nullopt;
   descriptor.body = payload.subspan(at);
   return descriptor;
+}
+
+PictureInfo picture_info(std::span<const uint8_t> payload) {
+  PictureInfo info;
+  const auto descriptor = parse(payload);
+  if (!descriptor) return info;
+  info.starts = descriptor->starts_frame;
+  info.keyframe = descriptor->starts_frame && (descriptor->body[0] & 1) == 0;
+  info.disposable = descriptor->disposable;
+  info.picture_id = descriptor->picture_id;
+  info.picture_id_modulus = descriptor->wide_picture_id ? 0x8000 : 0x80;
+  info.base_index = descriptor->base_index;
+  info.temporal_id = descriptor->temporal_id;
+  info.layer_sync = descriptor->layer_sync;
+  return info;
 }
 
 void packetize(std::span<const uint8_t> frame, uint16_t picture_id, size_t max_payload, PayloadPlan& plan) {

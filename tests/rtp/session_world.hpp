@@ -61,7 +61,9 @@ struct Side : SessionEvents {
     if (link) link->send(packet, *now);
   }
   void on_frame(const core::EncodedFrame& frame) override {
-    (core::kind_of(frame.codec) == core::MediaKind::audio ? audio : video).push_back(frame);
+    const bool is_audio = core::kind_of(frame.codec) == core::MediaKind::audio;
+    (is_audio ? audio : video).push_back(frame);
+    if (!is_audio) video_at.push_back(*now);
     frame_at.push_back(*now);
   }
   void on_digit(char digit) override { digits += digit; }
@@ -93,7 +95,7 @@ struct Side : SessionEvents {
   const TimePoint* now = nullptr;
   partyline::test::FakeLink* link = nullptr;
   std::vector<core::EncodedFrame> audio, video;
-  std::vector<TimePoint> frame_at, rtcp_at;
+  std::vector<TimePoint> frame_at, video_at, rtcp_at;
   std::vector<std::vector<uint8_t>> rtp_sent, rtcp_sent;
   std::vector<core::Bitrate> targets;
   std::string digits;

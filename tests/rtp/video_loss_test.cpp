@@ -1,0 +1,108 @@
+// Video over links that lose packets, in virtual time: what the viewer sees.
+#include <gtest/gtest.h>
+
+#include "tests/rtp/video_sender.hpp"
+
+namespace partyline::rtp::test {
+namespace {
+
+struct Path {
+  const char* name;
+  double loss;
+  core::Duration round_trip;
+  double frozen;  ///< the most that is allowed
+};
+
+class LossyPath : public testing::TestWithParam<Path> {};
+
+TEST_P(LossyPath, freezes_seldom_and_never_shows_a_broken_picture) {
+  const Path path = GetParam();
+  double frozen = 0;
+  for (uint32_t seed = 1; seed <= 4; ++seed) {
+    for (const auto codec : {core::Codec::h264, core::Codec::vp8}) {
+      LossyCall call(path.loss, path.round_trip, seed, codec);
+      const Viewing seen = call.run(60s);
+      EXPECT_EQ(seen.broken, 0u);
+      EXPECT_GT(seen.shown, 1500u);
+      frozen += seen.frozen / 8;
+    }
+  }
+  EXPECT_LT(frozen, path.frozen);
+}
+
+INSTANTIATE_TEST_SUITE_P(VideoLoss, LossyPath,
+                         testing::Values(Path{"loss_5_percent_rtt_50_ms", 0.05, 50ms, 0.02},
+                                         Path{"loss_10_percent_rtt_100_ms", 0.10, 100ms, 0.05}),
+                         [](const auto& it) { return it.param.name; });
+
+TEST(VideoLoss, a_fresh_picture_comes_within_a_round_trip_and_200_ms_after_a_black_out_of_a_second) {
+  for (const auto round_trip : {20ms, 50ms, 100ms, 200ms}) {
+    for (uint32_t seed = 1; seed <= 5; ++seed) {
+      LossyCall call(0, round_trip, seed);
+      if (round_trip <= 100ms) call.world.a_to_b.settings.rate = core::Bitrate::kbps(4000);
+      call.run(4s + seed * 7ms);
+      World& world = call.world;
+      world.a_to_b.settings.loss = world.b_to_a.settings.loss = 1;
+      world.run(1s, [&] { (*call.sender)(); });
+      world.a_to_b.settings.loss = world.b_to_a.settings.loss = 0;
+      const TimePoint over = world.now;
+      world.run(3s, [&] { (*call.sender)(); });
+      const Viewing seen = judge(*call.sender, world.b, over - 5s, world.now);
+      EXPECT_EQ(seen.broken, 0u);
+      const auto fresh = std::ranges::find_if(seen.shown_at, [&](TimePoint at) { return at > over; });
+      ASSERT_NE(fresh, seen.shown_at.end());
+      EXPECT_LE(*fresh - over, round_trip + 200ms) << "round trip " << round_trip / 1ms << " ms";
+    }
+  }
+}
+
+TEST(VideoLoss, a_black_out_is_answered_by_one_keyframe_and_not_by_sending_it_all_again) {
+  LossyCall call(0, 50ms, 1);
+  call.run(2s);
+  call.world.a_to_b.settings.loss = 1;
+  call.world.run(1s, [&] { (*call.sender)(); });
+  call.world.a_to_b.settings.loss = 0;
+  const int before = call.sender->keyframes;
+  call.world.run(3s, [&] { (*call.sender)(); });
+  EXPECT_EQ(call.sender->keyframes, before + 1);
+  EXPECT_LT(call.world.a.session->stats().video.packets_resent, 5u);
+}
+
+struct Repair {
+  bool nack, layers;
+  core::Codec codec;
+};
+
+TEST(VideoLoss, whatever_the_means_of_repair_no_broken_picture_is_shown) {
+  for (const Repair repair : {Repair{false, false, core::Codec::h264}, Repair{false, true, core::Codec::h264},
+                              Repair{false, false, core::Codec::vp8}, Repair{true, true, core::Codec::h264}}) {
+    for (uint32_t seed = 1; seed <= 3; ++seed) {
+      LossyCall call(repair.nack ? 0.04 : 0.01, 80ms, seed, repair.codec, repair.layers, video_track(repair.nack),
+                     video_track(repair.nack));
+      call.world.a_to_b.settings.reorder = 0.02;
+      const Viewing seen = call.run(40s);
+      EXPECT_EQ(seen.broken, 0u);
+      EXPECT_GT(seen.shown, repair.nack ? 1100u : 400u);
+    }
+  }
+}
+
+TEST(VideoLoss, pictures_that_no_other_needs_cost_no_keyframe_when_they_are_lost) {
+  LossyCall call(0, 80ms, 1, core::Codec::h264, true, video_track(false), video_track(false));
+  VideoSender& sender = *call.sender;
+  const auto lose_one_in_ten = [&] {
+    // Those at odd places are disposable: the link loses the packets of every tenth picture, and no others.
+    const size_t next = sender.sent.size();
+    call.world.a_to_b.settings.loss = next % 10 == 5 ? 1 : 0;
+    sender();
+  };
+  call.world.run(20s, lose_one_in_ten);
+  const Viewing seen = judge(sender, call.world.b, call.world.now - 19s, call.world.now);
+  EXPECT_EQ(seen.broken, 0u);
+  EXPECT_EQ(sender.keyframes, 1);
+  EXPECT_NEAR(static_cast<double>(seen.shown), static_cast<double>(sender.sent.size()) * 0.9, 12);
+  EXPECT_EQ(seen.frozen, 0);
+}
+
+}  // namespace
+}  // namespace partyline::rtp::test
