@@ -12,8 +12,9 @@ from support import media  # noqa: E402
 from support.baresip import Baresip  # noqa: E402
 from support.browser import Browser  # noqa: E402
 from support.gateway import Gateway  # noqa: E402
-from support.process import ROOT  # noqa: E402
+from support.process import HOME, ROOT  # noqa: E402
 from support.rtmp import RtmpServer  # noqa: E402
+from support.wire import Wire  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,9 +55,13 @@ class Stage:
     def phone(self, name, **kwargs):
         return self.keep(Baresip(self.folder, name, **kwargs)).start()
 
-    def browser(self, name, gateway=None, room=None, sees_picture=True):
+    def wire(self, **kwargs):
+        """Two places with a bad link between them; skips the test where that is not permitted."""
+        return self.keep(Wire(**kwargs)).start()
+
+    def browser(self, name, gateway=None, room=None, sees_picture=True, place=HOME):
         """A browser; joined to the room by the join page if one is given."""
-        browser = self.keep(Browser(self.folder, name)).start()
+        browser = self.keep(Browser(self.folder, name, place, [gateway.url] if gateway else [])).start()
         if gateway:
             browser.open(f"{gateway.url}/?room={room}&name={name}")
             browser.wait("() => window.partyline && !document.getElementById('join').disabled")

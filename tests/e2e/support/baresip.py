@@ -7,31 +7,34 @@ import tempfile
 import time
 
 from .media import PARTIES, video_file
-from .process import Process, free_port, port_block, wait_for
+from .process import HOME, Process, free_port, port_block, wait_for
 
 MODULES = ["opus", "g722", "g711", "ausine", "aubridge", "sndfile", "avcodec", "vp8", "avformat", "fakevideo", "snapshot"]
 
 
 class Baresip:
-    def __init__(self, folder, name, audio="opus/48000/2", video=None, transport="udp", with_video=True, extra=()):
+    def __init__(self, folder, name, audio="opus/48000/2", video=None, transport="udp", with_video=True, extra=(), place=HOME):
         """`video`: baresip's codec list ("h264" means packetization-mode 0 only, "vp8"); None: all it has."""
         self.name = name
         self.folder = pathlib.Path(folder) / name
         (self.folder / "dump").mkdir(parents=True, exist_ok=True)
-        self.sip_port, self.control_port = free_port(socket.SOCK_DGRAM), free_port()
+        self.place = place
+        with place.inside():
+            self.sip_port, self.control_port = free_port(socket.SOCK_DGRAM), free_port()
+            rtp = port_block(40)
         tone, _ = PARTIES[name]
-        rtp = port_block(40)
-        account = f"<sip:{name}@127.0.0.1:{self.sip_port};transport={transport}>;regint=0;audio_codecs={audio}"
+        here = place.url_host
+        account = f"<sip:{name}@{here}:{self.sip_port};transport={transport}>;regint=0;audio_codecs={audio}"
         if video:
             account += f";video_codecs={video}"
         (self.folder / "accounts").write_text(account + "\n")
         (self.folder / "contacts").write_text("")
-        lines = ["poll_method epoll", f"sip_listen 127.0.0.1:{self.sip_port}", "call_max_calls 4", "audio_player aubridge,null",
+        lines = ["poll_method epoll", f"sip_listen {here}:{self.sip_port}", "call_max_calls 4", "audio_player aubridge,null",
                  f"audio_source ausine,{tone}", "audio_alert aubridge,alert", "ausrc_srate 48000", "auplay_srate 48000",
                  "ausrc_channels 2", "auplay_channels 2", "audio_txmode thread", "ausrc_format s16", "auplay_format s16",
                  "auenc_format s16", "audec_format s16", "video_size 640x360", "video_bitrate 700000", "video_fps 25.00",
                  "videnc_format yuv420p", "rtcp_mux no", "jitter_buffer_type fixed", "jitter_buffer_delay 5-10", "rtp_stats yes",
-                 f"rtp_ports {rtp}-{rtp + 38}", "net_interface 127.0.0.1", "module_path /usr/lib/baresip/modules",
+                 f"rtp_ports {rtp}-{rtp + 38}", f"net_interface {place.address}", "module_path /usr/lib/baresip/modules",
                  "module_tmp uuid.so", "module_tmp account.so", "module_app menu.so", "module_app ctrl_tcp.so",
                  f"ctrl_tcp_listen 127.0.0.1:{self.control_port}", f"snd_path {self.folder}/dump", "opus_bitrate 64000",
                  "opus_stereo yes", "opus_sprop_stereo yes", "avcodec_h264enc libx264", "avcodec_h264dec h264",
@@ -43,17 +46,18 @@ class Baresip:
         self.process = None
 
     def start(self):
-        self.process = Process(["baresip", "-s", "-f", self.folder, "-v"], self.folder / "log")
+        with self.place.inside():
+            self.process = Process(["baresip", "-s", "-f", self.folder, "-v"], self.folder / "log")
 
         def listening():
-            with socket.create_connection(("127.0.0.1", self.control_port), 0.5):
+            with self.place.inside(), socket.create_connection(("127.0.0.1", self.control_port), 0.5):
                 return True
         wait_for(listening, 10, f"{self.name}'s phone to start")
         return self
 
     def command(self, word, parameters=""):
         body = json.dumps({"command": word, "params": parameters, "token": "t"}).encode()
-        with socket.create_connection(("127.0.0.1", self.control_port), 5) as s:
+        with self.place.inside(), socket.create_connection(("127.0.0.1", self.control_port), 5) as s:
             s.sendall(str(len(body)).encode() + b":" + body + b",")
             s.settimeout(5)
             data = b""

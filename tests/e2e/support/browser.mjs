@@ -19,6 +19,7 @@ const context = await chromium.launchPersistentContext(profile, {
     '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', `--use-file-for-fake-audio-capture=${microphone}`,
     `--use-file-for-fake-video-capture=${camera}`, '--allow-loopback-in-peer-connection',
     '--disable-features=WebRtcHideLocalIpsWithMdns',
+    ...(process.env.TRUSTED_ORIGINS ? [`--unsafely-treat-insecure-origin-as-secure=${process.env.TRUSTED_ORIGINS}`] : []),
   ],
 });
 const page = context.pages()[0] ?? await context.newPage();

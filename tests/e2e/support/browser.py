@@ -1,11 +1,12 @@
 """A real browser: headless Chromium with a camera and a microphone of the test's own, driven through playwright-core."""
 import base64
 import json
+import os
 import pathlib
 import subprocess
 
 from .media import wav_file, y4m_file
-from .process import ROOT, run
+from .process import HOME, ROOT, run
 
 FOLDER = ROOT / "tests/e2e"
 
@@ -61,17 +62,19 @@ PUBLISH_AND_PLAY = """async ([publishUrl, playUrl, codec]) => {
 
 
 class Browser:
-    def __init__(self, folder, name):
-        self.name = name
+    def __init__(self, folder, name, place=HOME, trusted=()):
+        """`trusted`: origins that get camera and microphone although they are neither https nor localhost."""
+        self.name, self.place, self.trusted = name, place, trusted
         self.folder = pathlib.Path(folder) / f"browser-{name}"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.popen = None
 
     def start(self):
-        self.popen = subprocess.Popen(
-            ["node", str(FOLDER / "support/browser.mjs"), str(wav_file(self.name)), str(y4m_file(self.name))],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(self.folder / "log", "ab"), cwd=FOLDER,
-            start_new_session=True)
+        with self.place.inside():
+            self.popen = subprocess.Popen(
+                ["node", str(FOLDER / "support/browser.mjs"), str(wav_file(self.name)), str(y4m_file(self.name))],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(self.folder / "log", "ab"), cwd=FOLDER,
+                env={**os.environ, "TRUSTED_ORIGINS": ",".join(self.trusted)}, start_new_session=True)
         self.pid = self._read()["pid"]
         assert self.pid > 0, "the browser's process was not found"
         return self
@@ -121,7 +124,6 @@ class Browser:
 
     def kill(self):
         """As if the machine lost power: no farewell of any kind."""
-        import os
         import signal
         for pid in (self.pid, self.popen.pid):
             try:

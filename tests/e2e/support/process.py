@@ -1,4 +1,5 @@
 """Processes and ports of the tests: started in a folder of their own, logged, and ended by their own pid."""
+import contextlib
 import os
 import pathlib
 import random
@@ -8,6 +9,20 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+
+
+class Place:
+    """Where a peer lives: an address, and how to get there. Sockets and processes made `with place.inside():` are there."""
+
+    def __init__(self, address="127.0.0.1", inside=contextlib.nullcontext):
+        self.address, self.inside = address, inside
+
+    @property
+    def url_host(self):
+        return f"[{self.address}]" if ":" in self.address else self.address
+
+
+HOME = Place()
 
 
 class Process:
@@ -62,6 +77,19 @@ def free_port(kind=socket.SOCK_STREAM):
     with socket.socket(socket.AF_INET, kind) as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def free_port_of_both_kinds():
+    """A port that is free on UDP and on TCP."""
+    for _ in range(100):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
+            udp.bind(("127.0.0.1", 0))
+            try:
+                tcp.bind(("127.0.0.1", udp.getsockname()[1]))
+            except OSError:
+                continue
+            return udp.getsockname()[1]
+    raise RuntimeError("no port is free on UDP and TCP")
 
 
 def port_block(size):
