@@ -24,6 +24,13 @@ boost::json::object describe_track(const rtp::TrackStats& track) {
           {"peer_fraction_lost", rounded(track.peer_fraction_lost * 100) / 100}};
 }
 
+void add_rates(boost::json::object& leg, std::string_view media, core::Bitrate in, core::Bitrate out) {
+  if (!leg[media].is_object()) return;
+  auto& track = leg[media].get_object();
+  track["bitrate_in"] = in.bits_per_second;
+  track["bitrate_out"] = out.bits_per_second;
+}
+
 }  // namespace
 
 void Leg::apply(const LegSettings& settings) {
@@ -33,6 +40,10 @@ void Leg::apply(const LegSettings& settings) {
     m->set_video_muted(settings.video_muted);
     m->set_gain_db(settings.gain_db);
   }
+}
+
+void Leg::observe(core::TimePoint now) {
+  quality_.add(stats(), mixed(), now);
 }
 
 boost::json::object Leg::describe(core::TimePoint now) {
@@ -61,11 +72,18 @@ boost::json::object Leg::describe(core::TimePoint now) {
     out["level_dbov"] = rounded(mixed.audio_level_dbov);
     out["playout_delay_ms"] = rounded(mixed.playout_delay_ms);
     out["concealed_ms"] = mixed.audio_concealed_ms;
+    out["freezes"] = mixed.video_freezes;
+    out["frozen_ms"] = mixed.video_frozen_ms;
     if (mixed.video_size.width > 0) {
       out["width"] = mixed.video_size.width;
       out["height"] = mixed.video_size.height;
     }
   }
+  const auto rates = quality_.rates();
+  add_rates(out, "audio", rates.audio_in, rates.audio_out);
+  add_rates(out, "video", rates.video_in, rates.video_out);
+  if (const auto mos = quality_.mos()) out["mos"] = rounded(*mos);
+  out["quality"] = quality_.verdict(now, std::chrono::system_clock::now());
   if (const std::string why = trouble(now); !why.empty()) out["trouble"] = why;
   return out;
 }

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/time.hpp"
+#include "gateway/quality.hpp"
 #include "mixer/room_mixer.hpp"
 #include "rtp/session.hpp"
 
@@ -42,16 +43,22 @@ class Leg {
   void apply(const LegSettings& settings);
   const LegSettings& settings() const { return settings_; }
   boost::json::object describe(core::TimePoint now);
+  /// Once a second: keeps the book on its quality.
+  void observe(core::TimePoint now);
+  const QualityJournal& quality() const { return quality_; }
+  mixer::MemberStats mixed() { return member() ? member()->stats() : mixer::MemberStats{}; }
   core::TimePoint since() const { return since_; }
 
  protected:
-  Leg(std::string id, std::string name, core::TimePoint now)
-      : id_(std::move(id)), name_(std::move(name)), since_(now) {}
+  /// `peer`: what the other end is called in its quality's verdict.
+  Leg(std::string id, std::string name, std::string peer, core::TimePoint now)
+      : id_(std::move(id)), name_(std::move(name)), since_(now), quality_(std::move(peer), now) {}
 
  private:
   std::string id_, name_;
   LegSettings settings_;
   core::TimePoint since_;
+  QualityJournal quality_;
 };
 
 }  // namespace partyline::gateway

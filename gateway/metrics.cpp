@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 
 #include <iterator>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
 
 #include "core/counters.hpp"
 
@@ -41,6 +45,74 @@ class Writer {
   std::string out_;
 };
 
+// What is measured of each leg; the labels go away with it.
+struct LegFigures {
+  std::string labels;
+  rtp::SessionStats session;
+  mixer::MemberStats mixed;
+  QualityJournal::Rates rates;
+  std::optional<double> mos;
+};
+
+std::vector<LegFigures> figures_of(const RoomManager& manager) {
+  std::vector<LegFigures> all;
+  for (const auto& [name, room] : manager.rooms())
+    for (const auto& [id, leg] : room->legs())
+      all.push_back({fmt::format("room=\"{}\",leg=\"{}\"", name, id), leg->stats(), leg->mixed(),
+                     leg->quality().rates(), leg->quality().mos()});
+  return all;
+}
+
+void write_legs(Writer& writer, const RoomManager& manager) {
+  const auto legs = figures_of(manager);
+  const auto per_media = [&](std::string_view name, std::string_view help, auto field) {
+    writer.gauge(name, help, [&](auto&& sample) {
+      for (const auto& leg : legs) {
+        if (leg.session.audio.present) sample(leg.labels + ",media=\"audio\"", field(leg.session.audio));
+        if (leg.session.video.present) sample(leg.labels + ",media=\"video\"", field(leg.session.video));
+      }
+    });
+  };
+  per_media("partyline_leg_packets_received", "RTP packets of this leg so far",
+            [](const auto& t) { return static_cast<double>(t.packets_received); });
+  per_media("partyline_leg_packets_lost", "RTP packets of it that never came",
+            [](const auto& t) { return static_cast<double>(t.packets_lost); });
+  per_media("partyline_leg_packets_recovered", "of those lost, repaired in time",
+            [](const auto& t) { return static_cast<double>(t.packets_recovered); });
+  per_media("partyline_leg_peer_loss_ratio", "loss of what we send, by its last report",
+            [](const auto& t) { return t.peer_fraction_lost; });
+  per_media("partyline_leg_jitter_seconds", "interarrival jitter (RFC 3550)",
+            [](const auto& t) { return t.jitter_ms / 1000; });
+  per_media("partyline_leg_round_trip_seconds", "by RTCP; 0: not known",
+            [](const auto& t) { return t.round_trip_ms / 1000; });
+  writer.gauge("partyline_leg_bits_per_second", "RTP payload now", [&](auto&& sample) {
+    for (const auto& leg : legs)
+      for (const auto& [media, direction, rate] : {std::tuple{"audio", "in", leg.rates.audio_in},
+                                                   {"audio", "out", leg.rates.audio_out},
+                                                   {"video", "in", leg.rates.video_in},
+                                                   {"video", "out", leg.rates.video_out}})
+        sample(fmt::format("{},media=\"{}\",direction=\"{}\"", leg.labels, media, direction),
+               static_cast<double>(rate.bits_per_second));
+  });
+  const auto per_leg = [&](std::string_view name, std::string_view help, auto field) {
+    writer.gauge(name, help, [&](auto&& sample) {
+      for (const auto& leg : legs) sample(leg.labels, field(leg));
+    });
+  };
+  per_leg("partyline_leg_playout_delay_seconds", "depth of its jitter buffer",
+          [](const auto& leg) { return leg.mixed.playout_delay_ms / 1000; });
+  per_leg("partyline_leg_concealed_seconds", "audio that had to be invented",
+          [](const auto& leg) { return static_cast<double>(leg.mixed.audio_concealed_ms) / 1000; });
+  per_leg("partyline_leg_freezes", "times its picture stood still",
+          [](const auto& leg) { return static_cast<double>(leg.mixed.video_freezes); });
+  per_leg("partyline_leg_frozen_seconds", "time its picture stood still",
+          [](const auto& leg) { return static_cast<double>(leg.mixed.video_frozen_ms) / 1000; });
+  writer.gauge("partyline_leg_mos", "estimated mean opinion score of its speech (E-model)", [&](auto&& sample) {
+    for (const auto& leg : legs)
+      if (leg.mos) sample(leg.labels, *leg.mos);
+  });
+}
+
 }  // namespace
 
 std::string render_metrics(const RoomManager& manager) {
@@ -71,6 +143,7 @@ std::string render_metrics(const RoomManager& manager) {
   mixer_gauge("partyline_room_video_outputs", "Receivers of mixed video", &mixer::RoomStats::video_outputs);
   mixer_gauge("partyline_room_audio_ticks_late", "Audio ticks that came late", &mixer::RoomStats::audio_ticks_late);
   mixer_gauge("partyline_room_video_ticks_late", "Video ticks left out", &mixer::RoomStats::video_ticks_late);
+  write_legs(writer, manager);
   writer.counters();
   return writer.take();
 }

@@ -147,16 +147,12 @@ bool Room::kick_leg(const std::string& id) {
 }
 
 void Room::log_departure(Leg& leg, const std::string& why) const {
+  const auto now = core::Clock::now();
+  leg.observe(now);
   const auto stats = leg.stats();
-  const auto lost = [](const rtp::TrackStats& track) {
-    const double all = static_cast<double>(track.packets_received + track.packets_lost);
-    return all > 0 ? 100.0 * static_cast<double>(track.packets_lost) / all : 0.0;
-  };
-  core::log_info(
-      "room={} leg={} left after {} s: {}; received audio {} packets ({:.1f} % lost), video {} pictures ({:.1f} % "
-      "lost)",
-      name_, leg.id(), core::to_ms(core::Clock::now() - leg.since()) / 1000, core::printable(why),
-      stats.audio.packets_received, lost(stats.audio), stats.video.frames_received, lost(stats.video));
+  core::log_info("room={} leg={} left after {} s: {}; heard {} packets and {} pictures of it; {}", name_, leg.id(),
+                 core::to_ms(now - leg.since()) / 1000, core::printable(why), stats.audio.packets_received,
+                 stats.video.frames_received, leg.quality().verdict(now, std::chrono::system_clock::now()));
 }
 
 std::shared_ptr<Leg> Room::find_leg(const std::string& id) const {
@@ -256,6 +252,7 @@ Result<> Room::set_layout(const std::string& layout) {
 }
 
 void Room::check(core::TimePoint now) {
+  for (const auto& [id, leg] : legs_) leg->observe(now);
   std::vector<std::string> dead;
   for (const auto& [id, leg] : legs_)
     if (const auto* sip = dynamic_cast<const SipLeg*>(leg.get()); sip && sip->timed_out(now)) dead.push_back(id);

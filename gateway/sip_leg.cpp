@@ -37,7 +37,7 @@ class SipLeg::KeyframeWish final : public core::MediaFeedback {
 
 SipLeg::SipLeg(const Services& services, std::string id, Call call, mixer::RoomMixer& mixer,
                mixer::VideoRendition room_picture)
-    : Leg(std::move(id), call.display_name, core::Clock::now()),
+    : Leg(std::move(id), call.display_name, "phone", core::Clock::now()),
       services_(services),
       call_(std::move(call)),
       mixer_(mixer),

@@ -26,7 +26,7 @@ class WhepLeg::KeyframeWish final : public core::MediaFeedback {
 
 WhepLeg::WhepLeg(const Services& services, std::string id, std::string room, std::string stream,
                  std::string display_name, mixer::RoomMixer& mixer)
-    : Leg(std::move(id), std::move(display_name), core::Clock::now()),
+    : Leg(std::move(id), std::move(display_name), "SFU", core::Clock::now()),
       services_(services),
       room_(std::move(room)),
       stream_(std::move(stream)),

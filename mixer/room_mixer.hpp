@@ -63,6 +63,7 @@ struct MemberStats {
   uint64_t audio_frames = 0, audio_concealed_ms = 0, audio_late_frames = 0, audio_decode_errors = 0;
   double playout_delay_ms = 0;  ///< depth of the playout buffer
   uint64_t video_frames_decoded = 0, video_decode_errors = 0, video_frames_dropped = 0;
+  uint64_t video_freezes = 0, video_frozen_ms = 0;  ///< as in WebRTC's statistics
   core::VideoSize video_size;
   core::TimePoint last_picture{};
 };

@@ -104,14 +104,14 @@ MemberStats MemberImpl::stats() const {
   stats.audio_late_frames = audio.late_frames;
   stats.audio_decode_errors = audio.decode_errors;
   stats.playout_delay_ms = audio.buffered_ms;
-  const VideoStats video = room_->video->stats();
-  if (const auto member = video.members.find(id_); member != video.members.end()) {
-    stats.video_frames_decoded = member->second.frames_decoded;
-    stats.video_decode_errors = member->second.decode_errors;
-    stats.video_frames_dropped = member->second.frames_dropped;
-    stats.video_size = member->second.size;
-    stats.last_picture = member->second.last_picture;
-  }
+  const VideoMemberStats video = room_->video->member_stats(id_);
+  stats.video_frames_decoded = video.frames_decoded;
+  stats.video_decode_errors = video.decode_errors;
+  stats.video_frames_dropped = video.frames_dropped;
+  stats.video_freezes = video.freezes;
+  stats.video_frozen_ms = video.frozen_ms;
+  stats.video_size = video.size;
+  stats.last_picture = video.last_picture;
   return stats;
 }
 

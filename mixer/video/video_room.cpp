@@ -287,4 +287,10 @@ VideoStats VideoRoom::stats() const {
   return stats;
 }
 
+VideoMemberStats VideoRoom::member_stats(uint64_t member) const {
+  const std::shared_lock lock(impl_->sources_mutex);
+  const auto found = impl_->sources.find(member);
+  return found == impl_->sources.end() ? VideoMemberStats{} : found->second->stats();
+}
+
 }  // namespace partyline::mixer

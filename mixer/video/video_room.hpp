@@ -31,6 +31,7 @@ struct VideoMemberStats {
   uint64_t keyframe_requests = 0;
   core::VideoSize size;            ///< of the last decoded picture
   core::TimePoint last_picture{};  ///< when it was decoded
+  uint64_t freezes = 0, frozen_ms = 0;
 };
 
 struct VideoStats {
@@ -71,6 +72,8 @@ class VideoRoom {
   core::Result<> set_layout(std::string layout);
   void stop();  ///< no sink is called after it returns; idempotent
   VideoStats stats() const;
+  /// All zero for a member that has no picture.
+  VideoMemberStats member_stats(uint64_t member) const;
 
  private:
   struct Impl;

@@ -52,6 +52,8 @@ void VideoSource::set_playout_delay(core::Duration delay) {
 VideoMemberStats VideoSource::stats() const {
   const std::lock_guard lock(mutex_);
   VideoMemberStats stats = stats_;
+  stats.freezes = freezes_.freezes();
+  stats.frozen_ms = freezes_.frozen_ms();
   stats.frames_dropped = logic_.drops().total() + pictures_.dropped();
   return stats;
 }
@@ -61,6 +63,7 @@ void VideoSource::set_wanted(bool wanted, core::TimePoint now) {
     const std::lock_guard lock(mutex_);
     if (wanted == logic_.wanted()) return;
     logic_.set_wanted(wanted, now);
+    freezes_.restart();
     ++epoch_;
     pictures_.clear();
     wake();  // to decode what was kept, or to close the decoder
@@ -124,6 +127,7 @@ void VideoSource::drain() {
         ++stats_.frames_decoded;
         stats_.size = picture.view.size;
         stats_.last_picture = now;
+        freezes_.on_picture(now);
         logic_.on_decoded(work->frame.keyframe);
         if (epoch == epoch_) pictures_.push(std::move(picture), now);
       }

@@ -11,6 +11,7 @@
 
 #include "core/frame.hpp"
 #include "mixer/codec/video_decoder.hpp"
+#include "mixer/video/freeze_meter.hpp"
 #include "mixer/video/picture_queue.hpp"
 #include "mixer/video/source_logic.hpp"
 #include "mixer/video/video_core.hpp"
@@ -42,6 +43,7 @@ class VideoSource final : public PictureFeed, public std::enable_shared_from_thi
   PictureQueue pictures_;
   std::shared_ptr<core::MediaFeedback> feedback_;
   VideoMemberStats stats_;
+  FreezeMeter freezes_;
   bool scheduled_ = false;
   uint64_t epoch_ = 0;  // grows when pictures in flight have become unwanted
   // The strand's own.
