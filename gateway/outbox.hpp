@@ -20,8 +20,8 @@ class FrameSender {
 /// Thread: post() from any; senders are called on the executor. A sender that is gone is skipped.
 class Outbox {
  public:
-  explicit Outbox(boost::asio::any_io_executor executor)
-      : mailbox_(std::make_shared<core::Mailbox<Item>>(std::move(executor), kCapacity, [](Item& item) {
+  explicit Outbox(const boost::asio::any_io_executor& executor)
+      : mailbox_(core::Mailbox<Item>::create(executor, kCapacity, [](Item& item) {
           if (const auto sender = item.sender.lock()) sender->send_frame(item.frame);
         })) {}
 

@@ -1,25 +1,38 @@
 #include "mixer/room_mixer_impl.hpp"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #include <cmath>
+
+#include "core/counters.hpp"
 
 namespace partyline::mixer {
 namespace {
 constexpr double kLeastGain = -60;  // dB; and below it: nothing
 constexpr double kMostGain = 24;    // dB
+constexpr size_t kNotes = 4096;
+
+core::Counter& dropped_notes() {
+  static core::Counter& counter = core::counter("partyline_mixer_speech_notes_dropped_total");
+  return counter;
+}
 }  // namespace
 
 SpeechRelay::SpeechRelay(const boost::asio::any_io_executor& pool, std::shared_ptr<VideoRoom> video)
-    : strand_(boost::asio::make_strand(pool)), video_(std::move(video)) {}
+    : notes_(
+          core::Mailbox<Note>::create(boost::asio::make_strand(pool), kNotes, [video = std::move(video)](Note& note) {
+            if (note.speaking) video->set_speaking(note.member, *note.speaking);
+            if (note.delay) video->set_playout_delay(note.member, *note.delay);
+          })) {
+  dropped_notes();
+}
 
 void SpeechRelay::on_speaking(uint64_t member, bool speaking) {
-  boost::asio::post(strand_, [video = video_, member, speaking] { video->set_speaking(member, speaking); });
+  if (!notes_->push({member, speaking, {}})) dropped_notes().add();
 }
 
 void SpeechRelay::on_playout_delay(uint64_t member, core::Duration delay) {
-  boost::asio::post(strand_, [video = video_, member, delay] { video->set_playout_delay(member, delay); });
+  if (!notes_->push({member, {}, delay})) dropped_notes().add();
 }
 
 void RoomParts::remove_output(OutputId output) {

@@ -6,9 +6,11 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/mailbox.hpp"
 #include "mixer/audio/audio_room.hpp"
 #include "mixer/audio/audio_thread.hpp"
 #include "mixer/room_mixer.hpp"
@@ -18,13 +20,15 @@
 namespace partyline::mixer {
 
 struct EngineParts {
-  explicit EngineParts(EngineConfig engine_config) : config(std::move(engine_config)), pool(config.worker_threads) {}
+  explicit EngineParts(EngineConfig engine_config)
+      : config(std::move(engine_config)), pool(config.worker_threads), audio(pool.executor()) {}
   const EngineConfig config;
-  WorkerPool pool;  // outlives the audio thread, which posts to it
+  WorkerPool pool;  // outlives the audio thread, which leaves what it is done with to it
   AudioThread audio;
 };
 
-/// What audio finds out and video needs to know, carried from the audio tick to the pool in order.
+/// What audio finds out and video needs to know, carried from the audio tick to the pool in order. The mailbox takes no
+/// memory and no lock of Asio's, which the pool's threads hold while they may not be running.
 class SpeechRelay final : public AudioRoomObserver {
  public:
   SpeechRelay(const boost::asio::any_io_executor& pool, std::shared_ptr<VideoRoom> video);
@@ -32,8 +36,12 @@ class SpeechRelay final : public AudioRoomObserver {
   void on_playout_delay(uint64_t member, core::Duration delay) override;
 
  private:
-  boost::asio::any_io_executor strand_;
-  std::shared_ptr<VideoRoom> video_;
+  struct Note {
+    uint64_t member = 0;
+    std::optional<bool> speaking;
+    std::optional<core::Duration> delay;
+  };
+  std::shared_ptr<core::Mailbox<Note>> notes_;
 };
 
 /// What a room and its members share; lives as long as the last of them.

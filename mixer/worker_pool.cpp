@@ -1,6 +1,8 @@
 #include "mixer/worker_pool.hpp"
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
@@ -10,6 +12,9 @@
 #include <vector>
 
 namespace partyline::mixer {
+namespace {
+constexpr int kNice = 5;  // pictures give way to the network thread, which carries the sound
+}
 
 struct WorkerPool::Impl {
   explicit Impl(int thread_count) : context(thread_count), work(context.get_executor()) {}
@@ -25,6 +30,7 @@ WorkerPool::WorkerPool(int threads) {
   for (int i = 0; i < count; ++i) {
     impl_->threads.emplace_back([context = &impl_->context, i] {
       pthread_setname_np(pthread_self(), ("mixer-" + std::to_string(i)).c_str());
+      setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);  // of this thread alone
       context->run();
     });
   }

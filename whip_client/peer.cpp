@@ -33,9 +33,8 @@ core::Counter& dropped(std::string_view reason) {
 /// Where the mixer's threads put frames for the server.
 class PublisherSink final : public core::FrameSink {
  public:
-  PublisherSink(asio::any_io_executor executor, std::function<void(EncodedFrame&)> handler)
-      : box_(std::make_shared<core::Mailbox<EncodedFrame>>(std::move(executor), mailbox_capacity, std::move(handler))) {
-  }
+  PublisherSink(const asio::any_io_executor& executor, std::function<void(EncodedFrame&)> handler)
+      : box_(core::Mailbox<EncodedFrame>::create(executor, mailbox_capacity, std::move(handler))) {}
 
   void push(const EncodedFrame& frame) override {
     if (!box_->push(frame)) overflow_.add();

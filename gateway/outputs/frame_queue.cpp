@@ -27,11 +27,8 @@ void FrameQueue::close() {
 }
 
 void FrameQueue::wake() {
-  {
-    const std::lock_guard lock(mutex_);
-    woken_ = true;
-  }
-  arrived_.notify_one();
+  woken_.store(true);
+  arrived_.ring();
 }
 
 void FrameQueue::push(const core::EncodedFrame& frame) {
@@ -57,7 +54,7 @@ void FrameQueue::push(const core::EncodedFrame& frame) {
     frames_.push_back(frame);
     bytes_ += frame.data.size();
   }
-  arrived_.notify_one();
+  arrived_.ring();
 }
 
 void FrameQueue::drop_front() {
@@ -73,15 +70,22 @@ void FrameQueue::make_room() {
   if (frames_.empty() && with_video_) wants_keyframe_ = true;
 }
 
-std::optional<core::EncodedFrame> FrameQueue::pop(core::TimePoint deadline) {
-  std::unique_lock lock(mutex_);
-  arrived_.wait_until(lock, deadline, [this] { return !frames_.empty() || woken_; });
-  woken_ = false;
+std::optional<core::EncodedFrame> FrameQueue::take() {
+  const std::lock_guard lock(mutex_);
   if (frames_.empty()) return std::nullopt;
   core::EncodedFrame frame = std::move(frames_.front());
   frames_.pop_front();
   bytes_ -= frame.data.size();
   return frame;
+}
+
+std::optional<core::EncodedFrame> FrameQueue::pop(core::TimePoint deadline) {
+  if (auto frame = take()) return frame;
+  // A ring of before, for a frame that was taken since, is no frame.
+  while (!woken_.exchange(false) && arrived_.wait_until(deadline)) {
+    if (auto frame = take()) return frame;
+  }
+  return std::nullopt;
 }
 
 }  // namespace partyline::gateway

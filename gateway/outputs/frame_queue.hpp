@@ -2,17 +2,19 @@
 // waits. On overflow it drops up to the next picture that can be decoded by itself, sound of that stretch included, so
 // that what is written stays whole and close to now.
 //
-// Thread: push from any; everything else from the output's thread. The mutex is held for a move or a sweep only.
+// Thread: push from any, the audio tick included (no memory, no lock without priority inheritance); everything else
+// from the output's thread. The mutex is held for a move or a sweep only.
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
+#include <boost/circular_buffer.hpp>
 #include <cstdint>
-#include <deque>
 #include <mutex>
 #include <optional>
 
+#include "core/bell.hpp"
 #include "core/frame.hpp"
+#include "core/mutex.hpp"
 
 namespace partyline::gateway {
 
@@ -23,7 +25,7 @@ struct FrameQueueLimits {
 
 class FrameQueue {
  public:
-  explicit FrameQueue(FrameQueueLimits limits) : limits_(limits) {}
+  explicit FrameQueue(FrameQueueLimits limits) : limits_(limits), frames_(limits.frames) {}
 
   /// A closed queue swallows what is pushed without a count: nobody listens. It begins closed.
   /// `with_video`: video has to begin with a keyframe, and audio may not come before it.
@@ -40,17 +42,18 @@ class FrameQueue {
   uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
  private:
+  std::optional<core::EncodedFrame> take();
   void make_room();
   void drop_front();
 
   const FrameQueueLimits limits_;
-  mutable std::mutex mutex_;
-  std::condition_variable arrived_;
-  std::deque<core::EncodedFrame> frames_;
+  mutable core::Mutex mutex_;
+  core::Bell arrived_;
+  boost::circular_buffer<core::EncodedFrame> frames_;
   size_t bytes_ = 0;
-  bool open_ = false, with_video_ = false, woken_ = false;
+  bool open_ = false, with_video_ = false;
   bool started_ = false;  // the first keyframe came: sound is taken from now on
-  std::atomic<bool> wants_keyframe_{false};
+  std::atomic<bool> wants_keyframe_{false}, woken_{false};
   std::atomic<uint64_t> dropped_{0};
 };
 

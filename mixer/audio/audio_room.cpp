@@ -41,28 +41,35 @@ AudioRoom::AudioRoom(core::Bitrate opus_bitrate, std::weak_ptr<AudioRoomObserver
 
 AudioRoom::~AudioRoom() = default;
 
-void AudioRoom::post(Command command) {
-  waiting_.push_back(std::move(command));
+void AudioRoom::post(std::list<Command> command) {
+  std::list<Command> done;  // destroyed without the lock
+  const std::lock_guard lock(mutex_);
+  done.swap(done_);
+  waiting_.splice(waiting_.end(), command);
   commands_.store(true, std::memory_order_release);
 }
 
 std::shared_ptr<AudioSource> AudioRoom::add_source(uint64_t member) {
   auto source = std::make_shared<AudioSource>(member);
-  Command command;
-  command.add_seat = std::make_unique<Seat>();
-  command.add_seat->source = source;
-  const std::lock_guard lock(mutex_);
-  source->set_open(!outputs_.empty());
-  sources_.push_back(source);
+  std::list<Command> command(1);
+  command.front().add_seat = std::make_unique<Seat>();
+  command.front().add_seat->source = source;
+  {
+    const std::lock_guard lock(mutex_);
+    source->set_open(!outputs_.empty());
+    sources_.push_back(source);
+  }
   post(std::move(command));
   return source;
 }
 
 void AudioRoom::remove_source(uint64_t member) {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(sources_, [member](const auto& source) { return source->member() == member; });
-  Command command;
-  command.remove_seat = member;
+  std::list<Command> command(1);
+  command.front().remove_seat = member;
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(sources_, [member](const auto& source) { return source->member() == member; });
+  }
   post(std::move(command));
 }
 
@@ -74,7 +81,8 @@ core::Result<> AudioRoom::add_output(OutputId id, std::optional<uint64_t> member
   }
   const auto format = checked_format(wanted, opus_bitrate_);
   if (!format) return format.error();
-  Command command;
+  std::list<Command> commands(1);
+  Command& command = commands.front();
   command.format = *format;
   // Made here, on the caller's time: the tick allocates nothing. One stream is for the format's first output.
   auto shared = EncoderStream::create(*format);
@@ -87,10 +95,12 @@ core::Result<> AudioRoom::add_output(OutputId id, std::optional<uint64_t> member
   }
   auto gate = std::make_shared<AudioOutputGate>(std::move(sink));
   command.add_output = AudioOutput{id, member, gate};
-  const std::lock_guard lock(mutex_);
-  outputs_.push_back({id, member, std::move(gate)});
-  for (const auto& source : sources_) source->set_open(true);
-  post(std::move(command));
+  {
+    const std::lock_guard lock(mutex_);
+    outputs_.push_back({id, member, std::move(gate)});
+    for (const auto& source : sources_) source->set_open(true);
+  }
+  post(std::move(commands));
   return {};
 }
 
@@ -106,10 +116,12 @@ bool AudioRoom::remove_output(OutputId id) {
     if (outputs_.empty()) {
       for (const auto& source : sources_) source->set_open(false);
     }
-    Command command;
-    command.remove_output = id;
-    post(std::move(command));
   }
+  std::list<Command> command(1);
+  command.front().remove_output = id;
+  command.front().gone.reserve(2);
+  command.front().gate = gate;
+  post(std::move(command));
   gate->close();
   return true;
 }
@@ -149,7 +161,8 @@ void AudioRoom::apply_commands() {
     commands_.store(false, std::memory_order_relaxed);
   }
   for (Command& command : applying_) apply(command);
-  applying_.clear();
+  const std::lock_guard lock(mutex_);
+  done_.splice(done_.end(), applying_);
 }
 
 void AudioRoom::apply(Command& command) {
@@ -160,8 +173,13 @@ void AudioRoom::apply(Command& command) {
     seated_.insert(at, member);
   }
   if (command.remove_seat) {
-    std::erase_if(seats_, [&](const auto& seat) { return seat->source->member() == *command.remove_seat; });
-    std::erase(seated_, *command.remove_seat);
+    const auto at = std::lower_bound(seated_.begin(), seated_.end(), *command.remove_seat);
+    if (at != seated_.end() && *at == *command.remove_seat) {
+      const auto seat = seats_.begin() + (at - seated_.begin());
+      command.add_seat = std::move(*seat);
+      seats_.erase(seat);
+      seated_.erase(at);
+    }
   }
   if (command.add_output) {
     auto group = std::find_if(groups_.begin(), groups_.end(),
@@ -171,7 +189,7 @@ void AudioRoom::apply(Command& command) {
   }
   if (command.remove_output) {
     for (EncoderGroup& group : groups_) {
-      if (group.remove(*command.remove_output)) break;
+      if (group.remove(*command.remove_output, command.gone)) break;
     }
     std::erase_if(groups_, [](const EncoderGroup& group) { return group.empty(); });
   }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -71,10 +72,12 @@ class AudioRoom {
     AudioFormat format;
     std::unique_ptr<EncoderStream> shared, spare;
     std::optional<OutputId> remove_output;
+    std::vector<std::unique_ptr<EncoderStream>> gone;  // has room for what remove_output leaves
+    std::shared_ptr<AudioOutputGate> gate;             // of remove_output: not to be destroyed by the tick
   };
   class View;
 
-  void post(Command command);
+  void post(std::list<Command> command);
   void apply_commands();
   void apply(Command& command);
   void rest();
@@ -86,8 +89,9 @@ class AudioRoom {
   const std::weak_ptr<AudioRoomObserver> observer_;
 
   // Shared with the callers; held for a list operation.
-  mutable std::mutex mutex_;
-  std::vector<Command> waiting_;
+  mutable core::Mutex mutex_;
+  std::list<Command> waiting_;
+  std::list<Command> done_;  // with what they removed: the next caller destroys it, the tick frees nothing
   std::vector<std::shared_ptr<AudioSource>> sources_;
   struct KnownOutput {
     OutputId id;
@@ -98,7 +102,7 @@ class AudioRoom {
   std::atomic<bool> commands_{false};
 
   // The tick's.
-  std::vector<Command> applying_;
+  std::list<Command> applying_;
   std::vector<std::unique_ptr<Seat>> seats_;
   std::vector<uint64_t> seated_;  // their members, side by side: searched for each listener in each tick
   std::vector<EncoderGroup> groups_;

@@ -15,6 +15,7 @@
 namespace partyline::mixer {
 namespace {
 
+constexpr size_t kMostGone = 4096;
 constexpr int kPriority = 10;  // above everything ordinary, below what the system itself runs
 
 void sleep_until(core::TimePoint when) {
@@ -39,30 +40,44 @@ core::TimePoint TickSchedule::take(core::TimePoint now) {
   return tick;
 }
 
-AudioThread::AudioThread() : thread_([this] { run(); }) {}
+AudioThread::AudioThread(const boost::asio::any_io_executor& cleaner)
+    : gone_(core::Mailbox<std::shared_ptr<AudioRoom>>::create(cleaner, kMostGone, [](auto& room) { room.reset(); })),
+      thread_([this] { run(); }) {}
 
 AudioThread::~AudioThread() {
   stopping_.store(true, std::memory_order_relaxed);
   thread_.join();
 }
 
-void AudioThread::add(std::shared_ptr<AudioRoom> room) {
+template <class Change>
+void AudioThread::change(Change&& change) {
+  Rooms copy;  // what it is swapped for is destroyed without the lock
   const std::lock_guard lock(mutex_);
-  rooms_.push_back(std::move(room));
+  change();
+  copy = rooms_;
+  coming_.swap(copy);
   changed_.store(true, std::memory_order_release);
 }
 
+void AudioThread::add(std::shared_ptr<AudioRoom> room) {
+  change([&] { rooms_.push_back(std::move(room)); });
+}
+
 void AudioThread::remove(const std::shared_ptr<AudioRoom>& room) {
-  const std::lock_guard lock(mutex_);
-  std::erase(rooms_, room);
-  changed_.store(true, std::memory_order_release);
+  change([&] { std::erase(rooms_, room); });
 }
 
 void AudioThread::refresh() {
   if (!changed_.load(std::memory_order_acquire)) return;
-  const std::lock_guard lock(mutex_);
-  ticking_ = rooms_;
-  changed_.store(false, std::memory_order_relaxed);
+  {
+    const std::lock_guard lock(mutex_);
+    ticking_.swap(coming_);
+    coming_.swap(leaving_);
+    changed_.store(false, std::memory_order_relaxed);
+  }
+  // What was ticking until now: whoever holds a room last destroys it, and that shall not be this thread.
+  for (auto& room : leaving_) gone_->push(std::move(room));
+  leaving_.clear();
 }
 
 void AudioThread::run() {

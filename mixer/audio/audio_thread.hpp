@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "core/mailbox.hpp"
+#include "core/mutex.hpp"
 #include "core/time.hpp"
 
 namespace partyline::mixer {
@@ -39,7 +41,8 @@ class TickSchedule {
 
 class AudioThread {
  public:
-  AudioThread();
+  /// `cleaner`: where rooms that are gone are destroyed; never on the tick.
+  explicit AudioThread(const boost::asio::any_io_executor& cleaner);
   ~AudioThread();
   AudioThread(const AudioThread&) = delete;
   AudioThread& operator=(const AudioThread&) = delete;
@@ -51,13 +54,19 @@ class AudioThread {
  private:
   void run();
   void refresh();
+  template <class Change>
+  void change(Change&& change);
 
-  std::mutex mutex_;  // held for a list operation
-  std::vector<std::shared_ptr<AudioRoom>> rooms_;
+  using Rooms = std::vector<std::shared_ptr<AudioRoom>>;
+
+  core::Mutex mutex_;  // held for a list operation
+  Rooms rooms_;
+  Rooms coming_;  // a copy for the thread, made on the caller's time
   std::atomic<bool> changed_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> late_{0};
-  std::vector<std::shared_ptr<AudioRoom>> ticking_;  // the thread's copy
+  Rooms ticking_, leaving_;  // the thread's
+  std::shared_ptr<core::Mailbox<std::shared_ptr<AudioRoom>>> gone_;
   std::thread thread_;
 };
 

@@ -12,13 +12,19 @@ void EncoderGroup::add(AudioOutput output, std::unique_ptr<EncoderStream> spare)
   if (spare) spare_.push_back(std::move(spare));
 }
 
-bool EncoderGroup::remove(OutputId id) {
+bool EncoderGroup::remove(OutputId id, std::vector<std::unique_ptr<EncoderStream>>& gone) {
   const auto at = std::find_if(listeners_.begin(), listeners_.end(),
                                [id](const Listener& listener) { return listener.output.id == id; });
   if (at == listeners_.end()) return false;
   // Its stream goes with it; the others keep one each.
-  if (!at->own && at->output.member && !spare_.empty()) spare_.pop_back();
+  if (at->own) {
+    gone.push_back(std::move(at->own));
+  } else if (at->output.member && !spare_.empty()) {
+    gone.push_back(std::move(spare_.back()));
+    spare_.pop_back();
+  }
   listeners_.erase(at);
+  if (listeners_.empty()) gone.push_back(std::move(shared_));
   return true;
 }
 

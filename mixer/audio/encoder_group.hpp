@@ -14,6 +14,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/mutex.hpp"
 #include "mixer/audio/encoder_stream.hpp"
 
 namespace partyline::mixer {
@@ -34,7 +35,7 @@ class AudioOutputGate {
   }
 
  private:
-  std::mutex mutex_;
+  core::Mutex mutex_;
   std::shared_ptr<core::FrameSink> sink_;
 };
 
@@ -61,7 +62,8 @@ class EncoderGroup {
   size_t band() const { return band_; }
   /// `spare`: a stream of this format for when the member talks (null for a viewer's output).
   void add(AudioOutput output, std::unique_ptr<EncoderStream> spare);
-  bool remove(OutputId id);
+  /// False: not one of this group's. What went with it is left in `gone`, for another thread to destroy.
+  bool remove(OutputId id, std::vector<std::unique_ptr<EncoderStream>>& gone);
   bool empty() const { return listeners_.empty(); }
   size_t outputs() const { return listeners_.size(); }
   size_t running() const { return running_; }  ///< encoders that worked in the last tick

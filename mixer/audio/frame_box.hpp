@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "core/frame.hpp"
+#include "core/mutex.hpp"
 
 namespace partyline::mixer {
 
@@ -52,7 +53,7 @@ class FrameBox {
  private:
   std::atomic<bool> open_{true};
   std::atomic<bool> waiting_{false};
-  std::mutex mutex_;
+  core::Mutex mutex_;
   std::array<core::EncodedFrame, kCapacity> frames_;
   size_t first_ = 0, count_ = 0;
   std::array<core::EncodedFrame, kCapacity> draining_;  // the tick's

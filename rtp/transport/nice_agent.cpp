@@ -126,12 +126,11 @@ std::shared_ptr<IceAgent> IceAgent::create(boost::asio::any_io_executor executor
                                            IceAgentEvents events) {
   std::shared_ptr<IceAgent> agent(new IceAgent(executor, glib));
   agent->events_ = std::move(events);
-  agent->packets_ = std::make_shared<core::Mailbox<core::Buffer>>(std::move(executor), kMailbox,
-                                                                  [weak = std::weak_ptr(agent)](core::Buffer& packet) {
-                                                                    const auto self = weak.lock();
-                                                                    if (self && !self->closed_)
-                                                                      self->events_.on_packet(packet);
-                                                                  });
+  agent->packets_ = core::Mailbox<core::Buffer>::create(std::move(executor), kMailbox,
+                                                        [weak = std::weak_ptr(agent)](core::Buffer& packet) {
+                                                          const auto self = weak.lock();
+                                                          if (self && !self->closed_) self->events_.on_packet(packet);
+                                                        });
   return agent;
 }
 

@@ -1,11 +1,11 @@
-// The tick must not allocate once everybody is there: this program's operator new counts, thread by thread.
+// The tick must not allocate once everybody is there, and never free: this program's operators count, thread by thread.
 #include <cstdlib>
 #include <new>
 
 #include "tests/mixer/audio/audio_support.hpp"
 
 namespace {
-thread_local uint64_t allocations = 0;
+thread_local uint64_t allocations = 0, frees = 0;
 }
 
 // NOLINTBEGIN(misc-new-delete-overloads): the array and nothrow forms end up here.
@@ -15,9 +15,11 @@ thread_local uint64_t allocations = 0;
   throw std::bad_alloc();
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept {
+  ++frees;
   std::free(memory);
 }
 [[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
+  ++frees;
   std::free(memory);
 }
 // NOLINTEND(misc-new-delete-overloads)
@@ -61,6 +63,33 @@ TEST(AudioRoom, AllocatesNothingWhileTalkersComeAndGoAndPacketsAreLost) {
   }
   EXPECT_EQ(in_ticks, 0u);
   for (const auto& ear : ears) EXPECT_GT(ear->bytes, 10000u);
+}
+
+// A lock of the allocator, held by a thread that a busy machine does not let run, would stop the tick.
+TEST(AudioRoom, LeavesTheDestructionOfWhoLeavesToOtherThreads) {
+  AudioRoom room(core::Bitrate::kbps(64));
+  std::vector<Phone> phones(6);
+  std::vector<std::shared_ptr<Deaf>> ears;
+  for (size_t i = 0; i < phones.size(); ++i) {
+    phones[i].join(room, i + 1, std::make_unique<Talker>(Codec::opus, sine(400)), std::nullopt);
+    ears.push_back(std::make_shared<Deaf>());
+    ASSERT_TRUE(room.add_output(i + 1, i + 1, AudioFormat{}, ears.back()));
+  }
+  TimePoint now = kStart;
+  for (size_t leaver = 0; leaver < phones.size(); ++leaver) {
+    for (int tick = 0; tick < 20; ++tick) {
+      for (size_t i = leaver; i < phones.size(); ++i) phones[i].send(now);
+      now += kTick;
+      const uint64_t before = frees;
+      room.tick(now);
+      if (tick > 0 || leaver > 0) {
+        EXPECT_EQ(frees - before, 0u) << "member " << leaver << " tick " << tick;
+      }
+    }
+    phones[leaver].source.reset();
+    room.remove_outputs_of(leaver + 1);
+    room.remove_source(leaver + 1);
+  }
 }
 
 }  // namespace
