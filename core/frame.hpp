@@ -19,7 +19,7 @@ namespace partyline::core {
 
 enum class MediaKind : uint8_t { audio, video };
 
-enum class Codec : uint8_t { opus, g722, pcmu, pcma, aac, h264, vp8 };
+enum class Codec : uint8_t { opus, g722, pcmu, pcma, aac, h264, vp8, jpeg };
 
 constexpr MediaKind kind_of(Codec codec) {
   return codec < Codec::h264 ? MediaKind::audio : MediaKind::video;
@@ -37,6 +37,7 @@ constexpr uint32_t clock_rate_of(Codec codec) {
       return 8000;
     case Codec::h264:
     case Codec::vp8:
+    case Codec::jpeg:
       return 90000;
   }
   return 90000;
@@ -59,6 +60,8 @@ constexpr std::string_view name_of(Codec codec) {
       return "H264";
     case Codec::vp8:
       return "VP8";
+    case Codec::jpeg:
+      return "JPEG";
   }
   return "";
 }

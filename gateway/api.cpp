@@ -1,5 +1,6 @@
 #include "gateway/api.hpp"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -7,12 +8,16 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
+#include <charconv>
+#include <ctime>
+#include <optional>
 
 #include "core/log.hpp"
 #include "gateway/access.hpp"
 #include "gateway/event_bus.hpp"
 #include "gateway/metrics.hpp"
 #include "gateway/pages.hpp"
+#include "gateway/still.hpp"
 
 namespace partyline::gateway {
 
@@ -63,6 +68,28 @@ Result<LegSettings> read_settings(LegSettings settings, const json::object& body
   return settings;
 }
 
+// {"url":"rtmp://…"}, or {"record":"mkv"}: a file named after the room and the time.
+Result<std::string> read_output_url(const std::string& room, const json::object& body) {
+  if (auto known = reject_unknown(body, {"url", "record"}); !known) return known.error();
+  const auto* url = body.if_contains("url");
+  const auto* record = body.if_contains("record");
+  if (url && !record && url->is_string()) return std::string(url->get_string());
+  if (!url && record && record->is_string())
+    return fmt::format("file:{}-{:%Y%m%dT%H%M%SZ}.{}", room, fmt::gmtime(std::time(nullptr)),
+                       std::string_view(record->get_string()));
+  return make_error(ErrorCode::invalid, R"(send {"url":"rtmp://host/app/key"} or {"record":"mkv"})");
+}
+
+Result<std::optional<int>> read_width(const http::Request& request) {
+  const auto found = request.query.find("width");
+  if (found == request.query.end()) return std::optional<int>();
+  int width = 0;
+  const auto* end = found->second.data() + found->second.size();
+  if (const auto [at, error] = std::from_chars(found->second.data(), end, width); error != std::errc{} || at != end)
+    return make_error(ErrorCode::invalid, "'width' must be a number");
+  return std::optional(width);
+}
+
 }  // namespace
 
 Api::Api(const Services& services, RoomManager& rooms, std::string web_root)
@@ -81,6 +108,7 @@ http::Handler Api::guarded(Action action) const {
 
 void Api::add_routes(http::Server& server) {
   add_room_routes(server);
+  add_still_route(server);
   add_event_route(server);
   add_hook_route(server);
   add_health_routes(server);
@@ -128,14 +156,12 @@ http::Response Api::change_room(const Request& request) {
 http::Response Api::add_output(const Request& request) {
   auto body = parse_object(request.body);
   if (!body) return http::problem(body.error());
-  if (auto known = reject_unknown(*body, {"url"}); !known) return http::problem(known.error());
-  const auto* url = body->if_contains("url");
-  if (!url || !url->is_string())
-    return http::problem(make_error(ErrorCode::invalid, "'url' is missing, e.g. {\"url\":\"rtmp://host/app/key\"}"));
   const std::string& name = request.params.at("room");
+  auto url = read_output_url(name, *body);
+  if (!url) return http::problem(url.error());
   auto room = rooms_.enter(name);
   if (!room) return http::problem(room.error());
-  auto id = (*room)->add_output(std::string(url->get_string()));
+  auto id = (*room)->add_output(*url);
   if (!id) {
     rooms_.tidy(name);
     return http::problem(id.error());
@@ -185,6 +211,21 @@ http::Response Api::change_leg(const Request& request) {
   if (!settings) return http::problem(settings.error());
   leg->apply(*settings);
   return http::json(200, leg->describe(core::Clock::now()));
+}
+
+void Api::add_still_route(http::Server& server) {
+  server.route("GET", "/api/v1/rooms/{room}/picture.jpg", [this](Request request) -> boost::asio::awaitable<Response> {
+    if (auto allowed = check_api_access(request, services_.config->api.token); !allowed)
+      co_return http::problem(allowed.error());
+    auto width = read_width(request);
+    if (!width) co_return http::problem(width.error());
+    auto jpeg = co_await take_still(rooms_, request.params.at("room"), *width);
+    if (!jpeg) co_return http::problem(jpeg.error());
+    Response response;
+    response.headers = {{"Content-Type", "image/jpeg"}, {"Cache-Control", "no-store"}};
+    response.body = std::move(*jpeg);
+    co_return response;
+  });
 }
 
 void Api::add_event_route(http::Server& server) {

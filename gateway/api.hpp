@@ -28,6 +28,7 @@ class Api {
   void add_room_routes(core::http::Server& server);
   void add_hook_route(core::http::Server& server);
   void add_health_routes(core::http::Server& server);
+  void add_still_route(core::http::Server& server);
   void add_event_route(core::http::Server& server);
 
   Response list_rooms() const;

@@ -126,6 +126,7 @@ const std::vector<Key>& keys() {
       {"sfu", "hook_urls", list(FIELD(sfu.hook_urls))},
       {"hooks", "token", text(FIELD(hooks.token))},
       {"hooks", "allowed_addresses", list(FIELD(hooks.allowed_addresses))},
+      {"recording", "directory", text(FIELD(recording.directory))},
       {"rooms", "create_on_demand", flag(FIELD(rooms.create_on_demand))},
       {"rooms", "forbidden", list(FIELD(rooms.forbidden))},
       {"rooms", "max_rooms", number(FIELD(rooms.max_rooms), 1, 100000)},

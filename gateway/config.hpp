@@ -73,6 +73,10 @@ struct Config {
     std::vector<std::string> allowed_addresses{"127.0.0.1", "::1"};  ///< whose hooks are believed without a token
   } hooks;
 
+  struct Recording {
+    std::string directory;  ///< where file outputs go; empty: there are none
+  } recording;
+
   struct Rooms {
     bool create_on_demand = true;
     std::vector<std::string> forbidden;  ///< names, or prefixes that end in '*'

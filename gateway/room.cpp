@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <boost/json/array.hpp>
-#include <set>
 
 #include "core/log.hpp"
 #include "gateway/event_bus.hpp"
@@ -87,6 +86,7 @@ void Room::start_mixing() {
 void Room::stop_mixing() {
   if (!mixer_) return;
   pushes_.clear();
+  while (!stills_.empty()) remove_still(*stills_.begin());
   for (auto& [stream, entry] : streams_) {
     if (entry.leg.empty()) continue;
     remove_leg(std::exchange(entry.leg, {}), "nobody needs the mix");
@@ -221,7 +221,7 @@ Result<std::string> Room::add_output(const std::string& url) {
   constexpr size_t kMostOutputs = 20;
   if (outputs_.size() >= kMostOutputs)
     return make_error(ErrorCode::limit, fmt::format("room {} has {} outputs already", name_, outputs_.size()));
-  if (auto valid = RoomOutput::check_url(url); !valid) return valid.error();
+  if (auto valid = RoomOutput::check_url(services_, url); !valid) return valid.error();
   const std::string id = next_id("out");
   // The output is wanted before it exists: the mixer must be there to feed it.
   outputs_[id] = nullptr;
@@ -241,6 +241,20 @@ bool Room::remove_output(const std::string& id) {
   core::log_info("room={} output={} removed", name_, id);
   update();
   return true;
+}
+
+Result<mixer::OutputId> Room::add_still(core::VideoSize size, std::shared_ptr<core::FrameSink> sink) {
+  if (!mixer_) return make_error(ErrorCode::conflict, fmt::format("room {} is not mixed: nobody needs its mix", name_));
+  auto rendition = picture();
+  rendition.codec = core::Codec::jpeg;
+  rendition.size = size;
+  auto still = mixer_->add_video_output(rendition, std::move(sink));
+  if (still) stills_.insert(*still);
+  return still;
+}
+
+void Room::remove_still(mixer::OutputId still) {
+  if (stills_.erase(still) > 0) mixer_->remove_output(still);
 }
 
 Result<> Room::set_layout(const std::string& layout) {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,11 @@ class Room {
 
   core::Result<std::string> add_output(const std::string& url);
   bool remove_output(const std::string& id);
+  /// An output of JPEG pictures, for as long as somebody waits for one. `conflict` when the room is not mixed.
+  core::Result<mixer::OutputId> add_still(core::VideoSize size, std::shared_ptr<core::FrameSink> sink);
+  void remove_still(mixer::OutputId still);
+  /// The picture of the room at its best.
+  mixer::VideoRendition picture() const;
   core::Result<> set_layout(const std::string& layout);
 
   /// Once a second: RTP time-outs.
@@ -79,7 +85,6 @@ class Room {
   void pull(const std::string& name, Stream& stream);
   void update_pushes();
   void unbind(const mixer::Member* member);
-  mixer::VideoRendition picture() const;
   void log_departure(Leg& leg, const std::string& why) const;
 
   const Services& services_;
@@ -92,6 +97,7 @@ class Room {
   std::map<std::string, std::string> mix_players_;              ///< client id → mix stream
   std::map<std::string, std::unique_ptr<MixPush>> pushes_;      ///< by stream name
   std::map<std::string, std::unique_ptr<RoomOutput>> outputs_;  ///< by output id
+  std::set<mixer::OutputId> stills_;
   int sip_legs_ = 0;
 };
 

@@ -30,8 +30,8 @@ class RoomOutput::KeyframeWish final : public core::MediaFeedback {
   mixer::OutputId output_;
 };
 
-core::Result<> RoomOutput::check_url(const std::string& url) {
-  auto target = parse_output_url(url, {});
+core::Result<> RoomOutput::check_url(const Services& services, const std::string& url) {
+  auto target = parse_output_url(url, services.config->recording.directory);
   return target ? core::Result<>{} : core::Result<>(target.error());
 }
 
@@ -41,6 +41,7 @@ core::Result<std::unique_ptr<RoomOutput>> RoomOutput::create(const Services& ser
   std::unique_ptr<RoomOutput> output(new RoomOutput(services, std::move(id), mixer));
   LiveOutputConfig config;
   config.url = url;
+  config.file_directory = services.config->recording.directory;
   config.muxer.video_size = picture.size;
   config.muxer.frames_per_second = picture.frames_per_second;
   config.muxer.video_bitrate = picture.bitrate;

@@ -20,7 +20,7 @@ class RoomOutput {
                                                           mixer::RoomMixer& mixer, mixer::VideoRendition picture);
   ~RoomOutput();
   /// Whether a room may have such an output at all; says what is wrong.
-  static core::Result<> check_url(const std::string& url);
+  static core::Result<> check_url(const Services& services, const std::string& url);
   boost::json::object describe() const;
 
  private:

@@ -40,7 +40,7 @@ struct RoomConfig {
 
 /// What tells one video encode from another. Equal renditions share one encoder.
 struct VideoRendition {
-  core::Codec codec = core::Codec::h264;  ///< h264 or vp8
+  core::Codec codec = core::Codec::h264;  ///< h264, vp8, or jpeg for stills
   core::VideoSize size{1280, 720};
   int frames_per_second = 30;
   core::Bitrate bitrate = core::Bitrate::kbps(2000);

@@ -9,7 +9,7 @@ namespace partyline::mixer {
 core::Result<> check_rendition(const VideoRendition& rendition) {
   const auto [width, height] = rendition.size;
   const auto wrong = [](const std::string& what) { return core::make_error(core::ErrorCode::invalid, what); };
-  if (rendition.codec != core::Codec::h264 && rendition.codec != core::Codec::vp8) {
+  if (core::kind_of(rendition.codec) != core::MediaKind::video) {
     return core::make_error(core::ErrorCode::unsupported,
                             std::string(core::name_of(rendition.codec)) + " is not a video codec we encode");
   }
@@ -29,7 +29,14 @@ core::Result<> check_rendition(const VideoRendition& rendition) {
 
 core::Result<std::unique_ptr<VideoEncoder>> make_video_encoder(const VideoRendition& rendition) {
   if (auto checked = check_rendition(rendition); !checked) return checked.error();
-  return rendition.codec == core::Codec::h264 ? make_x264_encoder(rendition) : make_vpx_encoder(rendition);
+  switch (rendition.codec) {
+    case core::Codec::h264:
+      return make_x264_encoder(rendition);
+    case core::Codec::vp8:
+      return make_vpx_encoder(rendition);
+    default:
+      return make_jpeg_encoder(rendition);
+  }
 }
 
 int h264_level(core::VideoSize size, int frames_per_second, core::Bitrate bitrate) {

@@ -1,5 +1,5 @@
-// I420 to H.264 (x264) or VP8 (libvpx), one thread each, tuned for conversation: no lookahead, no B-pictures, constant
-// bitrate with a small buffer, keyframes on demand.
+// I420 to H.264 (x264), VP8 (libvpx) or, for stills, JPEG (FFmpeg), one thread each, tuned for conversation: no
+// lookahead, no B-pictures, constant bitrate with a small buffer, keyframes on demand.
 //
 // Thread: one at a time. Deliberately not here: which ticks to encode, when a keyframe is due.
 #pragma once
@@ -36,5 +36,6 @@ int h264_level(core::VideoSize size, int frames_per_second, core::Bitrate bitrat
 
 core::Result<std::unique_ptr<VideoEncoder>> make_x264_encoder(const VideoRendition& rendition);
 core::Result<std::unique_ptr<VideoEncoder>> make_vpx_encoder(const VideoRendition& rendition);
+core::Result<std::unique_ptr<VideoEncoder>> make_jpeg_encoder(const VideoRendition& rendition);
 
 }  // namespace partyline::mixer

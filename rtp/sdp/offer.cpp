@@ -70,6 +70,7 @@ void add_formats(Media& section, Codec codec, const MediaCapabilities& capabilit
       break;
     }
     case Codec::aac:
+    case Codec::jpeg:
       break;  // not for RTP here
   }
 }

@@ -96,3 +96,36 @@ def test_a_vp8_browser_and_an_h264_phone_see_each_other(stage, folder):
     judge.assert_shows(judge.picture(alice.snapshot(folder / "alice.png")), ["alice", "carol"], "alice")
     judge.assert_hears(judge.sound(seen, 1), ["alice"], ["carol"], "carol")
     judge.assert_hears(judge.sound(alice.received())[-2 * judge.RATE:], ["carol"], ["alice"], "alice")
+
+
+def test_a_room_is_recorded_and_photographed(stage, folder):
+    """The recording is whole although the gateway dies without a farewell."""
+    gateway = stage.gateway({"recording": {"directory": str(folder)}})
+    status, problem = gateway.api("GET", "/rooms/demo/picture.jpg")
+    assert status == 404, problem
+    alice = stage.phone("alice").dial(gateway.sip_uri("demo"))
+    bob = stage.phone("bob", audio="PCMU/8000/1", video="h264").dial(gateway.sip_uri("demo"))
+    gateway.wait_pictures("demo", 2)
+    outputs = {}
+    for kind in ("mkv", "mp4"):
+        status, outputs[kind] = gateway.api("POST", "/rooms/demo/outputs", {"record": kind})
+        assert status == 201, outputs[kind]
+    assert gateway.api("POST", "/rooms/demo/outputs", {"url": "file:../out.mkv"})[0] == 403
+    wait_for(lambda: [o["state"] for o in gateway.room("demo")["outputs"]] == ["live", "live"], 15, "both to be written")
+    time.sleep(6)
+
+    status, jpeg = gateway.request("GET", "/api/v1/rooms/demo/picture.jpg?width=640")
+    assert status == 200 and jpeg[:2] == b"\xff\xd8", jpeg[:200]
+    (folder / "still.jpg").write_bytes(jpeg)
+    picture = judge.picture(folder / "still.jpg")
+    assert picture.shape[:2] == (360, 640)
+    judge.assert_shows(picture, ["alice", "bob"], "the still")
+    assert gateway.request("GET", "/api/v1/rooms/demo/picture.jpg?width=9")[0] == 400
+
+    gateway.process.kill()
+    for kind, output in outputs.items():
+        file = folder / output["url"].removeprefix("file:").rpartition("/")[2]
+        assert file.suffix == "." + kind and file.name.startswith("demo-2"), file
+        judge.assert_shows(judge.picture(file, folder / f"{kind}.png"), ["alice", "bob"], kind)
+        judge.assert_hears(judge.sound(file, 1), ["alice", "bob"], ["carol"], kind)
+    assert alice.process.running and bob.process.running
