@@ -147,6 +147,7 @@ Result<> App::Impl::start_sfu() {
   settings.ice.port = static_cast<uint16_t>(config.webrtc.port);
   settings.ice.tcp = config.webrtc.tcp;
   settings.ice.advertised_addresses = config.webrtc.advertised_addresses;
+  settings.ice_servers = config.webrtc.ice_servers;
   settings.publish_token = config.sfu.publish_token;
   settings.play_token = config.sfu.play_token;
   const std::string own = fmt::format("http://127.0.0.1:{}", loopback->port());

@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "gateway/ice_server_setting.hpp"
 #include "gateway/names.hpp"
 
 namespace partyline::gateway {
@@ -87,6 +88,14 @@ Setter list(std::function<std::vector<std::string>&(Config&)> field) {
   };
 }
 
+Setter ice_servers(std::function<std::vector<rtp::IceServer>&(Config&)> field) {
+  return [=](Config& config, const toml::node& node, const std::string&) -> Result<> {
+    if (const auto mistake = read_ice_servers(node, field(config)))
+      return make_error(ErrorCode::invalid, place(mistake->where) + ": " + mistake->what);
+    return {};
+  };
+}
+
 // One row a key: adding one touches this table, the struct and the sample file, and nothing else.
 #define FIELD(member)            \
   [](Config & config) -> auto& { \
@@ -114,6 +123,7 @@ const std::vector<Key>& keys() {
       {"webrtc", "port", number(FIELD(webrtc.port), 0, 65535)},
       {"webrtc", "tcp", flag(FIELD(webrtc.tcp))},
       {"webrtc", "advertised_addresses", list(FIELD(webrtc.advertised_addresses))},
+      {"webrtc", "ice_servers", ice_servers(FIELD(webrtc.ice_servers))},
       {"sfu", "embedded", flag(FIELD(sfu.embedded))},
       {"sfu", "whip_url", text(FIELD(sfu.whip_url))},
       {"sfu", "whep_url", text(FIELD(sfu.whep_url))},
@@ -121,6 +131,8 @@ const std::vector<Key>& keys() {
       {"sfu", "token", text(FIELD(sfu.token))},
       {"sfu", "verify_tls", flag(FIELD(sfu.verify_tls))},
       {"sfu", "ca_file", text(FIELD(sfu.ca_file))},
+      {"sfu", "ice_servers", ice_servers(FIELD(sfu.ice_servers))},
+      {"sfu", "ice_tcp", flag(FIELD(sfu.ice_tcp))},
       {"sfu", "publish_token", text(FIELD(sfu.publish_token))},
       {"sfu", "play_token", text(FIELD(sfu.play_token))},
       {"sfu", "hook_urls", list(FIELD(sfu.hook_urls))},

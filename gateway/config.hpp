@@ -10,6 +10,7 @@
 
 #include "core/result.hpp"
 #include "core/time.hpp"
+#include "rtp/transport/ice_server.hpp"
 
 namespace partyline::gateway {
 
@@ -53,6 +54,7 @@ struct Config {
     int port = 8000;
     bool tcp = true;  ///< also ICE over TCP, on the same port
     std::vector<std::string> advertised_addresses;
+    std::vector<rtp::IceServer> ice_servers;  ///< what browsers are told to try
   } webrtc;
 
   struct Sfu {
@@ -63,9 +65,11 @@ struct Config {
     std::string token;    ///< Bearer token for both
     bool verify_tls = true;
     std::string ca_file;
-    std::string publish_token;           ///< what is asked of publishers at our address; empty: open
-    std::string play_token;              ///< and of players
-    std::vector<std::string> hook_urls;  ///< further receivers of the embedded SFU's hooks
+    std::vector<rtp::IceServer> ice_servers;  ///< what we try on our way to another SFU
+    bool ice_tcp = true;                      ///< TCP candidates, too, on that way
+    std::string publish_token;                ///< what is asked of publishers at our address; empty: open
+    std::string play_token;                   ///< and of players
+    std::vector<std::string> hook_urls;       ///< further receivers of the embedded SFU's hooks
   } sfu;
 
   struct Hooks {

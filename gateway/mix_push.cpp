@@ -15,6 +15,8 @@ MixPush::MixPush(const Services& services, std::string room, std::string stream,
   config.bearer_token = sfu.token.empty() ? sfu.publish_token : sfu.token;
   config.verify_tls = services_.config->sfu.verify_tls;
   config.ca_file = services_.config->sfu.ca_file;
+  config.ice_servers = sfu.ice_servers;
+  config.ice_tcp = sfu.ice_tcp;
   config.video_codecs = {picture_.codec};
   config.cname = room_ + "/" + stream_;
   peer_ = whip_client::make_publisher(services_.executor, *services_.ice, std::move(config), *this);

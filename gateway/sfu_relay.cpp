@@ -2,12 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <boost/algorithm/string/predicate.hpp>
+
 #include "core/http/cors.hpp"
 #include "core/http/target.hpp"
 #include "core/log.hpp"
 #include "core/random.hpp"
 #include "gateway/access.hpp"
 #include "gateway/names.hpp"
+#include "sfu/ice_links.hpp"
 #include "whip_client/resource_rules.hpp"
 
 namespace partyline::gateway {
@@ -33,8 +37,9 @@ http::Response exposed(http::Response response) {
 template <size_t N>
 http::Headers only(const http::Headers& headers, const std::string_view (&names)[N]) {
   http::Headers kept;
-  for (const auto name : names)
-    if (const auto value = http::find_header(headers, name)) kept.emplace_back(name, *value);
+  for (const auto& header : headers)
+    if (std::ranges::any_of(names, [&](auto name) { return boost::iequals(name, header.first); }))
+      kept.push_back(header);
   return kept;
 }
 
@@ -163,6 +168,8 @@ awaitable<http::Response> SfuRelay::create(bool publishing, Request request) {
     response.headers.emplace_back("Location",
                                   fmt::format("/{}/{}/{}/{}", publishing ? "whip" : "whep", http::percent_encode(room),
                                               http::percent_encode(stream), remember(std::move(*resource))));
+  for (auto& link : sfu::ice_server_links(services_.config->webrtc.ice_servers))
+    response.headers.push_back(std::move(link));
   co_return exposed(std::move(response));
 }
 

@@ -44,6 +44,8 @@ void WhepLeg::start() {
   config.bearer_token = sfu.token.empty() ? sfu.play_token : sfu.token;
   config.verify_tls = services_.config->sfu.verify_tls;
   config.ca_file = services_.config->sfu.ca_file;
+  config.ice_servers = sfu.ice_servers;
+  config.ice_tcp = sfu.ice_tcp;
   config.video_codecs = {core::Codec::h264, core::Codec::vp8};
   config.cname = id();
   peer_ = whip_client::make_subscriber(services_.executor, *services_.ice, std::move(config), *this);

@@ -1,6 +1,7 @@
 #include "sfu/endpoint.hpp"
 
 #include "core/http/target.hpp"
+#include "sfu/ice_links.hpp"
 #include "sfu/resource_rules.hpp"
 
 namespace partyline::sfu {
@@ -53,6 +54,7 @@ awaitable<Response> handle_post(std::shared_ptr<Hub> hub, SessionKind kind, Requ
                       {"Location", location + created->token},
                       {"ETag", created->etag},
                       {"Accept-Patch", std::string(kFragmentType)}};
+  for (auto& link : ice_server_links(hub->config().ice_servers)) response.headers.push_back(std::move(link));
   co_return with_session_cors(std::move(response));
 }
 

@@ -19,11 +19,14 @@
 #include "core/http/server.hpp"
 #include "core/result.hpp"
 #include "rtp/transport/ice_lite_server.hpp"
+#include "rtp/transport/ice_server.hpp"
 
 namespace partyline::sfu {
 
 struct SfuConfig {
   rtp::IceLiteConfig ice;
+  /// What clients are told to try, each with credentials of its own where a secret makes them. We use none ourselves.
+  std::vector<rtp::IceServer> ice_servers;
   /// Called in order for on_publish, on_unpublish, on_play, on_stop with SRS's JSON; the first two kinds may refuse
   /// (200 with {"code":0} or 0 accepts, anything else and silence refuse). Empty: no hooks. on_publish and on_play are
   /// waited for; whoever gets them may already pull the stream.

@@ -44,6 +44,11 @@ asio::awaitable<core::Result<rtp::IceDescription>> Connection::open(rtp::NiceSer
   co_return transport_->local();
 }
 
+asio::awaitable<void> Connection::add_ice_servers(std::vector<rtp::IceServer> servers) {
+  const auto self = shared_from_this();
+  if (!closed_ && !servers.empty()) co_await transport_->add_ice_servers(std::move(servers));
+}
+
 core::Result<> Connection::connect(Agreement agreement) {
   if (closed_) return core::make_error(core::ErrorCode::cancelled, "stopped");
   tracks_ = std::move(agreement.tracks);

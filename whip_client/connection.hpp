@@ -31,6 +31,8 @@ class Connection final : public rtp::TransportEvents,
   ~Connection() override;
 
   boost::asio::awaitable<core::Result<rtp::IceDescription>> open(rtp::NiceService& ice, rtp::NiceConfig config);
+  /// Those that came with the answer; before connect().
+  boost::asio::awaitable<void> add_ice_servers(std::vector<rtp::IceServer> servers);
   core::Result<> connect(Agreement agreement);
   /// Until media may flow; an error when it never will.
   boost::asio::awaitable<core::Result<>> established();

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
+#include <iterator>
 
 #include "core/counters.hpp"
 #include "core/log.hpp"
@@ -116,8 +118,11 @@ class Story final : public std::enable_shared_from_this<Story> {
     connection_ = connection;
     rtp::NiceConfig nice;
     nice.remote_host = host_of(config_.url);
-    nice.ice_servers = config_.ice_servers;
-    nice.ice_servers.insert(nice.ice_servers.end(), learned_.begin(), learned_.end());
+    if (!is_this_machine(nice.remote_host)) {
+      nice.ice_servers = config_.ice_servers;
+      nice.ice_servers.insert(nice.ice_servers.end(), learned_stun_.begin(), learned_stun_.end());
+      nice.ice_tcp = config_.ice_tcp;
+    }
     const auto ice = co_await connection->open(ice_, std::move(nice));
     if (!ice || stopped_) co_return finish(ice ? Refusal{} : broken(ice.error()));
 
@@ -134,9 +139,15 @@ class Story final : public std::enable_shared_from_this<Story> {
   }
 
   asio::awaitable<Refusal> converse(Connection& connection, const Offer& offer, const Resource& resource) {
-    // Too late for the candidates we sent, but the next attempt knows them.
-    learned_ = resource.ice_servers;
     if (stopped_) co_return Refusal{};
+    if (!is_this_machine(host_of(config_.url))) {
+      // A STUN server is too late for the candidates we sent, but the next attempt knows it.
+      learned_stun_.clear();
+      std::ranges::copy_if(resource.ice_servers, std::back_inserter(learned_stun_),
+                           [](const rtp::IceServer& server) { return server.url.starts_with("stun"); });
+      co_await connection.add_ice_servers(resource.ice_servers);
+      if (stopped_) co_return Refusal{};
+    }
     auto agreement = accept(offer, role_, resource.answer);
     if (!agreement) co_return Refusal{RefusalKind::unfit, agreement.error().message, std::nullopt};
     if (const auto connected = connection.connect(std::move(*agreement)); !connected) {
@@ -184,8 +195,8 @@ class Story final : public std::enable_shared_from_this<Story> {
   RetryPolicy retry_;
   MediaWatchdog watchdog_;
   asio::steady_timer timer_;
-  std::shared_ptr<Connection> connection_;  ///< of the current attempt
-  std::vector<rtp::IceServer> learned_;     ///< from the last response's Link headers
+  std::shared_ptr<Connection> connection_;    ///< of the current attempt
+  std::vector<rtp::IceServer> learned_stun_;  ///< from the last response's Link headers
   PeerState state_ = PeerState::connecting;
   bool started_ = false, stopped_ = false;
   core::Counter& not_connected_ = dropped("not_connected");

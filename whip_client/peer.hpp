@@ -27,7 +27,9 @@ struct PeerConfig {
   std::string bearer_token;  ///< Authorization, empty: none
   bool verify_tls = true;
   std::string ca_file;
-  std::vector<rtp::IceServer> ice_servers;  ///< beside those of the server's Link headers
+  /// Beside those of the server's Link headers. Neither these nor ICE-TCP are used towards a server on this machine.
+  std::vector<rtp::IceServer> ice_servers;
+  bool ice_tcp = true;
   std::vector<core::Codec> video_codecs{
       core::Codec::h264};  ///< subscriber: what it offers to receive; publisher: the first is sent
   bool video = true;

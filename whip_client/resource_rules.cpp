@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/asio/ip/address.hpp>
 #include <charconv>
 #include <utility>
 
@@ -139,6 +140,13 @@ bool same_origin(std::string_view a, std::string_view b) {
 std::string host_of(std::string_view text) {
   const auto url = split(text);
   return url ? std::string(host_and_port(*url).first) : std::string();
+}
+
+bool is_this_machine(std::string_view host) {
+  if (equal_ignoring_case(host, "localhost")) return true;
+  boost::system::error_code ec;
+  const auto address = boost::asio::ip::make_address(std::string(host), ec);
+  return !ec && address.is_loopback();
 }
 
 std::optional<core::Result<std::string>> redirect_target(std::string_view url, const Response& response,

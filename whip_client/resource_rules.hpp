@@ -31,6 +31,9 @@ bool same_origin(std::string_view a, std::string_view b);
 /// The host of `url` without port and brackets; empty when it is no URL.
 std::string host_of(std::string_view url);
 
+/// True for "localhost" and loopback addresses: no firewall, no NAT, no relay is in between.
+bool is_this_machine(std::string_view host);
+
 /// Where a redirected request goes: 307 and 308 by RFC 9725 §4.5, 301 and 302 too (SRS answers 302 to a missing
 /// slash), always with method and body kept. An error for a redirect that must not be followed (no Location, https to
 /// http, one too many). Nothing when `response` is no redirect.

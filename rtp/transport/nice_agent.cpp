@@ -158,17 +158,27 @@ void IceAgent::make_agent(const IceAgentConfig& config) {
     }
   }
   stream_ = nice_agent_add_stream(agent_, 1);
-  for (const auto& relay : config.relays) {
-    has_relays_ = true;
-    nice_agent_set_relay_info(agent_, stream_, kComponent, relay.address.c_str(), relay.port, relay.username.c_str(),
-                              relay.credential.c_str(),
-                              relay.tcp ? NICE_RELAY_TYPE_TURN_TCP : NICE_RELAY_TYPE_TURN_UDP);
-  }
+  take_relays(config.relays);
   g_signal_connect(agent_, "candidate-gathering-done", G_CALLBACK(Callbacks::gathered), this);
   g_signal_connect(agent_, "component-state-changed", G_CALLBACK(Callbacks::state_changed), this);
   g_signal_connect(agent_, "new-selected-pair-full", G_CALLBACK(Callbacks::selected), this);
   nice_agent_attach_recv(agent_, stream_, kComponent, glib_.context(), Callbacks::received, this);
   if (!nice_agent_gather_candidates(agent_, stream_)) report_gathered();  // no address would bind: an empty list
+}
+
+void IceAgent::add_relays(std::vector<IceAgentConfig::Relay> relays) {
+  glib_.post([self = shared_from_this(), relays = std::move(relays)] { self->take_relays(relays); });
+}
+
+void IceAgent::take_relays(const std::vector<IceAgentConfig::Relay>& relays) {
+  if (agent_ == nullptr) return;
+  for (const auto& relay : relays) {
+    if (relays_ == NICE_CANDIDATE_MAX_TURN_SERVERS) return;
+    ++relays_;
+    nice_agent_set_relay_info(agent_, stream_, kComponent, relay.address.c_str(), relay.port, relay.username.c_str(),
+                              relay.credential.c_str(),
+                              relay.tcp ? NICE_RELAY_TYPE_TURN_TCP : NICE_RELAY_TYPE_TURN_UDP);
+  }
 }
 
 void IceAgent::stop_gathering() {
@@ -229,7 +239,7 @@ void IceAgent::close() {
     if (self->agent_ == nullptr) return;
     nice_agent_attach_recv(self->agent_, self->stream_, kComponent, self->glib_.context(), nullptr, nullptr);
     g_signal_handlers_disconnect_by_data(self->agent_, self.get());
-    destroy(std::exchange(self->agent_, nullptr), self->stream_, self->has_relays_, self->glib_);
+    destroy(std::exchange(self->agent_, nullptr), self->stream_, self->relays_ > 0, self->glib_);
   });
 }
 

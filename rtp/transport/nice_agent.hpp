@@ -63,6 +63,8 @@ class IceAgent : public std::enable_shared_from_this<IceAgent> {
   void start(IceAgentConfig config);
   /// Does not wait for slow servers any longer: on_gathered comes with what there is.
   void stop_gathering();
+  /// Also after gathering.
+  void add_relays(std::vector<IceAgentConfig::Relay> relays);
   void set_remote(std::string ufrag, std::string pwd, std::vector<IceCandidate> candidates);
   /// False (and counted) when libnice did not take it.
   bool send(std::span<const uint8_t> packet);
@@ -75,6 +77,7 @@ class IceAgent : public std::enable_shared_from_this<IceAgent> {
   // On the GLib thread:
   void make_agent(const IceAgentConfig& config);
   void report_gathered();
+  void take_relays(const std::vector<IceAgentConfig::Relay>& relays);
   void apply_remote(const std::string& ufrag, const std::string& pwd, const std::vector<IceCandidate>& candidates);
   static void destroy(::NiceAgent* agent, unsigned stream, bool has_relays, GlibThread& glib);
 
@@ -89,8 +92,8 @@ class IceAgent : public std::enable_shared_from_this<IceAgent> {
   // Written on the GLib thread before on_gathered is posted, read on the executor after it came.
   ::NiceAgent* agent_ = nullptr;
   unsigned stream_ = 0;
-  bool has_relays_ = false;
   bool reported_ = false;  // GLib thread only
+  unsigned relays_ = 0;    // GLib thread only
 };
 
 }  // namespace partyline::rtp

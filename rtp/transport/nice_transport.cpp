@@ -2,15 +2,12 @@
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/ip/udp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "core/log.hpp"
 #include "rtp/transport/glib_thread.hpp"
-#include "rtp/transport/host_addresses.hpp"
+#include "rtp/transport/ice_client_config.hpp"
 #include "rtp/transport/nice_agent.hpp"
 #include "rtp/transport/secure_channel.hpp"
 
@@ -18,99 +15,12 @@ namespace partyline::rtp {
 namespace {
 
 namespace asio = boost::asio;
-using asio::ip::address;
-using asio::ip::udp;
 
 constexpr size_t kMaxRemoteCandidates = 64;
-constexpr size_t kMaxRelays = 8;  // libnice's own limit
 
 bool is_ice_token(const std::string& text, size_t shortest) {
   return text.size() >= shortest && text.size() <= 256 &&
          std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > ' ' && c < 127; });
-}
-
-// All addresses of a name, at most four: "localhost" is two hosts, and only one of them may answer.
-asio::awaitable<core::Result<std::vector<address>>> resolve(std::string host, core::Duration limit) {
-  using namespace asio::experimental::awaitable_operators;
-  constexpr size_t kMaxAddresses = 4;
-  boost::system::error_code ec;
-  const address literal = asio::ip::make_address(host, ec);
-  if (!ec) co_return std::vector<address>{literal};
-  const auto executor = co_await asio::this_coro::executor;
-  udp::resolver resolver(executor);
-  asio::steady_timer timer(executor, limit);
-  constexpr auto token = asio::as_tuple(asio::use_awaitable);
-  auto result = co_await (resolver.async_resolve(host, "9", token) || timer.async_wait(token));
-  if (result.index() == 1) {
-    co_return core::make_error(core::ErrorCode::timeout, "resolving '" + core::printable(host) + "' took too long");
-  }
-  const auto& [error, found] = std::get<0>(result);
-  if (error || found.empty()) {
-    co_return core::make_error(core::ErrorCode::unavailable,
-                               "cannot resolve '" + core::printable(host) + "': " + error.message());
-  }
-  std::vector<address> addresses;
-  for (const auto& entry : found) {
-    if (addresses.size() < kMaxAddresses) addresses.push_back(entry.endpoint().address());
-  }
-  co_return addresses;
-}
-
-// The addresses that route to the peer first, then all others of the host; loopback only where the peer is there.
-core::Result<std::vector<address>> local_addresses(const std::vector<address>& remotes) {
-  std::vector<address> result;
-  const auto add = [&result](const address& local) {
-    if (std::find(result.begin(), result.end(), local) == result.end()) result.push_back(local);
-  };
-  core::Error no_route;
-  for (const address& remote : remotes) {
-    auto route = source_address_towards(remote);
-    if (!route) {
-      no_route = route.error();
-      continue;
-    }
-    add(*route);
-  }
-  if (result.empty() && !remotes.empty()) return no_route;
-  for (const address& other : host_addresses(AddressFamilies::both)) {
-    if (!other.is_loopback()) add(other);
-  }
-  return result;
-}
-
-asio::awaitable<core::Result<IceAgentConfig>> agent_config(NiceConfig config) {
-  std::vector<address> remotes;
-  if (!config.remote_host.empty()) {
-    auto resolved = co_await resolve(config.remote_host, config.gather_timeout);
-    if (!resolved) co_return resolved.error();
-    remotes = *std::move(resolved);
-  }
-  auto locals = local_addresses(remotes);
-  if (!locals) co_return locals.error();
-  IceAgentConfig result;
-  result.local_addresses = *std::move(locals);
-  result.tcp = config.ice_tcp;
-  for (const IceServer& server : config.ice_servers) {
-    const auto url = parse_ice_server_url(server.url);
-    // A server that does not do is no reason not to try without it.
-    if (!url) {
-      core::log_warn("ICE server left out: {}", url.error().message);
-      continue;
-    }
-    if (url->turn ? result.relays.size() >= kMaxRelays : !result.stun_address.empty()) continue;
-    const auto where = co_await resolve(url->host, config.gather_timeout);
-    if (!where) {
-      core::log_warn("ICE server left out: {}", where.error().message);
-      continue;
-    }
-    if (url->turn) {
-      result.relays.push_back({where->front().to_string(), server.username, server.credential, url->port, url->tcp});
-    } else {
-      result.stun_address = where->front().to_string();
-      result.stun_port = url->port;
-    }
-  }
-  co_return result;
 }
 
 class NiceTransportImpl final : public NiceTransport,
@@ -151,6 +61,13 @@ class NiceTransportImpl final : public NiceTransport,
 
   IceDescription local() const override { return local_; }
   std::string remote_address() const override { return remote_address_; }
+
+  asio::awaitable<void> add_ice_servers(std::vector<IceServer> servers) override {
+    constexpr core::Duration kResolve = std::chrono::seconds(1);  // the answer waits
+    const auto keep = shared_from_this();
+    auto relays = co_await relays_of(std::move(servers), kResolve);
+    if (events_ != nullptr && !relays.empty()) agent_->add_relays(std::move(relays));
+  }
 
   core::Result<> set_remote(const IceDescription& remote) override {
     if (events_ == nullptr || channel_) {
@@ -296,7 +213,7 @@ asio::awaitable<core::Result<std::shared_ptr<NiceTransport>>> create_transport(
     TransportEvents* events) {
   const auto executor = co_await asio::this_coro::executor;
   const auto gather_timeout = config.gather_timeout, connect_timeout = config.connect_timeout;
-  auto ready = co_await agent_config(std::move(config));
+  auto ready = co_await ice_agent_config(std::move(config));
   if (!ready) co_return ready.error().with_context("ICE");
   auto transport =
       std::make_shared<NiceTransportImpl>(executor, std::move(glib), std::move(identity), connect_timeout, *events);

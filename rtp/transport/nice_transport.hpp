@@ -12,20 +12,16 @@
 #include <vector>
 
 #include "rtp/transport/dtls_identity.hpp"
+#include "rtp/transport/ice_server.hpp"
 #include "rtp/transport/transport.hpp"
 
 namespace partyline::rtp {
-
-struct IceServer {
-  std::string url;  ///< "stun:host:port", "turn:host:port?transport=udp|tcp", "turns:…"
-  std::string username, credential;
-};
 
 struct NiceConfig {
   /// The SFU's host name or address, to find the local address that routes there. Empty: all but loopback.
   std::string remote_host;
   std::vector<IceServer> ice_servers;
-  bool ice_tcp = false;  ///< also ICE-TCP (RFC 6544), for servers that offer nothing else
+  bool ice_tcp = false;  ///< also ICE-TCP (RFC 6544), for servers that UDP does not reach
   core::Duration gather_timeout = std::chrono::seconds(3);
   core::Duration connect_timeout = std::chrono::seconds(10);
 };
@@ -34,6 +30,10 @@ class NiceTransport : public Transport {
  public:
   /// Our half with all candidates (full gathering: SRS knows no trickle). Valid after create().
   virtual IceDescription local() const = 0;
+  /// TURN servers that were told after the gathering (with the answer): relayed candidates join the checks as soon as
+  /// they are there. Before set_remote(), which should not wait for them. STUN servers come too late and are ignored:
+  /// nobody would be told of another address of ours.
+  virtual boost::asio::awaitable<void> add_ice_servers(std::vector<IceServer> servers) = 0;
   /// The answer's half; starts the checks and then DTLS. `invalid` for malformed candidates or fingerprints.
   virtual core::Result<> set_remote(const IceDescription& remote) = 0;
   virtual std::string remote_address() const = 0;

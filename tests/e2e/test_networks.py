@@ -4,6 +4,8 @@ import threading
 import time
 
 from support import judge
+from support.pion import PionSfu
+from support.turn import SECRET, TurnServer
 
 
 def meet(stage, wire, room, **phone):
@@ -67,6 +69,44 @@ def test_a_browser_whose_firewall_blocks_udp(stage, folder):
     time.sleep(2)
     assert_all_is_there(alice, carol, folder, carol.record(4, folder / "carol.webm"))
     assert " over TCP" in gateway.process.text()
+
+
+def test_a_browser_that_only_turn_lets_through(stage, folder):
+    wire = stage.wire()
+    wire.block("meta l4proto udp")
+    turn = stage.keep(TurnServer(folder, wire.place("gateway"))).start()
+    gateway = stage.gateway({"webrtc": {"ice_servers": [{"url": turn.url, "secret": SECRET, "username": "carol"}]}},
+                            place=wire.place("gateway"))
+    wire.block(f"tcp dport {gateway.media_port}")
+    alice = stage.phone("alice", place=wire.place("gateway")).dial(gateway.sip_uri("turn"))
+    carol = stage.browser("carol", gateway, "turn", place=wire.place("people"))
+    gateway.wait_legs("turn", 2)
+    time.sleep(2)
+    assert_all_is_there(alice, carol, folder, carol.record(4, folder / "carol.webm"))
+    assert "connected to 10.77.0.1:30" in gateway.process.text(), "one of coturn's relay ports"
+
+
+def test_a_gateway_that_only_turn_lets_through_to_its_sfu(stage, folder):
+    """Nothing is configured: the SFU's answers name the TURN server."""
+    wire = stage.wire()
+    wire.block("meta l4proto udp")
+    here, there = wire.place("people"), wire.place("gateway")
+    turn = stage.keep(TurnServer(folder, there, user="gateway:s3cret")).start()
+    sfu = stage.keep(PionSfu(folder, there, [f'<{turn.url}>; rel="ice-server"; username="gateway"; credential="s3cret"'])).start()
+    gateway = stage.gateway({"sfu": sfu.settings(), "hooks": {"allowed_addresses": [here.address]}}, place=here)
+    alice = stage.phone("alice", place=here).dial(gateway.sip_uri("far"))
+    carol = stage.browser("carol", place=there, trusted=[sfu.url])
+    carol.open(sfu.url + "/stats")
+    carol.publish("/whip/far.carol", "/whep/far.mix~carol")
+    sfu.hook(gateway, "on_publish", "far", "carol", "c1")
+    sfu.hook(gateway, "on_play", "far", "mix~carol", "c2")
+    gateway.wait_legs("far", 2)
+    carol.evaluate("() => window.playMix()")
+    carol.wait("() => document.getElementById('mix').videoWidth > 0", 20)
+    gateway.wait_pictures("far", 2)
+    time.sleep(2)
+    assert_all_is_there(alice, carol, folder, carol.record(4, folder / "carol.webm"))
+    assert turn.process.text().count("ALLOCATE processed, success") >= 2, "one for the pull, one for each push"
 
 
 def test_ipv6_only(stage, folder):

@@ -61,6 +61,16 @@ TEST(Config, TheSampleFileHoldsTheDefaults) {
   EXPECT_EQ(parsed->log.level, defaults.log.level);
 }
 
+TEST(Config, IceServersAreUrlsOrTables) {
+  const auto parsed = parse_config(
+      "[webrtc]\nice_servers = [\"stun:s.example\", {url = \"turn:t.example?transport=tcp\", username = \"u\", "
+      "credential = \"c\"}]\n[sfu]\nice_servers = [{url = \"turn:t.example\", secret = \"x\"}]\n");
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  const std::vector<rtp::IceServer> expected{{"stun:s.example", "", ""}, {"turn:t.example?transport=tcp", "u", "c"}};
+  EXPECT_EQ(parsed->webrtc.ice_servers, expected);
+  EXPECT_EQ(parsed->sfu.ice_servers, (std::vector<rtp::IceServer>{{"turn:t.example", "", "", "x"}}));
+}
+
 struct BadConfig {
   const char* text;
   const char* message;
@@ -75,6 +85,15 @@ TEST(Config, AnErrorNamesLineAndColumnAndWhatToDo) {
       {"[log]\nlevel = \"loud\"\n", "line 2, column 9: 'level' must be one of: debug, error, info, warn"},
       {"[rooms]\nwidth = 1281\n", "[rooms] width and height must be even"},
       {"[sfu]\nembedded = false\n", "[sfu] embedded = false needs whip_url and whep_url"},
+      {"[webrtc]\nice_servers = \"stun:a\"\n", "line 2, column 15: 'ice_servers' must be a list of URLs or tables"},
+      {"[webrtc]\nice_servers = [\"turn:a\"]\n",
+       "line 2, column 16: a TURN server needs username and credential, or secret"},
+      {"[webrtc]\nice_servers = [\"http://a\"]\n",
+       "line 2, column 16: an ICE server's url is \"stun:HOST:PORT\" or \"turn:HOST:PORT?transport=udp\" (or tcp)"},
+      {"[sfu]\nice_servers = [{url = \"turn:a\", pasword = \"x\"}]\n",
+       "line 2, column 33: unknown key 'pasword': an ICE server has url, username, credential and secret"},
+      {"[sfu]\nice_servers = [{url = \"turn:a\", username = \"u\", credential = \"x\", secret = \"s\"}]\n",
+       "line 2, column 16: a TURN server has a credential or a secret, not both"},
       {"[[room]]\nname = \"a b\"\n", "line 2, column 8: 'name': a name has 1 to 64 characters of A-Z a-z 0-9 . _ ~ -"},
       {"[[room]]\noutput = []\n", "line 2, column 1: unknown key 'output' in [[room]]; did you mean 'outputs'?"},
   };

@@ -177,6 +177,25 @@ TEST_F(EndpointTest, APatchNeedsTheRightTagAndMayOnlyTrickle) {
   EXPECT_EQ(request("DELETE", replaced(session, "/whip/", "/whep/")).status, 404);
 }
 
+TEST_F(EndpointTest, AnAnswerNamesTheIceServersAndARefusalDoesNot) {
+  SfuConfig config;
+  config.ice_servers = {{"stun:s.example", "", ""}, {"turn:t.example?transport=tcp", "ann", "", "north"}};
+  config.play_token = "secret";
+  start(config);
+  const auto links_of = [](const Response& response) {
+    std::vector<std::string> links;
+    for (const auto& [name, value] : response.headers)
+      if (name == "Link") links.push_back(value);
+    return links;
+  };
+  const auto links = links_of(post("/whip/a/b", publish_offer_));
+  ASSERT_EQ(links.size(), 2u);
+  EXPECT_THAT(links[0], StartsWith("<stun:s.example>; rel=\"ice-server\""));
+  EXPECT_THAT(links[1], HasSubstr(":ann\"; credential=\""));
+  EXPECT_TRUE(links_of(post("/whep/a/b", play_offer_)).empty()) << "credentials are for those who may play";
+  EXPECT_EQ(links_of(post("/whep/a/b", play_offer_, {{"Authorization", "Bearer secret"}})).size(), 2u);
+}
+
 TEST_F(EndpointTest, PagesOfAnyOriginAreLetIn) {
   start();
   const auto options = request("OPTIONS", "/whip/a/b");

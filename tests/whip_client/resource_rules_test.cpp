@@ -73,6 +73,14 @@ TEST(HostOf, LeavesPortAndBracketsAway) {
   EXPECT_EQ(host_of("sfu.example"), "");
 }
 
+TEST(ThisMachine, IsWhatNoFirewallStandsBefore) {
+  for (const char* host : {"localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "::1"})
+    EXPECT_TRUE(is_this_machine(host));
+  for (const char* host : {"", "example.net", "localhost.example.net", "10.0.0.1", "::", "::ffff:10.0.0.1"}) {
+    EXPECT_FALSE(is_this_machine(host)) << host;
+  }
+}
+
 TEST(Redirects, KeepGoingToTheNamedPlace) {
   for (const int status : {301, 302, 307, 308}) {
     const auto target =

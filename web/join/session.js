@@ -72,9 +72,12 @@ export class MediaSession {
       attempt.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
       attempt.pc.addEventListener('connectionstatechange', () => this.#onConnection(attempt));
       this.prepare(attempt.pc);
-      await attempt.pc.setLocalDescription();
-      const answer = await this.#post(attempt, attempt.pc.localDescription.sdp);
+      // The offer is set only when the answer is here: gathering then knows the servers that came with it (RFC 9725 §4.6).
+      const offer = await attempt.pc.createOffer();
+      const { answer, iceServers } = await this.#post(attempt, offer.sdp);
       if (this.attempt !== attempt) return;
+      if (iceServers.length) attempt.pc.setConfiguration({ ...attempt.pc.getConfiguration(), iceServers });
+      await attempt.pc.setLocalDescription(offer);
       await attempt.pc.setRemoteDescription({ type: 'answer', sdp: answer });
       attempt.timers.push(setTimeout(() => {
         if (attempt.pc.connectionState !== 'connected') this.#fail(attempt, new Problem('blocked'));
@@ -104,7 +107,7 @@ export class MediaSession {
     }
     const body = await response.text().catch(() => '');
     if (response.status !== 201) throw problemOf(response, body);
-    return body;
+    return { answer: body, iceServers: iceServersOf(response.headers.get('Link') ?? '') };
   }
 
   #onConnection(attempt) {
@@ -178,6 +181,20 @@ export class MediaSession {
     this.state = state;
     this.onstate(state, facts);
   }
+}
+
+/** Link headers with rel="ice-server", as RTCPeerConnection takes them. */
+export function iceServersOf(links) {
+  const servers = [];
+  for (const [, urls, rest] of links.matchAll(/<((?:stun|turn)s?:[^>]*)>((?:\s*;\s*[\w-]+=(?:"(?:[^"\\]|\\.)*"|[^\s",;]+))*)/g)) {
+    const facts = {};
+    for (const [, name, quoted, plain] of rest.matchAll(/([\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]+))/g)) {
+      facts[name.toLowerCase()] = plain ?? quoted.replace(/\\(.)/g, '$1');
+    }
+    const { rel, username, credential } = facts;
+    if (rel === 'ice-server') servers.push(credential ? { urls, username: username ?? '', credential } : { urls });
+  }
+  return servers;
 }
 
 function problemOf(response, body) {

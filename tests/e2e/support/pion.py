@@ -5,7 +5,7 @@ import os
 import pathlib
 import urllib.request
 
-from .process import ROOT, Process, free_port, run, wait_for
+from .process import HOME, ROOT, Process, free_port, run, wait_for
 
 SOURCE = ROOT / "tests/e2e/peers/pion-sfu"
 BINARY = ROOT / "build/e2e/pion-sfu"
@@ -22,9 +22,12 @@ def build():
 
 
 class PionSfu:
-    def __init__(self, folder):
-        self.folder, self.port = pathlib.Path(folder), free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+    def __init__(self, folder, place=HOME, links=()):
+        """`links`: Link headers of its answers."""
+        self.folder, self.place, self.links = pathlib.Path(folder), place, links
+        with place.inside():
+            self.port = free_port()
+        self.url = f"http://{place.url_host}:{self.port}"
         self.process = None
         self.clients = 0
 
@@ -33,17 +36,20 @@ class PionSfu:
         return {"embedded": False, "whip_url": self.url + "/whip/{room}.{stream}", "whep_url": self.url + "/whep/{room}.{stream}"}
 
     def start(self):
-        self.process = Process([build(), "-listen", f"127.0.0.1:{self.port}", "-ip", "127.0.0.1", "-video", "h264"],
-                               self.folder / "pion.log")
+        listen = f"{self.place.url_host}:{self.port}"
+        binary = build()
+        with self.place.inside():
+            self.process = Process([binary, "-listen", listen, "-ip", self.place.address, "-video", "h264", "-links", "\n".join(self.links)],
+                                   self.folder / "pion.log")
 
         def up():
-            with urllib.request.urlopen(self.url + "/stats", timeout=1) as answer:
+            with self.place.inside(), urllib.request.urlopen(self.url + "/stats", timeout=1) as answer:
                 return answer.status == 200
         wait_for(up, 10, "the SFU to listen")
         return self
 
     def stats(self):
-        with urllib.request.urlopen(self.url + "/stats", timeout=5) as answer:
+        with self.place.inside(), urllib.request.urlopen(self.url + "/stats", timeout=5) as answer:
             return json.loads(answer.read())
 
     def hook(self, gateway, action, room, stream, client):
