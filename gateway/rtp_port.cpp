@@ -42,6 +42,7 @@ core::Result<> RtpPort::configure(const rtp::sdp::NegotiatedMedia& media, std::s
   if (!rtcp) return rtcp.error();
   rtp::TrackConfig track = media.track;
   track.local_ssrc = ssrc_;
+  track.local_rtx_ssrc = rtx_ssrc();
   const bool moved = !negotiated_ || negotiated_->remote_address != media.remote_address ||
                      negotiated_->remote_port != media.remote_port || negotiated_->rtcp_mux != media.rtcp_mux;
   negotiated_ = media;

@@ -36,6 +36,8 @@ class RtpPort final : public rtp::TransportEvents,
                            const std::string& cname);
   uint16_t local_port() const { return transport_->local_rtp_port(); }
   uint32_t ssrc() const { return ssrc_; }
+  /// Of packets sent again, where RTX is agreed.
+  uint32_t rtx_ssrc() const { return ssrc_ ^ 1; }
   const std::optional<rtp::sdp::NegotiatedMedia>& negotiated() const { return negotiated_; }
   boost::asio::ip::udp::endpoint remote() const { return transport_->remote_rtp(); }
   rtp::SessionStats stats() const { return session_ ? session_->stats() : rtp::SessionStats{}; }

@@ -12,6 +12,7 @@ std::vector<rtp::sdp::MediaCapabilities> sip_capabilities() {
   video.dtls = false;
   video.kind = core::MediaKind::video;
   video.codecs = {Codec::h264, Codec::vp8};
+  video.rtx = true;
   video.h264 = {0x42, 0xE0, 31, 1, true};
   return {audio, video};
 }

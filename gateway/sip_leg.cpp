@@ -78,6 +78,7 @@ rtp::sdp::LocalTransport SipLeg::local_transport(const RtpPort& port) const {
   transport.rtcp_port = static_cast<uint16_t>(port.local_port() + 1);
   transport.rtcp_mux = true;
   transport.ssrc = port.ssrc();
+  transport.rtx_ssrc = port.rtx_ssrc();
   transport.cname = id();
   return transport;
 }

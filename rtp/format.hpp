@@ -35,6 +35,7 @@ struct PayloadFormat {
   bool fir = false;  ///< RFC 5104
   bool remb = false;
   bool transport_cc = false;
+  std::optional<uint8_t> rtx_payload_type;  ///< RFC 4588: what repeats packets of this type; nothing: plain repetition
 };
 
 /// One m= section after offer/answer, from our side of the table.
@@ -50,7 +51,10 @@ struct TrackConfig {
   std::optional<uint8_t> telephone_event_send;  ///< payload type the peer wants events on
   uint32_t packet_time_ms = 20;                 ///< a=ptime wish of the peer for what we send
   uint32_t local_ssrc = 0;
+  uint32_t local_rtx_ssrc = 0;         ///< of our repetitions, when agreed; 0: a random one
   std::vector<uint32_t> remote_ssrcs;  ///< from a=ssrc; empty: the first that arrives with a known payload type
+  /// H.264 parameter sets of the peer's SDP (sprop-parameter-sets, RFC 6184 §8.1), NAL units.
+  std::vector<std::vector<uint8_t>> parameter_sets;
   uint8_t transport_cc_extension = 0;  ///< RFC 8285 id; 0: not negotiated
   uint8_t audio_level_extension = 0;
   uint8_t mid_extension = 0;

@@ -44,6 +44,8 @@ const SessionCounters& SessionCounters::get() {
       core::counter("partyline_rtcp_dropped_total", "reason=\"unknown_ssrc\""),
       core::counter("partyline_rtcp_dropped_total", "reason=\"absurd_sender_report\""),
       core::counter("partyline_rtcp_dropped_total", "reason=\"nacked_packet_gone\""),
+      dropped("rtx_padding"),
+      dropped("rtx_useless"),
       core::counter("partyline_rtcp_dropped_total", "reason=\"resend_over_budget\""),
   };
   return counters;
@@ -55,6 +57,7 @@ Track::Track(TrackConfig with, RemoteClock& clock)
       out(config.local_ssrc, config.kind == core::MediaKind::video ? kVideoHistory : kAudioHistory),
       picture_id(static_cast<uint16_t>(core::random_u32() & 0x7FFF)) {
   event_sequences.fill(INT64_MIN);
+  assembler.set_parameter_sets(config.parameter_sets);
   if (config.bandwidth) pacer.set_target(*config.bandwidth);
 }
 
@@ -107,6 +110,7 @@ void Session::Impl::reconfigure(std::vector<TrackConfig> configs, core::TimePoin
     track.config = std::move(wanted);
     if (track.config.bandwidth) track.pacer.set_target(*track.config.bandwidth);
     if (resumes && track.video() && track.in.active()) track.keyframes.want(now);
+    track.assembler.set_parameter_sets(track.config.parameter_sets);
     kept.push_back(std::move(*found));
   }
   for (const auto& track : tracks) {

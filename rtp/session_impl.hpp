@@ -1,5 +1,6 @@
 // Session's inside, private to rtp/session*.cpp: one Track a media section, and the Impl that routes between them.
-// session.cpp: life and time; session_receive.cpp: RTP in; session_send.cpp: RTP out; session_rtcp.cpp: RTCP both ways.
+// session.cpp: life and time; session_receive.cpp: RTP in; session_send.cpp: RTP out; session_rtx.cpp: repetition
+// both ways; session_rtcp.cpp: RTCP both ways.
 #pragma once
 
 #include <array>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "core/counters.hpp"
+#include "core/random.hpp"
 #include "rtp/bandwidth_estimator.hpp"
 #include "rtp/jitter/frame_assembler.hpp"
 #include "rtp/jitter/keyframe_requester.hpp"
@@ -45,6 +47,8 @@ struct SessionCounters {
   core::Counter& rtcp_unknown_ssrc;
   core::Counter& sender_report_ignored;
   core::Counter& resend_missing;
+  core::Counter& rtx_padding;
+  core::Counter& rtx_useless;
   core::Counter& resend_over_budget;
   static const SessionCounters& get();
 };
@@ -68,6 +72,7 @@ struct Track {
   bool has_remote_ssrc(uint32_t ssrc) const;
   /// Feedback agreed for what is being received.
   bool nack() const { return last_format && last_format->nack; }
+  uint32_t rtx_ssrc();
   /// The peer's source, or the one the SDP promised, or 0.
   uint32_t remote_ssrc() const;
 
@@ -103,6 +108,8 @@ struct Track {
     core::TimePoint due;
   };
   std::deque<SecondCopy> second_copies;  ///< of packets resent
+  uint16_t rtx_sequence = static_cast<uint16_t>(core::random_u32());
+  uint32_t own_rtx_ssrc = 0;  ///< where the configuration has none
   std::deque<char> digits;
   std::optional<DigitOut> digit;
   core::TimePoint digit_not_before;
@@ -135,6 +142,7 @@ struct Session::Impl {
                      core::TimePoint now);
   void receive_video(Track& track, core::Buffer packet, const PacketView& view, const ReceiveStream::Arrival& arrival,
                      core::TimePoint now);
+  void store_video(Track& track, VideoPacket video, core::TimePoint now);
   void service_video(Track& track, core::TimePoint now);
   bool resume_behind_loss(Track& track, core::TimePoint now);
   int64_t media_time(Track& track, const PacketView& view, core::TimePoint now);
@@ -147,11 +155,16 @@ struct Session::Impl {
   void pace(Track& track, core::TimePoint now);
   void send_digit(char digit, core::TimePoint now);
   void service_digits(Track& track, core::TimePoint now);
-  void resend(Track& track, const rtcp::Nack& nack, core::TimePoint now);
-  void send_second_copies(Track& track, core::TimePoint now);
   bool plan(Track& track, const core::EncodedFrame& frame);
   void announce_target(core::TimePoint now);
   void send_padding(core::TimePoint now);
+
+  // session_rtx.cpp
+  Track* repeated_track(const PacketView& view);
+  void receive_rtx(Track& track, core::Buffer packet, PacketView view, core::TimePoint now);
+  void resend(Track& track, const rtcp::Nack& nack, core::TimePoint now);
+  void send_second_copies(Track& track, core::TimePoint now);
+  bool repeat(Track& track, const core::Buffer& packet, core::TimePoint now);
 
   // session_rtcp.cpp
   void receive_rtcp(std::span<const uint8_t> packet, core::TimePoint now);

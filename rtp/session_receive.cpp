@@ -77,7 +77,8 @@ void Session::Impl::receive_rtp(core::Buffer packet, core::TimePoint now) {
     counters.malformed.add();
     return;
   }
-  Track* const track = route(*view);
+  Track* const repeated = repeated_track(*view);
+  Track* const track = repeated ? repeated : route(*view);
   if (!track) {
     counters.unknown_payload.add();
     return;
@@ -85,6 +86,10 @@ void Session::Impl::receive_rtp(core::Buffer packet, core::TimePoint now) {
   if (const auto sequence = view->transport_sequence(track->config.transport_cc_extension)) {
     arrivals.record(*sequence, view->ssrc, now);
     if (!next_transport_feedback) next_transport_feedback = now + kTransportFeedback;
+  }
+  if (repeated) {
+    receive_rtx(*track, std::move(packet), *view, now);
+    return;
   }
   if (!track->config.receiving) {
     counters.not_receiving.add();
@@ -191,6 +196,10 @@ void Session::Impl::receive_video(Track& track, core::Buffer packet, const Packe
   video.marker = view.marker;
   video.arrival = now;
   video.buffer = std::move(packet);
+  store_video(track, std::move(video), now);
+}
+
+void Session::Impl::store_video(Track& track, VideoPacket video, core::TimePoint now) {
   switch (track.reorder.insert(std::move(video), now)) {
     case ReorderBuffer::Verdict::late:
       counters.late.add();

@@ -19,7 +19,6 @@ constexpr size_t kExtensionRoom = 4 + 3 + 2 + 17 + 3;
 constexpr core::Duration kDigitStep = 20ms, kDigitLength = 100ms, kDigitGap = 60ms;
 constexpr int kDigitEnds = 3;
 constexpr size_t kMaxDigits = 64;
-constexpr size_t kMaxSecondCopies = 64;  // packets; more are no accident but a path that is full
 
 }  // namespace
 
@@ -143,39 +142,6 @@ void Session::Impl::send_padding(core::TimePoint now) {
     track->out.remember(packet, header.sequence, 0);
     ++track->stats.padding_sent;
     transmit(*track, std::move(packet), now);
-  }
-}
-
-void Session::Impl::resend(Track& track, const rtcp::Nack& nack, core::TimePoint now) {
-  ++track.stats.nacks_received;
-  // A queue on the path holds the last copy back as well.
-  const core::Duration way = std::max(round_trip.value_or(0ms), estimator.round_trip().value_or(0ms));
-  const core::Duration least = std::max<core::Duration>(10ms, way / 2);
-  const bool twice = track.video() && lossy_and_long(track.out.asked_again());
-  for (const Seq16 sequence : nack.sequences) {
-    const core::Buffer* const packet = track.out.resend(sequence, now, least);
-    if (!packet) {
-      counters.resend_missing.add();
-      continue;
-    }
-    if (!estimator.may_resend(packet->size(), now)) {
-      counters.resend_over_budget.add();
-      continue;
-    }
-    ++track.stats.packets_resent;
-    transmit(track, *packet, now);
-    // Apart from the first copy: losses come in bursts.
-    if (twice && track.second_copies.size() < kMaxSecondCopies) track.second_copies.push_back({sequence, now + 5ms});
-  }
-}
-
-void Session::Impl::send_second_copies(Track& track, core::TimePoint now) {
-  while (!track.second_copies.empty() && now >= track.second_copies.front().due) {
-    const core::Buffer* const packet = track.out.find(track.second_copies.front().sequence);
-    track.second_copies.pop_front();
-    if (!packet || !estimator.may_resend(packet->size(), now)) continue;
-    ++track.stats.packets_resent;
-    transmit(track, *packet, now);
   }
 }
 

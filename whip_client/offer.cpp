@@ -29,6 +29,7 @@ std::vector<MediaCapabilities> capabilities_of(Role role, const PeerConfig& conf
   video.codecs = config.video_codecs.empty() ? std::vector{Codec::h264} : config.video_codecs;
   if (publishing) video.codecs.resize(1);
   video.telephone_event = false;
+  video.rtx = true;
   video.direction = audio.direction;
   video.transport_cc = publishing;  // SRS feeds publishers only; a player's feedback would go nowhere
   all.push_back(video);
@@ -38,8 +39,9 @@ std::vector<MediaCapabilities> capabilities_of(Role role, const PeerConfig& conf
 }  // namespace
 
 Offer make_offer(Role role, const PeerConfig& config, const rtp::IceDescription& ice, uint64_t session_id,
-                 std::array<uint32_t, 2> ssrcs) {
+                 std::array<uint32_t, 3> ssrcs) {
   Offer offer;
+  offer.rtx_ssrc = ssrcs[2];
   offer.capabilities = capabilities_of(role, config);
   std::vector<rtp::sdp::LocalTransport> transports;
   const std::string stream = role == Role::publisher ? core::random_token(12) : std::string();
@@ -51,6 +53,7 @@ Offer make_offer(Role role, const PeerConfig& config, const rtp::IceDescription&
     offer.ssrcs.push_back(ssrcs[i]);
     if (role == Role::publisher) {
       transport.ssrc = ssrcs[i];
+      if (i == 1) transport.rtx_ssrc = ssrcs[2];
       transport.cname = config.cname;
       transport.msid_stream = stream;
       transport.msid_track = stream + (i == 0 ? "-audio" : "-video");
@@ -77,6 +80,7 @@ core::Result<Agreement> accept(const Offer& offer, Role role, std::string_view a
     const bool wanted = role == Role::publisher ? track.sending : track.receiving;
     if (!wanted || section.index >= offer.ssrcs.size()) continue;
     track.local_ssrc = offer.ssrcs[section.index];
+    track.local_rtx_ssrc = track.kind == MediaKind::video ? offer.rtx_ssrc : 0;
     if (agreement.ice.ufrag.empty()) agreement.ice = section.remote_ice;
     // BUNDLE: candidates may stand in any section (SRS writes them to each, others to the first only).
     if (agreement.ice.candidates.empty()) agreement.ice.candidates = section.remote_ice.candidates;

@@ -1,7 +1,7 @@
 // The offers of a publisher and of a subscriber, in the narrow form that every server of the field takes: BUNDLE and
 // rtcp-mux, one audio and at most one video section, one Opus and one H.264 payload type (constrained baseline,
-// packetization-mode 1), no RED, RTX, simulcast or data channel (SRS answers RED first when offered, drops RTX and
-// refuses m=application).
+// packetization-mode 1) with its RTX, no RED, simulcast or data channel (SRS answers RED first when offered, leaves RTX
+// out and refuses m=application).
 //
 // A publisher writes a=ssrc with cname and msid on both sections: SRS learns its tracks from nowhere else.
 // Thread: pure functions.
@@ -22,13 +22,14 @@ struct Offer {
   rtp::sdp::Description description;
   std::vector<rtp::sdp::MediaCapabilities> capabilities;
   std::vector<uint32_t> ssrcs;  ///< ours, one a section
+  uint32_t rtx_ssrc = 0;        ///< of the video section's repetitions
 };
 
 enum class Role { publisher, subscriber };
 
-/// `ssrcs`: audio's and video's, random and different.
+/// `ssrcs`: audio's, video's and those of video's repetitions, random and different.
 Offer make_offer(Role role, const PeerConfig& config, const rtp::IceDescription& ice, uint64_t session_id,
-                 std::array<uint32_t, 2> ssrcs);
+                 std::array<uint32_t, 3> ssrcs);
 
 struct Agreement {
   std::vector<rtp::TrackConfig> tracks;

@@ -173,11 +173,9 @@ class Story final : public std::enable_shared_from_this<Story> {
 
   static Refusal broken(const core::Error& error) { return {RefusalKind::unavailable, error.message, std::nullopt}; }
 
-  static std::array<uint32_t, 2> ssrcs() {
-    const uint32_t audio = core::random_u32() | 1;  // never 0, which means "none" in places
-    uint32_t video = core::random_u32() | 1;
-    if (video == audio) video ^= 2;
-    return {audio, video};
+  static std::array<uint32_t, 3> ssrcs() {
+    const uint32_t any = core::random_u32() | 1;  // never 0, which means "none" in places
+    return {any, any ^ (core::random_u32() << 2 | 2), any ^ (core::random_u32() << 3 | 4)};
   }
 
   std::string_view word() const { return role_ == Role::publisher ? "whip" : "whep"; }

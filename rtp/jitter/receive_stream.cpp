@@ -85,6 +85,15 @@ ReceiveStream::Arrival ReceiveStream::receive(const PacketView& packet, core::Ti
   return arrival;
 }
 
+std::optional<int64_t> ReceiveStream::receive_repeated(Seq16 sequence) {
+  if (!highest_) return std::nullopt;
+  const int64_t delta = static_cast<int16_t>(static_cast<uint16_t>(sequence.value - highest_wire_));
+  // Ahead of all that came: its turn is over or never was; what is really missing is behind the highest.
+  if (delta >= 0 || delta < -kWindow || seen(*highest_ + delta)) return std::nullopt;
+  mark(*highest_ + delta);
+  return *highest_ + delta;
+}
+
 void ReceiveStream::rebase_time(RtpTime32 timestamp, core::TimePoint now) {
   time_unwrapper_.reset();
   const int64_t wire = time_unwrapper_.unwrap(timestamp);

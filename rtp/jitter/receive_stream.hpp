@@ -33,6 +33,9 @@ class ReceiveStream {
   void start(uint32_t ssrc, uint32_t clock_rate);
   /// Decides on a packet of this source.
   Arrival receive(const PacketView& packet, core::TimePoint now);
+  /// Decides on a packet that was sent again, by its original number: its unwrapped number when it is of use. It stays
+  /// lost as far as reports go.
+  std::optional<int64_t> receive_repeated(Seq16 sequence);
   /// Unwrapped RTP time of a fresh packet; counts jitter. Not for telephone-events.
   int64_t receive_time(RtpTime32 timestamp, core::TimePoint now);
   /// RTP time of a sender report on the same line as the packets'.

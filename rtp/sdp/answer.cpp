@@ -52,6 +52,10 @@ NegotiatedMedia plan_section(const Description& offer, size_t index, const Media
     send.h264 = agreed.send;
     receive.h264 = agreed.receive;
   }
+  if (codec == core::Codec::h264) track.parameter_sets = parameter_sets_of(chosen.fmtp);
+  if (capabilities.rtx && send.nack) {
+    send.rtx_payload_type = receive.rtx_payload_type = rtx_type_of(media.formats, chosen.payload_type);
+  }
   track.send_format = send;
   track.receive_formats = {receive};
   track.packet_time_ms = packet_time(media, codec);
@@ -123,7 +127,10 @@ Media answered_section(const Media& offered, const NegotiatedMedia& agreed, cons
   section.rtcp_reduced_size = track.reduced_size_rtcp;
   for (const PayloadFormat& receive : track.receive_formats) {
     const auto found = std::ranges::find(offered.formats, receive.payload_type, &Format::payload_type);
-    if (found != offered.formats.end()) section.formats.push_back(answered_format(*found, receive));
+    if (found == offered.formats.end()) continue;
+    section.formats.push_back(answered_format(*found, receive));
+    if (receive.rtx_payload_type)
+      section.formats.push_back(rtx_format(*receive.rtx_payload_type, receive.payload_type));
   }
   if (track.telephone_event) {
     const auto found = std::ranges::find(offered.formats, *track.telephone_event, &Format::payload_type);

@@ -18,6 +18,9 @@ using text::equals_ignoring_case;
 constexpr uint8_t baseline = 0x42, main = 0x4D, extended = 0x58, high = 0x64;
 constexpr uint8_t set0 = 0x80, set1 = 0x40, set3 = 0x10;
 
+constexpr size_t max_parameter_sets = 12, max_parameter_set_text = 700;
+constexpr std::string_view base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 struct CodecRow {
   Codec codec;
   uint32_t clock_rate;
@@ -91,6 +94,46 @@ std::optional<Codec> codec_of(const Format& format) {
 
 bool is_telephone_event(const Format& format) {
   return equals_ignoring_case(format.encoding, "telephone-event") && format.clock_rate > 0;
+}
+
+std::optional<uint8_t> rtx_type_of(const std::vector<Format>& formats, uint8_t payload_type) {
+  for (const Format& format : formats) {
+    if (!equals_ignoring_case(format.encoding, "rtx") || format.clock_rate != 90000) continue;
+    if (text::fmtp_number(format.fmtp, "apt", 256) == payload_type) return format.payload_type;
+  }
+  return std::nullopt;
+}
+
+Format rtx_format(uint8_t payload_type, uint8_t repeated) {
+  Format format;
+  format.payload_type = payload_type;
+  format.encoding = "rtx";
+  format.clock_rate = 90000;
+  format.fmtp = fmt::format("apt={}", repeated);
+  return format;
+}
+
+std::vector<std::vector<uint8_t>> parameter_sets_of(const std::string& fmtp) {
+  std::vector<std::vector<uint8_t>> result;
+  std::string_view rest = text::fmtp_parameter(fmtp, "sprop-parameter-sets").value_or("");
+  while (!rest.empty() && result.size() < max_parameter_sets) {
+    const std::string_view word = text::next_field(rest, ',');
+    std::vector<uint8_t> nal;
+    uint32_t bits = 0;
+    int count = 0;
+    bool valid = word.size() <= max_parameter_set_text;
+    for (const char c : word.substr(0, word.find('='))) {
+      const size_t value = base64.find(c);
+      valid = valid && value != std::string_view::npos;
+      bits = bits << 6 | static_cast<uint32_t>(value & 63);
+      count += 6;
+      if (count < 8) continue;
+      count -= 8;
+      nal.push_back(static_cast<uint8_t>(bits >> count));
+    }
+    if (valid && nal.size() >= 2) result.push_back(std::move(nal));
+  }
+  return result;
 }
 
 PayloadFormat payload_format_of(const Format& format, Codec codec) {

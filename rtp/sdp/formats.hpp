@@ -15,6 +15,11 @@ namespace partyline::rtp::sdp {
 /// (baseline, main and high family; modes 0 and 1).
 std::optional<core::Codec> codec_of(const Format& format);
 bool is_telephone_event(const Format& format);
+/// The type that repeats packets of `payload_type` (RFC 4588 §8.6: rtx with apt), if there is one.
+std::optional<uint8_t> rtx_type_of(const std::vector<Format>& formats, uint8_t payload_type);
+Format rtx_format(uint8_t payload_type, uint8_t repeated);
+/// The NAL units of sprop-parameter-sets; nothing that is not base64.
+std::vector<std::vector<uint8_t>> parameter_sets_of(const std::string& fmtp);
 
 /// The format's parameters as its writer receives them; feedback flags as offered, not yet agreed.
 PayloadFormat payload_format_of(const Format& format, core::Codec codec);

@@ -22,7 +22,7 @@ struct MediaCapabilities {
   H264Parameters h264{0x42, 0xE0, 31, 1, true};  ///< the most we decode; mode 0 and 1 are both understood
   bool telephone_event = true;
   Direction direction = Direction::sendrecv;  ///< what we are willing to do
-  bool nack = true, transport_cc = false, remb = false;
+  bool nack = true, rtx = false, transport_cc = false, remb = false;
   bool stereo = false;
   /// What this leg's transport can carry: RTP/AVP(F), and SAVP(F) keyed by DTLS. (SDES keys, a=crypto, never.)
   bool plain = true, dtls = true;
@@ -37,7 +37,8 @@ struct LocalTransport {
   /// WebRTC only. `setup` in an answer: "active" or "passive" is written as it is; empty or "actpass" becomes what
   /// complements the offer ("passive" where the offer leaves the choice). In an offer: empty becomes "actpass".
   std::optional<IceDescription> ice{};
-  uint32_t ssrc = 0;  ///< for a=ssrc; 0: none written
+  uint32_t ssrc = 0;      ///< for a=ssrc; 0: none written
+  uint32_t rtx_ssrc = 0;  ///< of repetitions, written (a=ssrc-group:FID) where RTX is offered or agreed
   std::string cname{}, msid_stream{}, msid_track{};
 };
 
@@ -75,7 +76,8 @@ struct OfferOptions {
   uint64_t session_id = 0, session_version = 0;
   /// Payload types; the defaults suit Chromium, SRS and Janus' fixed subscriber types (opus 111, VP8 96, H264 107/…).
   uint8_t opus = 111, vp8 = 96, h264_mode1 = 107, h264_mode0 = 108, telephone_event = 101;
-  uint8_t telephone_event_48k = 110;  ///< beside Opus; `telephone_event` is the one of the 8 kHz codecs
+  uint8_t vp8_rtx = 97, h264_mode1_rtx = 109;  ///< offered in WebRTC only: phones know no RTX
+  uint8_t telephone_event_48k = 110;           ///< beside Opus; `telephone_event` is the one of the 8 kHz codecs
 };
 Description write_offer(const std::vector<MediaCapabilities>& capabilities,
                         const std::vector<LocalTransport>& transports, const OfferOptions& options);

@@ -100,6 +100,15 @@ void add_extensions(Media& section, const MediaCapabilities& capabilities) {
   section.extensions.push_back({mid_id, std::string(mid_uri)});
 }
 
+/// RTX for every video format that is repeated at all, behind them all.
+void add_rtx(Media& section, const OfferOptions& options) {
+  for (const auto& [repeated, type] :
+       {std::pair{options.vp8, options.vp8_rtx}, std::pair{options.h264_mode1, options.h264_mode1_rtx}}) {
+    const auto found = std::ranges::find(section.formats, repeated, &Format::payload_type);
+    if (found != section.formats.end()) section.formats.push_back(rtx_format(type, repeated));
+  }
+}
+
 Media offered_section(const MediaCapabilities& capabilities, const LocalTransport& transport,
                       const OfferOptions& options, size_t index) {
   Media section;
@@ -111,6 +120,9 @@ Media offered_section(const MediaCapabilities& capabilities, const LocalTranspor
   }
   if (capabilities.kind == core::MediaKind::audio && capabilities.telephone_event) {
     add_telephone_events(section, options);
+  }
+  if (capabilities.kind == core::MediaKind::video && capabilities.rtx && capabilities.nack && options.webrtc) {
+    add_rtx(section, options);
   }
   if (options.webrtc) {
     section.protocol = "UDP/TLS/RTP/SAVPF";
@@ -174,7 +186,8 @@ std::optional<Match> match_format(const Media& offered, const Format& answered) 
 }
 
 /// Our side of one matched format: what we receive under our type, what we send under theirs.
-void add_match(TrackConfig& track, const Match& match, const MediaCapabilities& capabilities) {
+void add_match(TrackConfig& track, const Match& match, const MediaCapabilities& capabilities, const Media& ours,
+               const Media& theirs) {
   PayloadFormat send = payload_format_of(match.answered, match.codec);
   agree_feedback(send, capabilities, track.transport_cc_extension);
   PayloadFormat receive = payload_format_of(*match.offered, match.codec);
@@ -184,12 +197,21 @@ void add_match(TrackConfig& track, const Match& match, const MediaCapabilities& 
   receive.remb = send.remb;
   receive.transport_cc = send.transport_cc;
   if (match.codec == Codec::h264) {
-    const H264Parameters ours = receive.h264;
-    const H264Agreement agreed = agree_h264(send.h264, ours);
+    const H264Parameters offered = receive.h264;
+    const H264Agreement agreed = agree_h264(send.h264, offered);
     send.h264 = agreed.send;
     receive.h264 = agreed.receive;
     // The mode is the offered one whatever the answer's fmtp says (RFC 6184 §8.2.2: it must be the same).
-    send.h264.packetization_mode = receive.h264.packetization_mode = ours.packetization_mode;
+    send.h264.packetization_mode = receive.h264.packetization_mode = offered.packetization_mode;
+  }
+  if (capabilities.rtx && send.nack) {
+    send.rtx_payload_type = rtx_type_of(theirs.formats, send.payload_type);
+    // Both or none: an answer without RTX means that nobody uses it.
+    if (send.rtx_payload_type) receive.rtx_payload_type = rtx_type_of(ours.formats, receive.payload_type);
+    if (!receive.rtx_payload_type) send.rtx_payload_type.reset();
+  }
+  if (match.codec == Codec::h264 && track.parameter_sets.empty()) {
+    track.parameter_sets = parameter_sets_of(match.answered.fmtp);
   }
   const auto known = std::ranges::find(track.receive_formats, receive.payload_type, &PayloadFormat::payload_type);
   if (known == track.receive_formats.end()) track.receive_formats.push_back(receive);
@@ -249,7 +271,7 @@ std::string accept_section(const Description& offer, const Description& answer, 
   track.reduced_size_rtcp = ours.rtcp_reduced_size && theirs->rtcp_reduced_size;
   if (!ours.ssrcs.empty()) track.local_ssrc = ours.ssrcs.front().ssrc;
   for (const Format& format : theirs->formats) {
-    if (const auto match = match_format(ours, format)) add_match(track, *match, capabilities);
+    if (const auto match = match_format(ours, format)) add_match(track, *match, capabilities, ours, *theirs);
   }
   if (!track.send_format) return "answered with codecs that were not offered: " + encodings_of(theirs->formats);
   if (!track.send_format->transport_cc) track.transport_cc_extension = 0;

@@ -172,6 +172,11 @@ void write_transport(Media& section, const LocalTransport& transport) {
   // SRS learns its tracks from these lines only, and wants both attributes.
   if (!transport.cname.empty()) section.ssrcs.push_back({transport.ssrc, "cname:" + transport.cname});
   if (!msid.empty()) section.ssrcs.push_back({transport.ssrc, "msid:" + msid});
+  const auto is_rtx = [](const Format& format) { return format.encoding == "rtx"; };
+  if (transport.rtx_ssrc == 0 || std::ranges::none_of(section.formats, is_rtx)) return;
+  section.attributes.push_back(fmt::format("ssrc-group:FID {} {}", transport.ssrc, transport.rtx_ssrc));
+  if (!transport.cname.empty()) section.ssrcs.push_back({transport.rtx_ssrc, "cname:" + transport.cname});
+  if (!msid.empty()) section.ssrcs.push_back({transport.rtx_ssrc, "msid:" + msid});
 }
 
 }  // namespace partyline::rtp::sdp

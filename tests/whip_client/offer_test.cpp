@@ -26,10 +26,10 @@ size_t count(const std::string& text, const std::string& pattern) {
 }
 
 Offer publisher() {
-  return make_offer(Role::publisher, {}, ours, 42, {1111, 2222});
+  return make_offer(Role::publisher, {}, ours, 42, {1111, 2222, 3333});
 }
 Offer subscriber(PeerConfig config = {}) {
-  return make_offer(Role::subscriber, config, ours, 42, {1111, 2222});
+  return make_offer(Role::subscriber, config, ours, 42, {1111, 2222, 3333});
 }
 
 TEST(Offer, OfAPublisherIsTheNarrowFormThatSrsTakes) {
@@ -38,20 +38,20 @@ TEST(Offer, OfAPublisherIsTheNarrowFormThatSrsTakes) {
   EXPECT_EQ(count(sdp, "a=rtcp-mux\r\n"), 2u);
   EXPECT_EQ(count(sdp, "a=sendonly\r\n"), 2u);
   EXPECT_EQ(count(sdp, "m=audio \\d+ UDP/TLS/RTP/SAVPF 111\r\n"), 1u) << sdp;
-  EXPECT_EQ(count(sdp, "m=video \\d+ UDP/TLS/RTP/SAVPF 107\r\n"), 1u) << sdp;
+  EXPECT_EQ(count(sdp, "m=video \\d+ UDP/TLS/RTP/SAVPF 107 109\r\n"), 1u) << sdp;
   EXPECT_THAT(sdp, HasSubstr("packetization-mode=1"));
   EXPECT_THAT(sdp, HasSubstr("profile-level-id=42e01f"));
   EXPECT_THAT(sdp, HasSubstr("level-asymmetry-allowed=1"));
   EXPECT_THAT(sdp, HasSubstr("a=setup:actpass"));
   EXPECT_THAT(sdp, HasSubstr("transport-wide-cc"));
-  for (const char* never : {"red/", "rtx/", "m=application", "a=rid", "a=simulcast", "ulpfec", "telephone-event"}) {
+  for (const char* never : {"red/", "m=application", "a=rid", "a=simulcast", "ulpfec", "telephone-event"}) {
     EXPECT_THAT(sdp, Not(HasSubstr(never)));
   }
 }
 
-TEST(Offer, OfAPublisherNamesCnameAndMsidForBothSsrcs) {
+TEST(Offer, OfAPublisherNamesCnameAndMsidForItsSsrcs) {
   const std::string sdp = text_of(publisher());
-  for (const char* ssrc : {"1111", "2222"}) {
+  for (const char* ssrc : {"1111", "2222", "3333"}) {
     EXPECT_EQ(count(sdp, std::string("a=ssrc:") + ssrc + " cname:partyline\r\n"), 1u) << sdp;
     EXPECT_EQ(count(sdp, std::string("a=ssrc:") + ssrc + " msid:\\w+ \\S+\r\n"), 1u) << sdp;
   }
@@ -68,13 +68,13 @@ TEST(Offer, OfASubscriberOnlyReceivesAndNamesNoSsrc) {
 TEST(Offer, OfASubscriberMayNameVp8BesidesH264) {
   PeerConfig config;
   config.video_codecs = {core::Codec::h264, core::Codec::vp8};
-  EXPECT_EQ(count(text_of(subscriber(config)), "m=video \\d+ UDP/TLS/RTP/SAVPF 107 96\r\n"), 1u);
+  EXPECT_EQ(count(text_of(subscriber(config)), "m=video \\d+ UDP/TLS/RTP/SAVPF 107 96 97 109\r\n"), 1u);
 }
 
 TEST(Offer, WithoutVideoHasOneSection) {
   PeerConfig config;
   config.video = false;
-  EXPECT_THAT(text_of(make_offer(Role::publisher, config, ours, 1, {1, 3})), Not(HasSubstr("m=video")));
+  EXPECT_THAT(text_of(make_offer(Role::publisher, config, ours, 1, {1, 3, 5})), Not(HasSubstr("m=video")));
 }
 
 // SRS 7.0.18's answers, cut to what matters; the sections stand as their variant says.
