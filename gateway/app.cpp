@@ -11,6 +11,7 @@
 #include "core/log.hpp"
 #include "core/random.hpp"
 #include "gateway/api.hpp"
+#include "gateway/certificate_rotation.hpp"
 #include "gateway/event_bus.hpp"
 #include "gateway/pages.hpp"
 #include "gateway/reaper.hpp"
@@ -36,6 +37,7 @@ struct App::Impl {
   const Config config;
   Services services;
   std::shared_ptr<const rtp::DtlsIdentity> identity;
+  CertificateRotation certificates{io.get_executor(), [this](auto next) { use_certificate(std::move(next)); }};
   std::unique_ptr<mixer::Engine> engine;
   std::unique_ptr<rtp::NiceService> ice;
   std::unique_ptr<rtp::PortPool> ports;
@@ -52,6 +54,7 @@ struct App::Impl {
   bool stopped = false;
 
   Result<> start();
+  void use_certificate(std::shared_ptr<const rtp::DtlsIdentity> next);
   Result<> start_http();
   Result<> start_sfu();
   Result<> start_sip();
@@ -73,7 +76,7 @@ void App::stop() {
 }
 
 Result<> App::Impl::start() {
-  auto made = rtp::DtlsIdentity::generate();
+  auto made = certificates.start();
   if (!made) return made.error();
   identity = std::move(*made);
   engine = std::make_unique<mixer::Engine>(
@@ -114,6 +117,12 @@ void App::Impl::learn_streams() {
   };
   boost::asio::co_spawn(io, learn_from_srs({config.sfu.api_url, config.sfu.verify_tls, config.sfu.ca_file}, told),
                         boost::asio::bind_cancellation_slot(learning.slot(), boost::asio::detached));
+}
+
+void App::Impl::use_certificate(std::shared_ptr<const rtp::DtlsIdentity> next) {
+  identity = std::move(next);
+  ice->set_identity(identity);
+  if (sfu) sfu->set_identity(identity);
 }
 
 Result<> App::Impl::start_http() {
@@ -186,6 +195,7 @@ Result<> App::Impl::start_sip() {
 void App::Impl::stop() {
   if (std::exchange(stopped, true)) return;
   learning.emit(boost::asio::cancellation_type::all);
+  certificates.stop();
   if (events) events->close();
   if (rooms) rooms->stop();
   services.sip = nullptr;

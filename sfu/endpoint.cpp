@@ -74,7 +74,13 @@ Response no_session() {
 awaitable<Response> handle_patch(std::shared_ptr<Hub> hub, SessionKind kind, Request request) {
   const auto session = find_session(*hub, kind, request);
   if (!session) co_return with_session_cors(no_session());
-  co_return with_session_cors(answer_patch(request, session->etag, session->remote_ufrag));
+  if (!session->transport) co_return with_session_cors(no_session());  // the hooks have not said yes yet
+  auto verdict = judge_patch(request, session->etag, session->remote_ufrag);
+  if (verdict.restart.empty()) co_return with_session_cors(std::move(verdict.response));
+  const auto local = session->restart_ice(std::move(verdict.restart));
+  Response response{200, {}, restart_fragment(local, session->ice_kind, session->ice_mid), {}};
+  response.headers = {{"Content-Type", std::string(kFragmentType)}, {"ETag", session->etag}};
+  co_return with_session_cors(std::move(response));
 }
 
 awaitable<Response> handle_delete(std::shared_ptr<Hub> hub, SessionKind kind, Request request) {

@@ -98,7 +98,7 @@ std::shared_ptr<Session> Hub::add_session(SessionKind kind, std::shared_ptr<Stre
   return session;
 }
 
-asio::awaitable<core::Result<>> Hub::admit(std::shared_ptr<Session> session, rtp::IceDescription remote) {
+asio::awaitable<core::Result<>> Hub::admit(std::shared_ptr<Session> session, AnswerDraft draft) {
   const bool publishing = session->kind == SessionKind::publish;
   session->announced = true;  // even a hook that refuses may have acted: it is told of the end, as SRS does
   auto asked = co_await hooks_.ask(publishing ? "on_publish" : "on_play", session->subject);
@@ -107,8 +107,11 @@ asio::awaitable<core::Result<>> Hub::admit(std::shared_ptr<Session> session, rtp
     end(*session, asked.error().message);
     co_return asked.error();
   }
-  session->remote_ufrag = remote.ufrag;
-  auto transport = ice_.create(remote, *session);
+  const auto& section = draft.offer.media[draft.plan.media.front().index];
+  session->ice_kind = section.kind;
+  session->ice_mid = section.mid;
+  session->remote_ufrag = draft.remote_ice.ufrag;
+  auto transport = ice_.create(draft.remote_ice, *session);
   if (!transport) {
     end(*session, transport.error().message);
     co_return transport.error();
@@ -135,7 +138,7 @@ asio::awaitable<core::Result<CreatedSession>> Hub::publish(SessionRequest reques
   const auto session = add_session(SessionKind::publish, *stream, request);
   (*stream)->publisher = session.get();
   session->publisher_formats = draft->formats;
-  const auto admitted = co_await admit(session, draft->remote_ice);
+  const auto admitted = co_await admit(session, *draft);
   if (!admitted) co_return admitted.error();
   core::log_info("stream={} publisher {} from {} sends {}", core::printable((*stream)->label()),
                  session->subject.client_id, request.remote_address, what_is_sent(draft->formats));
@@ -159,7 +162,7 @@ asio::awaitable<core::Result<CreatedSession>> Hub::play(SessionRequest request) 
   const auto session = add_session(SessionKind::play, *stream, request);
   ++(*stream)->players;
   session->player_formats = draft->formats;
-  const auto admitted = co_await admit(session, draft->remote_ice);
+  const auto admitted = co_await admit(session, *draft);
   if (!admitted) co_return admitted.error();
   core::log_info("stream={} player {} from {} takes {}", core::printable((*stream)->label()),
                  session->subject.client_id, request.remote_address, what_is_taken(draft->formats));

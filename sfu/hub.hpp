@@ -34,6 +34,7 @@ class Hub final : public SessionOwner, public std::enable_shared_from_this<Hub> 
   core::Result<> start();
   void stop();
   uint16_t media_port() const { return ice_.port(); }
+  void set_identity(std::shared_ptr<const rtp::DtlsIdentity> identity) { ice_.set_identity(std::move(identity)); }
   const SfuConfig& config() const { return config_; }
 
   /// `conflict` while another publisher of that name is alive, `limit`, `invalid`, `unsupported`, `forbidden` (hooks).
@@ -54,7 +55,7 @@ class Hub final : public SessionOwner, public std::enable_shared_from_this<Hub> 
   core::Result<> check_limits(const SessionRequest& request) const;
   std::shared_ptr<Session> add_session(SessionKind kind, std::shared_ptr<Stream> stream, const SessionRequest& request);
   /// Asks the hooks and opens the transport; the session is ended when that fails.
-  boost::asio::awaitable<core::Result<>> admit(std::shared_ptr<Session> session, rtp::IceDescription remote);
+  boost::asio::awaitable<core::Result<>> admit(std::shared_ptr<Session> session, AnswerDraft draft);
   void drop_if_empty(const std::shared_ptr<Stream>& stream);
   void warn_if_unplayable(const Session& player) const;
   void tick_later();

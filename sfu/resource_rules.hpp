@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/http/message.hpp"
+#include "rtp/transport/transport.hpp"
 
 namespace partyline::sfu {
 
@@ -21,9 +22,20 @@ std::optional<core::http::Response> check_token(const core::http::Request& reque
 /// 400 unless both names are 1…255 bytes of text without control characters and slashes.
 std::optional<core::http::Response> check_names(std::string_view app, std::string_view stream);
 
-/// A PATCH on a session with entity tag `etag` (quoted) and the peer's `ufrag`: 204 for trickled candidates (an
-/// ICE-lite agent needs none), 428 without If-Match, 412 for another tag, 422 for an ICE restart (RFC 9725 §4.3).
-core::http::Response answer_patch(const core::http::Request& request, std::string_view etag, std::string_view ufrag);
+/// A PATCH on a session with entity tag `etag` (quoted) and the peer's `ufrag` (RFC 9725 §4.3): what to answer, or the
+/// peer's new ufrag when it restarts ICE (If-Match: *).
+///
+///   candidates trickled under the current tag   204: an ICE-lite agent needs none
+///   without If-Match 428, another tag 412, a restart under a tag 422, one without proper credentials 400
+struct PatchVerdict {
+  core::http::Response response;
+  std::string restart;  ///< empty: `response` is the answer
+};
+PatchVerdict judge_patch(const core::http::Request& request, std::string_view etag, std::string_view ufrag);
+
+/// The body of 200 to a restart (RFC 9725 §4.3.3, RFC 8840 §9): our new half for section `mid` of `kind`, and so for
+/// all.
+std::string restart_fragment(const rtp::IceDescription& local, std::string_view kind, std::string_view mid);
 
 /// What an Error of session set-up means here: unsupported 406, limit 503 with Retry-After, otherwise as everywhere.
 core::http::Response session_problem(const core::Error& error);

@@ -3,6 +3,13 @@
 #include "core/random.hpp"
 
 namespace partyline::sfu {
+namespace {
+
+std::string new_tag() {
+  return "\"" + core::random_token(16) + "\"";
+}
+
+}  // namespace
 
 Session::Session(SessionOwner& owner, SessionKind k, std::shared_ptr<Stream> s, HookSubject hook_subject,
                  core::TimePoint now)
@@ -10,10 +17,16 @@ Session::Session(SessionOwner& owner, SessionKind k, std::shared_ptr<Stream> s, 
       stream(std::move(s)),
       subject(std::move(hook_subject)),
       token(core::random_token(32)),
-      etag("\"" + core::random_token(16) + "\""),
+      etag(new_tag()),
       created(now),
       owner_(owner),
       last_heard_(now) {}
+
+rtp::IceDescription Session::restart_ice(std::string ufrag) {
+  remote_ufrag = std::move(ufrag);
+  etag = new_tag();
+  return transport->restart();
+}
 
 void Session::on_transport_connected() {
   owner_.on_session_connected(*this);

@@ -33,16 +33,20 @@ class Session final : public rtp::TransportEvents, public PacketOut, public std:
   const std::shared_ptr<Stream> stream;
   const HookSubject subject;
   const std::string token;  ///< the unguessable end of its URL
-  const std::string etag;   ///< quoted
+  std::string etag;         ///< quoted; another after each ICE restart
   const core::TimePoint created;
   PublisherFormats publisher_formats;
   PlayerFormats player_formats;
   std::string remote_ufrag;
+  std::string ice_kind, ice_mid;  ///< of the section that the transport was agreed in
   std::shared_ptr<rtp::IceLiteTransport> transport;
   StreamRouter::PlayerId player_id = 0;
   bool announced = false;  ///< the hooks know of it
   bool connected = false;
   bool ended = false;
+
+  /// The peer restarts ICE as `ufrag`: our new half. Its URL keeps its end, its tag changes.
+  rtp::IceDescription restart_ice(std::string ufrag);
 
   /// When the peer last sent media or RTCP; its creation before that.
   core::TimePoint last_heard() const { return last_heard_; }

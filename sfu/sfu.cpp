@@ -28,6 +28,9 @@ void Sfu::add_routes(core::http::Server& server) {
 std::vector<StreamInfo> Sfu::streams() const {
   return impl_->hub->streams();
 }
+void Sfu::set_identity(std::shared_ptr<const rtp::DtlsIdentity> identity) {
+  impl_->hub->set_identity(std::move(identity));
+}
 uint16_t Sfu::media_port() const {
   return impl_->hub->media_port();
 }

@@ -2,7 +2,8 @@
 // URLs and its hooks, like any other server: nothing in gateway/ may know more of it than how to start it.
 //
 //   POST /whip/APP/STREAM   /whep/APP/STREAM   and SRS's /rtc/v1/whip/?app=&stream=   /rtc/v1/whep/?app=&stream=
-//   PATCH (trickle: accepted, ICE-lite needs no candidates), DELETE, OPTIONS on the resource named by Location.
+//   PATCH (trickle: accepted, ICE-lite needs no candidates; ICE restart), DELETE, OPTIONS on the resource named by
+//   Location.
 //
 // A WHEP player may come before its publisher (as at SRS: 201, media starts when the publisher comes).
 // Thread: everything on the executor.
@@ -58,6 +59,8 @@ class Sfu {
   void add_routes(core::http::Server& server);
   std::vector<StreamInfo> streams() const;
   uint16_t media_port() const;
+  /// For sessions made from now on.
+  void set_identity(std::shared_ptr<const rtp::DtlsIdentity> identity);
 
  private:
   struct Impl;

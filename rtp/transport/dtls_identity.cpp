@@ -27,9 +27,9 @@ core::Result<X509Ptr> self_signed(EVP_PKEY* key) {
   constexpr long kDay = 24 * 3600;
   X509_set_version(certificate.get(), X509_VERSION_3);
   ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate.get()), core::random_u64() >> 1);
-  // A day back for peers whose clock is behind. Peers check the fingerprint; the dates are only not to be absurd.
+  // A day back for peers whose clock is behind. Most check the fingerprint alone.
   X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -kDay);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3650 * kDay);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), std::chrono::seconds(DtlsIdentity::kLifetime).count());
   X509_NAME* name = X509_get_subject_name(certificate.get());
   const std::string common_name = core::random_token(16);  // says nothing about who we are (RFC 8827 §6.5)
   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(common_name.c_str()), -1,

@@ -1,7 +1,9 @@
-// The certificate our DTLS endpoints show: self-signed ECDSA P-256, made at start-up, bound to a session by the
-// fingerprint in its SDP (RFC 8122, RFC 8827 §6.5). Thread: immutable after creation.
+// The certificate our DTLS endpoints show: self-signed ECDSA P-256, bound to a session by the fingerprint in its SDP
+// (RFC 8122, RFC 8827 §6.5). A program that runs longer than half its lifetime makes another for new sessions. Thread:
+// immutable after creation.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -11,6 +13,8 @@ namespace partyline::rtp {
 
 class DtlsIdentity {
  public:
+  static constexpr std::chrono::hours kLifetime{60 * 24};
+
   static core::Result<std::shared_ptr<const DtlsIdentity>> generate();
   ~DtlsIdentity();
   /// "AB:CD:…" of SHA-256.

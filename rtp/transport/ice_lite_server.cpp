@@ -111,9 +111,11 @@ struct IceLiteServer::Impl : std::enable_shared_from_this<IceLiteServer::Impl> {
   void on_stun(std::span<const uint8_t> packet, const IceRemoteKey& from, const LocalAddress& local,
                core::TimePoint now) {
     IceLiteSession* session = nullptr;
+    std::string_view used;
     const auto password_of = [&](std::string_view ufrag) -> const std::string* {
       session = shared->table.find(ufrag);
-      return session == nullptr ? nullptr : &session->pwd();
+      used = ufrag;
+      return session == nullptr ? nullptr : session->pwd_of(ufrag);
     };
     const StunAnswer answer = answer_binding(packet, unmapped(from.endpoint), password_of);
     if (answer.verdict != StunVerdict::accepted) counter_of(answer.verdict).add();
@@ -121,7 +123,7 @@ struct IceLiteServer::Impl : std::enable_shared_from_this<IceLiteServer::Impl> {
     if (answer.verdict != StunVerdict::accepted || session == nullptr) return;
     const auto keep = session->shared_from_this();
     if (from.connection != 0) shared->tcp->prove(from.connection);
-    session->on_check(from, local, answer.use_candidate, now);
+    session->on_check(used, from, local, answer.use_candidate, now);
   }
 
   // The peer may come again over another connection: only time ends the session.
@@ -244,6 +246,10 @@ void IceLiteServer::stop() {
   impl_->end();
 }
 
+void IceLiteServer::set_identity(std::shared_ptr<const DtlsIdentity> identity) {
+  impl_->identity = std::move(identity);
+}
+
 uint16_t IceLiteServer::port() const {
   return impl_->shared->socket ? impl_->shared->socket->local().port() : 0;
 }
@@ -251,7 +257,7 @@ uint16_t IceLiteServer::port() const {
 core::Result<std::shared_ptr<IceLiteTransport>> IceLiteServer::create(const IceDescription& remote,
                                                                       TransportEvents& events) {
   if (!impl_->running) return core::make_error(core::ErrorCode::unavailable, "the ICE server does not run");
-  if (impl_->shared->table.size() >= impl_->config.max_sessions) {
+  if (impl_->shared->sessions >= impl_->config.max_sessions) {
     return core::make_error(core::ErrorCode::limit, "too many WebRTC sessions");
   }
   auto peer = SecurePeer::from(remote);

@@ -38,6 +38,9 @@ class IceLiteTransport : public Transport {
  public:
   /// Our half, for the SDP answer. `setup` is the complement of the offer's.
   virtual IceDescription local() const = 0;
+  /// New ICE credentials for a peer that restarts ICE (RFC 8445 §9); DTLS and SRTP go on. Those of before are good
+  /// until the first check with the new ones.
+  virtual IceDescription restart() = 0;
   /// "192.0.2.1:4711", "[2001:db8::1]:4711 over TCP", or empty before the first check.
   virtual std::string remote_address() const = 0;
 };
@@ -51,6 +54,8 @@ class IceLiteServer {
   core::Result<> start();
   void stop();
   uint16_t port() const;
+  /// Shown in sessions that are created from now on.
+  void set_identity(std::shared_ptr<const DtlsIdentity> identity);
   /// A session for a peer that described itself as `remote` (fingerprint and setup are used; its candidates are not: it
   /// comes to us). `events` must outlive the transport or its close().
   core::Result<std::shared_ptr<IceLiteTransport>> create(const IceDescription& remote, TransportEvents& events);

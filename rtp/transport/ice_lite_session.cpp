@@ -11,14 +11,16 @@ size_t IceLiteTable::Hash::operator()(const IceRemoteKey& key) const {
   return (address * 31 + key.endpoint.port()) * 31 + key.connection;
 }
 
-void IceLiteTable::add(IceLiteSession& session) {
-  by_ufrag_.emplace(session.ufrag(), &session);
+void IceLiteTable::add(const std::string& ufrag, IceLiteSession& session) {
+  by_ufrag_.emplace(ufrag, &session);
+}
+
+void IceLiteTable::remove_ufrag(const std::string& ufrag) {
+  by_ufrag_.erase(ufrag);
 }
 
 void IceLiteTable::remove(IceLiteSession& session) {
-  if (const auto it = by_ufrag_.find(session.ufrag()); it != by_ufrag_.end() && it->second == &session) {
-    by_ufrag_.erase(it);
-  }
+  std::erase_if(by_ufrag_, [&](const auto& entry) { return entry.second == &session; });
   for (const auto& remote : session.remotes().all()) {
     if (find(remote.key) == &session) by_remote_.erase(remote.key);
   }
@@ -47,7 +49,8 @@ void IceLiteTable::release(const IceRemoteKey& remote) {
 std::vector<IceLiteSession*> IceLiteTable::all() const {
   std::vector<IceLiteSession*> sessions;
   sessions.reserve(by_ufrag_.size());
-  for (const auto& [ufrag, session] : by_ufrag_) sessions.push_back(session);
+  for (const auto& [ufrag, session] : by_ufrag_)
+    if (ufrag == session->ufrag()) sessions.push_back(session);  // each once, whatever it was before a restart
   return sessions;
 }
 
@@ -80,16 +83,38 @@ IceLiteSession::IceLiteSession(boost::asio::any_io_executor executor, std::share
       created_(now),
       heard_(now),
       checked_(now) {
-  shared_->table.add(*this);
+  shared_->table.add(local_.ufrag, *this);
+  ++shared_->sessions;
 }
 
 IceLiteSession::~IceLiteSession() {
   close();
 }
 
-void IceLiteSession::on_check(const IceRemoteKey& from, const LocalAddress& local, bool use_candidate,
-                              core::TimePoint now) {
+const std::string* IceLiteSession::pwd_of(std::string_view ufrag) const {
+  if (ufrag == local_.ufrag) return &local_.pwd;
+  return former_ && ufrag == former_->ufrag ? &former_->pwd : nullptr;
+}
+
+IceDescription IceLiteSession::restart() {
+  if (former_) {
+    shared_->table.remove_ufrag(local_.ufrag);  // of a restart that nobody has followed
+  } else {
+    former_ = Credentials{local_.ufrag, local_.pwd};
+  }
+  local_.ufrag = core::random_token(8);
+  local_.pwd = core::random_token(24);
+  if (events_ != nullptr) shared_->table.add(local_.ufrag, *this);
+  return local_;
+}
+
+void IceLiteSession::on_check(std::string_view ufrag, const IceRemoteKey& from, const LocalAddress& local,
+                              bool use_candidate, core::TimePoint now) {
   if (events_ == nullptr) return;
+  if (former_ && ufrag == local_.ufrag) {
+    shared_->table.remove_ufrag(former_->ufrag);
+    former_.reset();
+  }
   heard_ = checked_ = now;
   const IceRemotes::Change change = remotes_.check(from, local, use_candidate, now);
   if (change.evicted) shared_->forget(*change.evicted);
@@ -151,6 +176,7 @@ void IceLiteSession::close() {
   events_ = nullptr;
   channel_.close();
   shared_->table.remove(*this);
+  --shared_->sessions;
   for (const auto& remote : remotes_.all()) {
     if (remote.key.connection != 0) shared_->tcp->release(remote.key.connection);
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -21,14 +22,14 @@ class IceLiteSession;
 /// leaves when it closes or is dropped.
 class IceLiteTable {
  public:
-  void add(IceLiteSession& session);
+  void add(const std::string& ufrag, IceLiteSession& session);
+  void remove_ufrag(const std::string& ufrag);
   void remove(IceLiteSession& session);
   IceLiteSession* find(std::string_view ufrag) const;
   IceLiteSession* find(const IceRemoteKey& remote) const;
   /// Who sends as this session from now on, whatever it was before.
   void assign(const IceRemoteKey& remote, IceLiteSession& session);
   void release(const IceRemoteKey& remote);
-  size_t size() const { return by_ufrag_.size(); }
   std::vector<IceLiteSession*> all() const;
 
  private:
@@ -47,6 +48,7 @@ struct IceLiteShared {
   std::shared_ptr<DatagramSocket> socket;
   std::shared_ptr<IceTcpServer> tcp;  // null: UDP only
   std::vector<std::string> candidates;
+  size_t sessions = 0;
 
   void send(std::span<const uint8_t> datagram, const IceRemotes::Remote& to);
   /// Packets of `remote` belong to no session from now on; a connection is closed.
@@ -64,8 +66,11 @@ class IceLiteSession final : public IceLiteTransport,
 
   // From the server.
   const std::string& ufrag() const { return local_.ufrag; }
-  const std::string& pwd() const { return local_.pwd; }
-  void on_check(const IceRemoteKey& from, const LocalAddress& local, bool use_candidate, core::TimePoint now);
+  /// Null for a ufrag that is not, or no longer, the session's.
+  const std::string* pwd_of(std::string_view ufrag) const;
+  /// `ufrag`: ours, which the check was for.
+  void on_check(std::string_view ufrag, const IceRemoteKey& from, const LocalAddress& local, bool use_candidate,
+                core::TimePoint now);
   void receive(core::Buffer packet, const IceRemoteKey& from, core::TimePoint now);
   void lost_remote(const IceRemoteKey& remote) { remotes_.remove(remote); }
   /// Why it is to be given up, if it is.
@@ -74,6 +79,7 @@ class IceLiteSession final : public IceLiteTransport,
   const IceRemotes& remotes() const { return remotes_; }
 
   IceDescription local() const override;
+  IceDescription restart() override;
   std::string remote_address() const override;
   void send_rtp(std::span<const uint8_t> packet) override;
   void send_rtcp(std::span<const uint8_t> packet) override;
@@ -89,6 +95,10 @@ class IceLiteSession final : public IceLiteTransport,
   std::shared_ptr<IceLiteShared> shared_;
   TransportEvents* events_;  // null after close
   IceDescription local_;
+  struct Credentials {
+    std::string ufrag, pwd;
+  };
+  std::optional<Credentials> former_;  // after a restart, until a check with the new ones comes
   IceRemotes remotes_;
   SecureChannel channel_;
   const core::TimePoint created_;

@@ -235,6 +235,10 @@ NiceService::NiceService(std::shared_ptr<const DtlsIdentity> identity) : impl_(s
 
 NiceService::~NiceService() = default;
 
+void NiceService::set_identity(std::shared_ptr<const DtlsIdentity> identity) {
+  impl_->identity = std::move(identity);
+}
+
 asio::awaitable<core::Result<std::shared_ptr<NiceTransport>>> NiceService::create(NiceConfig config,
                                                                                   TransportEvents& events) {
   return create_transport(impl_->glib, impl_->identity, std::move(config), &events);

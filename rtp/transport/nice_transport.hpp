@@ -44,6 +44,8 @@ class NiceService {
  public:
   explicit NiceService(std::shared_ptr<const DtlsIdentity> identity);
   ~NiceService();
+  /// Shown by transports that are created from now on. Not while a create() is being called on another thread.
+  void set_identity(std::shared_ptr<const DtlsIdentity> identity);
   /// Gathers and returns a transport that waits for the answer. `events` must outlive the transport or its close().
   boost::asio::awaitable<core::Result<std::shared_ptr<NiceTransport>>> create(NiceConfig config,
                                                                               TransportEvents& events);

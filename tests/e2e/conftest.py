@@ -64,12 +64,7 @@ class Stage:
         browser = self.keep(Browser(self.folder, name, place, [gateway.url] if gateway else trusted)).start()
         if gateway:
             browser.open(f"{gateway.url}/?room={room}&name={name}")
-            browser.wait("() => window.partyline && !document.getElementById('join').disabled")
-            browser.click("#join")
-            browser.wait("() => window.partyline.pcPlay && window.partyline.pcPlay.connectionState === 'connected' && "
-                         "window.partyline.pcPublish && window.partyline.pcPublish.connectionState === 'connected'", 20)
-            if sees_picture:
-                browser.wait("() => document.getElementById('mix').videoWidth > 0", 20)
+            browser.join(sees_picture)
         return browser
 
     def rtmp(self):

@@ -5,6 +5,7 @@ import time
 
 from support import judge
 from support.pion import PionSfu
+from support.process import run
 from support.turn import SECRET, TurnServer
 
 
@@ -96,14 +97,7 @@ def test_a_gateway_that_only_turn_lets_through_to_its_sfu(stage, folder):
     gateway = stage.gateway({"sfu": sfu.settings(), "hooks": {"allowed_addresses": [here.address]}}, place=here)
     alice = stage.phone("alice", place=here).dial(gateway.sip_uri("far"))
     carol = stage.browser("carol", place=there, trusted=[sfu.url])
-    carol.open(sfu.url + "/stats")
-    carol.publish("/whip/far.carol", "/whep/far.mix~carol")
-    sfu.hook(gateway, "on_publish", "far", "carol", "c1")
-    sfu.hook(gateway, "on_play", "far", "mix~carol", "c2")
-    gateway.wait_legs("far", 2)
-    carol.evaluate("() => window.playMix()")
-    carol.wait("() => document.getElementById('mix').videoWidth > 0", 20)
-    gateway.wait_pictures("far", 2)
+    sfu.meet(gateway, carol, "far")
     time.sleep(2)
     assert_all_is_there(alice, carol, folder, carol.record(4, folder / "carol.webm"))
     assert turn.process.text().count("ALLOCATE processed, success") >= 2, "one for the pull, one for each push"
@@ -115,3 +109,57 @@ def test_ipv6_only(stage, folder):
     time.sleep(2)
     assert_all_is_there(alice, carol, folder, carol.record(4, folder / "carol.webm"))
     assert "[fd77::2]" in gateway.process.text()
+
+
+REMEMBER_RESOURCES = """() => {
+  const fetch = window.fetch;
+  window.resources = [];
+  window.fetch = async (url, options) => {
+    const answer = await fetch(url, options);
+    if (options?.method === 'POST' && answer.status === 201) window.resources.push(new URL(answer.headers.get('Location'), answer.url).href);
+    return answer;
+  };
+}"""
+
+# RFC 9725 §4.3.3: the offer's new credentials go in a PATCH, the server's come back and take the place of those in its answer.
+RESTART_ICE = """async () => {
+  const pc = window.partyline.pcPublish, url = window.resources.find(u => u.includes('/whip/'));
+  const line = (text, name) => text.match(new RegExp(`a=${name}:(\\\\S+)`))[1];
+  const before = line(pc.currentLocalDescription.sdp, 'ice-ufrag');
+  pc.restartIce();
+  await pc.setLocalDescription(await pc.createOffer());
+  const offer = pc.localDescription.sdp;
+  const answer = await fetch(url, {
+    method: 'PATCH', headers: {'Content-Type': 'application/trickle-ice-sdpfrag', 'If-Match': '*'},
+    body: `a=ice-ufrag:${line(offer, 'ice-ufrag')}\\r\\na=ice-pwd:${line(offer, 'ice-pwd')}\\r\\n`});
+  const fragment = await answer.text();
+  let sdp = pc.currentRemoteDescription.sdp;
+  for (const name of ['ice-ufrag', 'ice-pwd']) sdp = sdp.replace(new RegExp(`a=${name}:\\\\S+`, 'g'), `a=${name}:${line(fragment, name)}`);
+  await pc.setRemoteDescription({type: 'answer', sdp});
+  const sent = async () => [...(await pc.getStats()).values()].filter(s => s.type === 'outbound-rtp').reduce((n, s) => n + s.packetsSent, 0);
+  const then = await sent();
+  for (let i = 0; i < 100 && (pc.iceConnectionState !== 'connected' || await sent() < then + 100); ++i) await new Promise(later => setTimeout(later, 50));
+  return {status: answer.status, state: pc.iceConnectionState, changed: before !== line(pc.currentLocalDescription.sdp, 'ice-ufrag'),
+          sent: await sent() - then};
+}"""
+
+
+def test_a_browser_that_changes_its_network_restarts_ice(stage, folder):
+    wire = stage.wire()
+    gateway = stage.gateway(place=wire.place("gateway"))
+    alice = stage.phone("alice", place=wire.place("gateway")).dial(gateway.sip_uri("move"))
+    carol = stage.browser("carol", place=wire.place("people"), trusted=[gateway.url])
+    carol.open(f"{gateway.url}/?room=move&name=carol")
+    carol.evaluate(REMEMBER_RESOURCES)
+    carol.join()
+    gateway.wait_legs("move", 2)
+    before = [leg["id"] for leg in gateway.legs("move")]
+    with wire.side("people"):
+        run(["ip", "addr", "del", "10.77.0.2/24", "dev", "wire"])
+        run(["ip", "addr", "add", "10.77.0.3/24", "dev", "wire"])
+    told = carol.evaluate(RESTART_ICE)
+    assert told["status"] == 200 and told["state"] == "connected" and told["changed"] and told["sent"] >= 100, told
+    time.sleep(1)
+    judge.assert_shows(judge.picture(alice.snapshot(folder / "alice.png")), ["alice", "carol"], "alice")
+    judge.assert_hears(judge.sound(alice.received())[-judge.RATE:], ["carol"], ["alice"], "alice")
+    assert [leg["id"] for leg in gateway.legs("move")] == before, "carol's publication is still the same"

@@ -162,7 +162,7 @@ TEST_F(EndpointTest, TokensGuardPublishingAndPlaying) {
   EXPECT_EQ(post("/whep/a/b", play_offer_).status, 201);
 }
 
-TEST_F(EndpointTest, APatchNeedsTheRightTagAndMayOnlyTrickle) {
+TEST_F(EndpointTest, APatchNeedsTheRightTag) {
   start();
   const auto created = post("/whip/a/b", publish_offer_);
   const std::string session = header(created, "Location"), etag = header(created, "ETag");
@@ -170,11 +170,39 @@ TEST_F(EndpointTest, APatchNeedsTheRightTagAndMayOnlyTrickle) {
   EXPECT_EQ(patch(session, "\"x\", " + etag).status, 204);
   EXPECT_EQ(patch(session, "").status, 428);
   EXPECT_EQ(patch(session, "\"other\"").status, 412);
-  EXPECT_EQ(patch(session, "*", "a=ice-ufrag:new1\r\n").status, 422);
   EXPECT_EQ(patch(session, etag, "a=ice-ufrag:new1\r\n").status, 422);
   EXPECT_EQ(request("PATCH", session, "", {{"Content-Type", "text/plain"}, {"If-Match", etag}}).status, 415);
   EXPECT_EQ(patch(session + "x", etag).status, 404);
   EXPECT_EQ(request("DELETE", replaced(session, "/whip/", "/whep/")).status, 404);
+}
+
+TEST_F(EndpointTest, AnIceRestartIsAnsweredWithNewCredentialsAndANewTag) {
+  start();
+  const auto created = post("/whip/a/b", publish_offer_);
+  const std::string session = header(created, "Location"), etag = header(created, "ETag");
+  const std::string fresh = "a=ice-ufrag:new1\r\na=ice-pwd:0123456789012345678901\r\n";
+  const auto line = [](const std::string& text, const std::string& name) {
+    const size_t at = text.find(name);
+    return at == std::string::npos ? "" : text.substr(at, text.find("\r\n", at) - at);
+  };
+  const auto restarted = patch(session, "*", fresh);
+  ASSERT_EQ(restarted.status, 200);
+  EXPECT_EQ(header(restarted, "Content-Type"), "application/trickle-ice-sdpfrag");
+  EXPECT_NE(header(restarted, "ETag"), etag);
+  for (const char* name : {"a=ice-ufrag:", "a=ice-pwd:"}) {
+    EXPECT_NE(line(restarted.body, name), "");
+    EXPECT_NE(line(restarted.body, name), line(created.body, name));
+  }
+  EXPECT_EQ(line(restarted.body, "a=candidate:"), line(created.body, "a=candidate:"));
+  EXPECT_THAT(restarted.body, HasSubstr("\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"));
+  EXPECT_EQ(patch(session, etag).status, 412) << "the old tag names what is no more";
+  EXPECT_EQ(patch(session, header(restarted, "ETag"), "a=ice-ufrag:new1\r\n").status, 204);
+  for (const char* bad :
+       {"", "a=ice-ufrag:new2\r\n", "a=ice-ufrag:new\r\na=ice-pwd:0123456789012345678901\r\n",
+        "a=ice-ufrag:new2\r\na=ice-pwd:short\r\n", "a=ice-ufrag:new 2\r\na=ice-pwd:0123456789012345678901"}) {
+    EXPECT_EQ(patch(session, "*", bad).status, 400) << bad;
+  }
+  EXPECT_EQ(patch(session, "*", fresh).status, 400) << "not new any more";
 }
 
 TEST_F(EndpointTest, AnAnswerNamesTheIceServersAndARefusalDoesNot) {

@@ -106,6 +106,15 @@ class Browser:
     def fill(self, selector, text):
         return self.ask("fill", selector=selector, text=text)
 
+    def join(self, sees_picture=True):
+        """Presses the button of the join page, which must be open, and waits until media flows."""
+        self.wait("() => window.partyline && !document.getElementById('join').disabled")
+        self.click("#join")
+        self.wait("() => window.partyline.pcPlay && window.partyline.pcPlay.connectionState === 'connected' && "
+                  "window.partyline.pcPublish && window.partyline.pcPublish.connectionState === 'connected'", 20)
+        if sees_picture:
+            self.wait("() => document.getElementById('mix').videoWidth > 0", 20)
+
     def wait(self, script, seconds=15):
         return self.ask("wait", script=script, timeout=seconds * 1000)
 

@@ -58,6 +58,17 @@ class PionSfu:
         status, text = gateway.request("POST", "/hooks/srs", body)
         assert status == 200 and json.loads(text)["code"] == 0, text
 
+    def meet(self, gateway, browser, room):
+        """The browser publishes here and plays its own mix of a room that one other is in."""
+        browser.open(self.url + "/stats")
+        browser.publish(f"/whip/{room}.{browser.name}", f"/whep/{room}.mix~{browser.name}")
+        self.hook(gateway, "on_publish", room, browser.name, "c1")
+        self.hook(gateway, "on_play", room, f"mix~{browser.name}", "c2")
+        gateway.wait_legs(room, 2)
+        browser.evaluate("() => window.playMix()")
+        browser.wait("() => document.getElementById('mix').videoWidth > 0", 20)
+        gateway.wait_pictures(room, 2)
+
     def stop(self):
         if self.process:
             self.process.stop(3)

@@ -1,5 +1,6 @@
 // The ICE-lite server and the full-ICE client against each other on 127.0.0.1.
 #include <gtest/gtest.h>
+#include <stun/stunagent.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -265,6 +266,101 @@ TEST_F(WebRtcTest, a_tcp_port_that_is_taken_is_a_conflict_in_words) {
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code, core::ErrorCode::conflict);
   EXPECT_NE(started.error().message.find("TCP"), std::string::npos) << started.error().message;
+}
+
+// A peer's checks, by hand.
+struct Checker {
+  udp::socket socket;
+  StunAgent agent{};
+  StunMessage message{};
+  std::array<uint8_t, 512> bytes{};
+
+  explicit Checker(boost::asio::io_context& io) : socket(io, {boost::asio::ip::make_address("127.0.0.1"), 0}) {
+    stun_agent_init(
+        &agent, STUN_ALL_KNOWN_ATTRIBUTES, STUN_COMPATIBILITY_RFC5389,
+        static_cast<StunAgentUsageFlags>(STUN_AGENT_USAGE_SHORT_TERM_CREDENTIALS | STUN_AGENT_USAGE_USE_FINGERPRINT));
+    socket.non_blocking(true);
+  }
+  void check(const IceDescription& server, uint16_t port) {
+    const std::string user = server.ufrag + ":peer";
+    stun_agent_init_request(&agent, &message, bytes.data(), bytes.size(), STUN_BINDING);
+    stun_message_append_bytes(&message, STUN_ATTRIBUTE_USERNAME, user.data(), user.size());
+    stun_message_append32(&message, STUN_ATTRIBUTE_PRIORITY, 12345);
+    stun_message_append_flag(&message, STUN_ATTRIBUTE_USE_CANDIDATE);
+    stun_message_append64(&message, STUN_ATTRIBUTE_ICE_CONTROLLING, 77);
+    const size_t size = stun_agent_finish_message(&agent, &message, reinterpret_cast<const uint8_t*>(server.pwd.data()),
+                                                  server.pwd.size());
+    socket.send_to(boost::asio::buffer(bytes.data(), size), {boost::asio::ip::make_address("127.0.0.1"), port});
+  }
+  // The first byte of what came, 0xff: nothing.
+  uint8_t received() {
+    std::array<uint8_t, 2048> packet;
+    boost::system::error_code ec;
+    return socket.receive(boost::asio::buffer(packet), 0, ec) > 0 ? packet[0] : 0xff;
+  }
+};
+
+TEST_F(WebRtcTest, after_an_ice_restart_the_old_credentials_last_until_the_new_ones_are_used) {
+  connect();
+  const std::string before = session->remote_address();
+  const IceDescription former = session->local(), skipped = session->restart(), fresh = session->restart();
+  EXPECT_NE(former.ufrag, fresh.ufrag);
+  EXPECT_NE(skipped.ufrag, fresh.ufrag);
+  EXPECT_EQ(session->local().ufrag, fresh.ufrag);
+  EXPECT_EQ(fresh.fingerprint, former.fingerprint);
+  EXPECT_EQ(fresh.candidates, former.candidates);
+  Checker peer(io);
+  const auto answered = [&](const IceDescription& as) {
+    peer.check(as, server->port());
+    for (int i = 0; i < 5; ++i)
+      run_until(
+          io, [] { return false; }, 5ms);
+    return peer.received() == 0x01;  // a binding success response begins so
+  };
+  EXPECT_FALSE(answered(skipped)) << "replaced before anybody used it";
+  EXPECT_TRUE(answered(former)) << "checks that are under way";
+  EXPECT_TRUE(answered(fresh));
+  EXPECT_FALSE(answered(former)) << "the restart has happened";
+  EXPECT_NE(session->remote_address(), before) << "what is nominated now is elsewhere";
+
+  // The association goes on: media leaves for the new address, and what the peer sends is still its own.
+  session->send_rtp(rtp_packet(1, 8));
+  uint8_t first = 0xff;
+  ASSERT_TRUE(run_until(io, [&] {
+    if (first == 0xff) first = peer.received();
+    return first != 0xff;
+  }));
+  EXPECT_EQ(first, 0x80);
+  client->send_rtp(rtp_packet(1, 7));
+  ASSERT_TRUE(run_until(io, [&] { return server_events.rtp.size() == 1; }));
+  EXPECT_TRUE(server_events.closed.empty());
+}
+
+TEST_F(WebRtcTest, a_restarted_session_counts_once_and_leaves_nothing_behind) {
+  config.max_sessions = 1;
+  connect();
+  session->restart();
+  EXPECT_FALSE(server->create(client->local(), server_events));
+  session->close();
+  RecordingEvents other;
+  EXPECT_TRUE(server->create(client->local(), other));
+}
+
+TEST_F(WebRtcTest, a_new_certificate_is_for_new_sessions) {
+  connect();
+  const auto next_server = *DtlsIdentity::generate(), next_client = *DtlsIdentity::generate();
+  server->set_identity(next_server);
+  nice.set_identity(next_client);
+  expect_media_both_ways();
+  EXPECT_EQ(session->local().fingerprint, server_identity->fingerprint());
+  client->close();
+  session->close();
+  client_events = server_events = {};
+  introduce();
+  EXPECT_EQ(session->local().fingerprint, next_server->fingerprint());
+  EXPECT_EQ(client->local().fingerprint, next_client->fingerprint());
+  ASSERT_TRUE(run_until(io, [&] { return client_events.connected == 1 && server_events.connected == 1; }));
+  expect_media_both_ways();
 }
 
 TEST_F(WebRtcTest, media_without_checks_is_no_consent) {
