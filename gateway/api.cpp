@@ -52,8 +52,15 @@ Result<> reject_unknown(const json::object& body, std::initializer_list<std::str
 }
 
 Result<LegSettings> read_settings(LegSettings settings, const json::object& body) {
-  if (auto known = reject_unknown(body, {"muted", "video_muted", "gain_db"}); !known) return known.error();
-  for (const auto& [key, field] : {std::pair{"muted", &settings.muted}, {"video_muted", &settings.video_muted}}) {
+  if (auto known = reject_unknown(
+          body, {"muted", "video_muted", "gain_db", "common_loudness", "noise_suppression", "echo_guard"});
+      !known)
+    return known.error();
+  for (const auto& [key, field] : {std::pair{"muted", &settings.muted},
+                                   {"video_muted", &settings.video_muted},
+                                   {"common_loudness", &settings.voice.common_loudness},
+                                   {"noise_suppression", &settings.voice.noise_suppression},
+                                   {"echo_guard", &settings.voice.echo_guard}}) {
     const auto* value = body.if_contains(key);
     if (!value) continue;
     if (!value->is_bool()) return make_error(ErrorCode::invalid, fmt::format("'{}' must be true or false", key));

@@ -150,6 +150,11 @@ const std::vector<Key>& keys() {
       {"rooms", "audio_kbps", number(FIELD(rooms.audio_kbps), 8, 510)},
       {"rooms", "layout", text(FIELD(rooms.layout), {"grid", "speaker"})},
       {"rooms", "push_mix", flag(FIELD(rooms.push_mix))},
+      {"audio", "common_loudness", flag(FIELD(audio.common_loudness))},
+      {"audio", "noise_suppression", flag(FIELD(audio.noise_suppression))},
+      {"audio", "echo_guard", flag(FIELD(audio.echo_guard))},
+      {"audio", "comfort_noise_dbov", number(FIELD(audio.comfort_noise_dbov), -127, -50)},
+      {"audio", "tones", text(FIELD(audio.tones), {"none", "join", "join_and_leave"})},
       {"mixer", "threads", number(FIELD(mixer.threads), 0, 256)},
   };
   return table;

@@ -95,6 +95,15 @@ struct Config {
     bool push_mix = true;
   } rooms;
 
+  /// Sound. "phones" are SIP legs; browsers do most of this themselves.
+  struct Audio {
+    bool common_loudness = true;
+    bool noise_suppression = false;
+    bool echo_guard = true;
+    int comfort_noise_dbov = -70;  ///< -127: none
+    std::string tones = "none";
+  } audio;
+
   struct Mixer {
     int threads = 0;
   } mixer;

@@ -1,5 +1,7 @@
 #include "gateway/leg.hpp"
 
+#include <fmt/format.h>
+
 #include <boost/json/array.hpp>
 #include <cmath>
 
@@ -39,6 +41,7 @@ void Leg::apply(const LegSettings& settings) {
     m->set_muted(settings.muted);
     m->set_video_muted(settings.video_muted);
     m->set_gain_db(settings.gain_db);
+    m->set_voice_processing(settings.voice);
   }
 }
 
@@ -56,6 +59,9 @@ boost::json::object Leg::describe(core::TimePoint now) {
                           {"muted", settings_.muted},
                           {"video_muted", settings_.video_muted},
                           {"gain_db", settings_.gain_db},
+                          {"common_loudness", settings_.voice.common_loudness},
+                          {"noise_suppression", settings_.voice.noise_suppression},
+                          {"echo_guard", settings_.voice.echo_guard},
                           {"audio", nullptr},
                           {"video", nullptr}};
   if (session.audio.present) out["audio"] = describe_track(session.audio);
@@ -69,6 +75,7 @@ boost::json::object Leg::describe(core::TimePoint now) {
   if (auto* m = member()) {
     const mixer::MemberStats mixed = m->stats();
     out["speaking"] = mixed.speaking;
+    out["loudness_gain_db"] = rounded(mixed.loudness_gain_db);
     out["level_dbov"] = rounded(mixed.audio_level_dbov);
     out["playout_delay_ms"] = rounded(mixed.playout_delay_ms);
     out["concealed_ms"] = mixed.audio_concealed_ms;
@@ -84,7 +91,12 @@ boost::json::object Leg::describe(core::TimePoint now) {
   add_rates(out, "video", rates.video_in, rates.video_out);
   if (const auto mos = quality_.mos()) out["mos"] = rounded(*mos);
   out["quality"] = quality_.verdict(now, std::chrono::system_clock::now());
-  if (const std::string why = trouble(now); !why.empty()) out["trouble"] = why;
+  std::string why = trouble(now);
+  if (auto* m = member(); m && why.empty()) {
+    const double echo = m->stats().echo_ms;
+    if (echo > 0) why = fmt::format("returns what it is sent after {:.0f} ms (echo); turned down meanwhile", echo);
+  }
+  if (!why.empty()) out["trouble"] = why;
   return out;
 }
 

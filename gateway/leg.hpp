@@ -20,6 +20,7 @@ struct LegSettings {
   bool muted = false;
   bool video_muted = false;
   double gain_db = 0;
+  mixer::VoiceProcessing voice;
 };
 
 class Leg {

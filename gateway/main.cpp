@@ -1,5 +1,7 @@
 // partyline: reads the configuration, starts the gateway, ends it on SIGINT or SIGTERM.
 #include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
@@ -15,6 +17,8 @@
 namespace {
 
 using namespace partyline;
+
+constexpr int kNetworkNice = -10;
 
 int run(gateway::Config config) {
   boost::asio::io_context io(1);
@@ -34,6 +38,11 @@ int run(gateway::Config config) {
     auto grace = std::make_shared<boost::asio::steady_timer>(io, std::chrono::milliseconds(1500));
     grace->async_wait([&io, grace](const boost::system::error_code&) { io.stop(); });
   });
+  // This thread carries all sound to and from the network: on a busy machine it goes before what is not as urgent.
+  // Where that is not allowed, it takes its turn like everybody.
+  if (setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNetworkNice) != 0) {
+    core::log_debug("the network thread runs with ordinary priority");
+  }
   io.run();
   return 0;
 }

@@ -78,6 +78,7 @@ void Room::start_mixing() {
   config.video_bitrate = core::Bitrate::kbps(rooms.video_kbps);
   config.opus_bitrate = core::Bitrate::kbps(rooms.audio_kbps);
   config.layout = layout_;
+  config.comfort_noise_dbov = services_.config->audio.comfort_noise_dbov;
   mixer_ = services_.engine->create_room(config);
   core::log_info("room={} is mixed now, {}x{} at {} fps", name_, rooms.width, rooms.height, rooms.frames_per_second);
   services_.events->publish("room.mixing", {{"room", name_}, {"mixing", true}});
@@ -103,6 +104,7 @@ Result<std::shared_ptr<SipLeg>> Room::add_sip_leg(SipLeg::Call call) {
   update();
   auto leg = std::make_shared<SipLeg>(services_, next_id("sip"), std::move(call), *mixer_, picture());
   legs_[leg->id()] = leg;
+  play(mixer::Tone::join);
   services_.events->publish("leg.joined",
                             {{"room", name_}, {"leg", leg->id()}, {"kind", "sip"}, {"name", leg->name()}});
   return leg;
@@ -118,9 +120,16 @@ void Room::pull(const std::string& name, Stream& stream) {
   stream.leg = leg->id();
   legs_[leg->id()] = leg;
   leg->start();
+  play(mixer::Tone::join);
   core::log_info("room={} leg={} joined: {} ({})", name_, leg->id(), core::printable(leg->name()), name);
   services_.events->publish("leg.joined",
                             {{"room", name_}, {"leg", leg->id()}, {"kind", "whep"}, {"name", leg->name()}});
+}
+
+void Room::play(mixer::Tone tone) {
+  const std::string& tones = services_.config->audio.tones;
+  if (!mixer_ || tones == "none" || (tone == mixer::Tone::leave && tones == "join")) return;
+  mixer_->play(tone);
 }
 
 bool Room::remove_leg(const std::string& id, const std::string& why) {
@@ -135,6 +144,7 @@ bool Room::remove_leg(const std::string& id, const std::string& why) {
   const bool is_sip = leg->kind() == "sip";
   leg->close(why);
   if (is_sip) --sip_legs_;
+  play(mixer::Tone::leave);
   services_.events->publish("leg.left", {{"room", name_}, {"leg", id}, {"name", leg->name()}, {"why", why}});
   if (is_sip) update();
   return true;

@@ -85,6 +85,7 @@ class Room {
   void pull(const std::string& name, Stream& stream);
   void update_pushes();
   void unbind(const mixer::Member* member);
+  void play(mixer::Tone tone);
   void log_departure(Leg& leg, const std::string& why) const;
 
   const Services& services_;

@@ -87,13 +87,13 @@ void RtpPort::close() {
 void RtpPort::send_frame(const core::EncodedFrame& frame) {
   if (closed_ || !session_) return;
   session_->send(frame, core::Clock::now());
-  drive();
+  drive_now_and_then();
 }
 
 void RtpPort::on_rtp(core::Buffer packet, core::TimePoint now) {
   if (!session_) return;
   session_->receive_rtp(std::move(packet), now);
-  drive();  // a gap wants its NACK now, not at the next report
+  drive_now_and_then();
 }
 
 void RtpPort::on_rtcp(core::Buffer packet, core::TimePoint now) {
@@ -105,6 +105,11 @@ void RtpPort::on_rtcp(core::Buffer packet, core::TimePoint now) {
 void RtpPort::drive() {
   if (closed_ || !session_) return;
   arm(session_->tick(core::Clock::now()));
+}
+
+// After each packet of video: a gap wants its NACK now, not at the next report. Sound has nothing between its timers.
+void RtpPort::drive_now_and_then() {
+  if (!negotiated_ || negotiated_->track.kind == core::MediaKind::video) drive();
 }
 
 void RtpPort::arm(core::TimePoint when) {

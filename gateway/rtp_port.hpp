@@ -52,6 +52,7 @@ class RtpPort final : public rtp::TransportEvents,
  private:
   RtpPort(const Services& services, Handlers handlers);
   void drive();
+  void drive_now_and_then();
   void arm(core::TimePoint when);
 
   void on_transport_connected() override {}

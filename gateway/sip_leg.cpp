@@ -44,7 +44,12 @@ SipLeg::SipLeg(const Services& services, std::string id, Call call, mixer::RoomM
       room_picture_(room_picture),
       clock_(std::make_shared<rtp::RemoteClock>()),
       sdp_session_id_(core::random_u32()),
-      media_since_(core::Clock::now()) {}
+      media_since_(core::Clock::now()) {
+  const auto& audio = services_.config->audio;
+  LegSettings wanted;
+  wanted.voice = {audio.common_loudness, audio.noise_suppression, audio.echo_guard};
+  Leg::apply(wanted);
+}
 
 SipLeg::~SipLeg() {
   close("gone");

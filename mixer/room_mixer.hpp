@@ -35,7 +35,8 @@ struct RoomConfig {
   int frames_per_second = 30;
   core::Bitrate video_bitrate = core::Bitrate::kbps(2000);
   core::Bitrate opus_bitrate = core::Bitrate::kbps(64);
-  std::string layout = "grid";  ///< "grid" or "speaker"
+  std::string layout = "grid";       ///< "grid" or "speaker"
+  double comfort_noise_dbov = -127;  ///< what is heard while nobody speaks; -127: nothing
 };
 
 /// What tells one video encode from another. Equal renditions share one encoder.
@@ -57,11 +58,21 @@ struct AudioFormat {
   auto operator<=>(const AudioFormat&) const = default;
 };
 
+/// What is done to a member's sound beside gain and mute.
+struct VoiceProcessing {
+  bool common_loudness = false;    ///< automatic gain
+  bool noise_suppression = false;  ///< costs 10 ms of delay
+  bool echo_guard = false;         ///< finds and turns down what we sent and comes back
+  bool operator==(const VoiceProcessing&) const = default;
+};
+
 struct MemberStats {
   bool speaking = false;
   double audio_level_dbov = -127;  ///< last tick, before gain
   uint64_t audio_frames = 0, audio_concealed_ms = 0, audio_late_frames = 0, audio_decode_errors = 0;
   double playout_delay_ms = 0;  ///< depth of the playout buffer
+  double loudness_gain_db = 0;  ///< what the automatic gain does now
+  double echo_ms = 0;           ///< the member returns what it is sent after so long; 0: it does not
   uint64_t video_frames_decoded = 0, video_decode_errors = 0, video_frames_dropped = 0;
   uint64_t video_freezes = 0, video_frozen_ms = 0;  ///< as in WebRTC's statistics
   core::VideoSize video_size;
@@ -76,6 +87,9 @@ struct RoomStats {
 
 using OutputId = uint64_t;
 
+/// The sounds of somebody's coming and going.
+enum class Tone : uint8_t { none, join, leave };
+
 class Member {
  public:
   virtual ~Member() = default;  ///< leaving: removes its outputs and its tile; sinks are not called after it returns
@@ -89,6 +103,7 @@ class Member {
   virtual void set_muted(bool muted) = 0;              ///< its audio is not in the mix
   virtual void set_video_muted(bool muted) = 0;        ///< its picture is replaced by the name tile and not decoded
   virtual void set_gain_db(double gain) = 0;
+  virtual void set_voice_processing(const VoiceProcessing& wanted) = 0;
   /// What this member hears (the mix minus itself) and sees.
   virtual core::Result<OutputId> add_audio_output(AudioFormat format, std::shared_ptr<core::FrameSink> sink) = 0;
   virtual core::Result<OutputId> add_video_output(VideoRendition rendition, std::shared_ptr<core::FrameSink> sink) = 0;
@@ -113,6 +128,8 @@ class RoomMixer {
   /// encoder.
   virtual void request_keyframe(OutputId output) = 0;
   virtual core::Result<> set_layout(std::string layout) = 0;
+  /// Everybody hears it; not while another one is heard.
+  virtual void play(Tone tone) = 0;
   virtual RoomStats stats() const = 0;
 };
 

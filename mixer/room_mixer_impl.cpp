@@ -117,6 +117,8 @@ MemberStats MemberImpl::stats() const {
   stats.audio_late_frames = audio.late_frames;
   stats.audio_decode_errors = audio.decode_errors;
   stats.playout_delay_ms = audio.buffered_ms;
+  stats.loudness_gain_db = audio.gain_db;
+  stats.echo_ms = audio.echo_ms;
   const VideoMemberStats video = room_->video->member_stats(id_);
   stats.video_frames_decoded = video.frames_decoded;
   stats.video_decode_errors = video.decode_errors;
@@ -136,6 +138,7 @@ RoomMixerImpl::RoomMixerImpl(std::shared_ptr<EngineParts> engine, const RoomConf
   room_->video = VideoRoom::create(room_->engine->pool, config, room_->engine->config);
   room_->relay = std::make_shared<SpeechRelay>(room_->engine->pool.executor(), room_->video);
   room_->audio = std::make_shared<AudioRoom>(config.opus_bitrate, room_->relay);
+  room_->audio->set_comfort_noise(config.comfort_noise_dbov);
   room_->engine->audio.add(room_->audio);
 }
 
@@ -170,7 +173,7 @@ RoomStats RoomMixerImpl::stats() const {
   stats.audio_encoders = audio.encoders;
   stats.audio_outputs = audio.outputs;
   stats.audio_ticks = audio.ticks;
-  stats.audio_ticks_late = room_->engine->audio.ticks_late();
+  stats.audio_ticks_late = audio.ticks_late;
   stats.video_encoders = video.encoders;
   stats.video_outputs = video.outputs;
   stats.video_ticks = video.ticks;

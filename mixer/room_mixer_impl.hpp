@@ -70,6 +70,7 @@ class MemberImpl final : public Member {
   void set_muted(bool muted) override;
   void set_video_muted(bool muted) override;
   void set_gain_db(double gain) override;
+  void set_voice_processing(const VoiceProcessing& wanted) override { source_->set_processing(wanted); }
   core::Result<OutputId> add_audio_output(AudioFormat format, std::shared_ptr<core::FrameSink> sink) override;
   core::Result<OutputId> add_video_output(VideoRendition rendition, std::shared_ptr<core::FrameSink> sink) override;
   void remove_output(OutputId output) override;
@@ -105,6 +106,7 @@ class RoomMixerImpl final : public RoomMixer {
   void remove_output(OutputId output) override { room_->remove_output(output); }
   void request_keyframe(OutputId output) override { room_->video->request_keyframe(output); }
   core::Result<> set_layout(std::string layout) override { return room_->video->set_layout(std::move(layout)); }
+  void play(Tone tone) override { room_->audio->play(tone); }
   RoomStats stats() const override;
 
  private:

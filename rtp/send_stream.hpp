@@ -26,6 +26,10 @@ class SendStream {
  public:
   /// `ssrc` 0: random. `history`: packets kept.
   SendStream(uint32_t ssrc, size_t history);
+  /// Another number of packets to be kept; forgets those of before.
+  void keep(size_t history) {
+    if (history != history_.size()) history_ = std::vector<Kept>(history);
+  }
 
   uint32_t ssrc() const { return ssrc_; }
   /// The RTP time on the wire for a frame.

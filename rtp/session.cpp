@@ -23,6 +23,16 @@ core::Counter& dropped(const char* reason) {
   return core::counter("partyline_rtp_dropped_total", std::string("reason=\"") + reason + '"');
 }
 
+// Who cannot ask for a packet again needs none kept: a thousand phones' would be a quarter of a gigabyte that every
+// packet sent has to pass through the processor's caches.
+size_t history_wanted(const TrackConfig& config) {
+  const auto repairs = [](const PayloadFormat& format) { return format.nack; };
+  const bool asked_for = (config.send_format && config.send_format->nack) ||
+                         std::any_of(config.receive_formats.begin(), config.receive_formats.end(), repairs);
+  if (!asked_for) return 0;
+  return config.kind == core::MediaKind::video ? kVideoHistory : kAudioHistory;
+}
+
 }  // namespace
 
 const SessionCounters& SessionCounters::get() {
@@ -54,7 +64,7 @@ const SessionCounters& SessionCounters::get() {
 Track::Track(TrackConfig with, RemoteClock& clock)
     : config(std::move(with)),
       clock_id(clock.add_stream(config.kind == core::MediaKind::video ? 90000 : 8000)),
-      out(config.local_ssrc, config.kind == core::MediaKind::video ? kVideoHistory : kAudioHistory),
+      out(config.local_ssrc, history_wanted(config)),
       picture_id(static_cast<uint16_t>(core::random_u32() & 0x7FFF)) {
   event_sequences.fill(INT64_MIN);
   assembler.set_parameter_sets(config.parameter_sets);
@@ -108,6 +118,7 @@ void Session::Impl::reconfigure(std::vector<TrackConfig> configs, core::TimePoin
     Track& track = **found;
     const bool resumes = wanted.receiving && !track.config.receiving;
     track.config = std::move(wanted);
+    track.out.keep(history_wanted(track.config));
     if (track.config.bandwidth) track.pacer.set_target(*track.config.bandwidth);
     if (resumes && track.video() && track.in.active()) track.keyframes.want(now);
     track.assembler.set_parameter_sets(track.config.parameter_sets);

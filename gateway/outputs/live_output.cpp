@@ -1,5 +1,8 @@
 #include "gateway/outputs/live_output.hpp"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <boost/asio/post.hpp>
 #include <condition_variable>
 #include <mutex>
@@ -111,6 +114,7 @@ void LiveOutput::Shared::publish() {
 }
 
 void LiveOutput::Shared::run() {
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 0);  // not the network thread's, which made this one
   const AvLogCapture log;
   machine.emplace(config.retry, Clock::now());
   while (!stopping) {

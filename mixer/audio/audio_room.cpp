@@ -28,6 +28,7 @@ class AudioRoom::View final : public MixView {
     own.before = own.limiter;
     own.limiter.process(out);
     own.mixed_at = index_;
+    if (seat->source->guards_echo()) seat->sent_level = level_dbov(out);
     return out;
   }
 
@@ -95,6 +96,7 @@ core::Result<> AudioRoom::add_output(OutputId id, std::optional<uint64_t> member
   }
   auto gate = std::make_shared<AudioOutputGate>(std::move(sink));
   command.add_output = AudioOutput{id, member, gate};
+  command.member = member;
   {
     const std::lock_guard lock(mutex_);
     outputs_.push_back({id, member, std::move(gate)});
@@ -106,12 +108,14 @@ core::Result<> AudioRoom::add_output(OutputId id, std::optional<uint64_t> member
 
 bool AudioRoom::remove_output(OutputId id) {
   std::shared_ptr<AudioOutputGate> gate;
+  std::optional<uint64_t> member;
   {
     const std::lock_guard lock(mutex_);
     const auto at =
         std::find_if(outputs_.begin(), outputs_.end(), [id](const KnownOutput& output) { return output.id == id; });
     if (at == outputs_.end()) return false;
     gate = std::move(at->gate);
+    member = at->member;
     outputs_.erase(at);
     if (outputs_.empty()) {
       for (const auto& source : sources_) source->set_open(false);
@@ -121,6 +125,7 @@ bool AudioRoom::remove_output(OutputId id) {
   command.front().remove_output = id;
   command.front().gone.reserve(2);
   command.front().gate = gate;
+  command.front().member = member;
   post(std::move(command));
   gate->close();
   return true;
@@ -187,6 +192,9 @@ void AudioRoom::apply(Command& command) {
     if (group == groups_.end()) group = groups_.emplace(groups_.end(), command.format, std::move(command.shared));
     group->add(std::move(*command.add_output), std::move(command.spare));
   }
+  if (Seat* const seat = command.member ? seat_of(*command.member) : nullptr) {
+    seat->outputs += command.remove_output ? -1 : 1;
+  }
   if (command.remove_output) {
     for (EncoderGroup& group : groups_) {
       if (group.remove(*command.remove_output, command.gone)) break;
@@ -222,12 +230,26 @@ void AudioRoom::tell(Seat& seat) {
 void AudioRoom::make_full() {
   std::array<bool, kBands> wanted{};
   for (const EncoderGroup& group : groups_) wanted[group.band()] = true;
-  bus_.finish(wanted);
+  sounds_.begin();
+  bus_.finish(wanted, sounds_);
   for (size_t band = 0; band < kBands; ++band) {
     if (!wanted[band]) continue;
     const std::span<const float> mix = bus_.mix(band);
     std::copy(mix.begin(), mix.end(), full_[band].begin());
     limiters_[band].process({full_[band].data(), mix.size()});
+  }
+}
+
+// Those that guard are told what they were sent; what they share is measured once.
+void AudioRoom::guard_against_echo() {
+  std::optional<double> shared;
+  for (const auto& seat : seats_) {
+    if (seat->outputs == 0 || !seat->source->guards_echo()) continue;
+    if (seat->apart == 0 && !shared) {
+      const size_t band = groups_.front().band();
+      shared = level_dbov({full_[band].data(), tick_samples(band)});
+    }
+    seat->source->note_sent(seat->apart > 0 ? seat->sent_level : *shared);
   }
 }
 
@@ -261,6 +283,7 @@ bool AudioRoom::tick(core::TimePoint now) {
     packets += group.tick(time, view);
     encoders += group.running();
   }
+  guard_against_echo();
   shown_ticks_.fetch_add(1, std::memory_order_relaxed);
   shown_packets_.fetch_add(packets, std::memory_order_relaxed);
   shown_encoders_.store(static_cast<int>(encoders), std::memory_order_relaxed);
@@ -271,6 +294,7 @@ AudioRoomStats AudioRoom::stats() const {
   AudioRoomStats stats;
   stats.encoders = shown_encoders_.load(std::memory_order_relaxed);
   stats.ticks = shown_ticks_.load(std::memory_order_relaxed);
+  stats.ticks_late = late_ticks_.load(std::memory_order_relaxed);
   stats.packets_encoded = shown_packets_.load(std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
   stats.outputs = static_cast<int>(outputs_.size());

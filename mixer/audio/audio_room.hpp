@@ -32,7 +32,7 @@ class AudioRoomObserver {
 
 struct AudioRoomStats {
   int encoders = 0, outputs = 0;
-  uint64_t ticks = 0, packets_encoded = 0;
+  uint64_t ticks = 0, ticks_late = 0, packets_encoded = 0;
 };
 
 class AudioRoom {
@@ -49,8 +49,13 @@ class AudioRoom {
   void remove_outputs_of(uint64_t member);
   void close();  ///< all outputs
 
+  void set_comfort_noise(double dbov) { sounds_.set_comfort_noise(dbov); }
+  void play(Tone tone) { sounds_.play(tone); }
+
   /// Returns whether there was anybody to mix for.
   bool tick(core::TimePoint now);
+  /// The tick that comes now is late by more than a tick's half.
+  void note_late() { late_ticks_.fetch_add(1, std::memory_order_relaxed); }
   AudioRoomStats stats() const;
 
  private:
@@ -61,14 +66,17 @@ class AudioRoom {
   struct Seat {
     std::shared_ptr<AudioSource> source;
     std::array<Own, kBands> own;
-    int apart = 0;           // ticks for which it still gets a mix of its own
-    bool speaking = false;   // as told
-    core::Duration delay{};  // as told
+    int outputs = 0;
+    double sent_level = -127;  // of its own mix, in this tick
+    int apart = 0;             // ticks for which it still gets a mix of its own
+    bool speaking = false;     // as told
+    core::Duration delay{};    // as told
   };
   struct Command {
     std::unique_ptr<Seat> add_seat;
     std::optional<uint64_t> remove_seat;
     std::optional<AudioOutput> add_output;
+    std::optional<uint64_t> member;  // of an output that comes or goes
     AudioFormat format;
     std::unique_ptr<EncoderStream> shared, spare;
     std::optional<OutputId> remove_output;
@@ -84,6 +92,7 @@ class AudioRoom {
   void tell(Seat& seat);
   Seat* seat_of(uint64_t member);
   void make_full();
+  void guard_against_echo();
 
   const core::Bitrate opus_bitrate_;
   const std::weak_ptr<AudioRoomObserver> observer_;
@@ -109,12 +118,13 @@ class AudioRoom {
   std::optional<core::TimePoint> origin_;
   bool resting_ = true;
   MixBus bus_;
+  RoomSounds sounds_;
   std::array<Limiter, kBands> limiters_;
   std::array<Block, kBands> full_{};
   Block without_{};
 
   std::atomic<int> shown_encoders_{0};
-  std::atomic<uint64_t> shown_ticks_{0}, shown_packets_{0};
+  std::atomic<uint64_t> shown_ticks_{0}, shown_packets_{0}, late_ticks_{0};
 };
 
 }  // namespace partyline::mixer

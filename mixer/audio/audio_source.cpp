@@ -64,6 +64,8 @@ AudioSourceStats AudioSource::stats() const {
   stats.decode_errors = shown_.errors.load(std::memory_order_relaxed);
   stats.stretched = shown_.stretched.load(std::memory_order_relaxed);
   stats.buffered_ms = shown_.buffered_ms.load(std::memory_order_relaxed);
+  stats.gain_db = shown_.gain_db.load(std::memory_order_relaxed);
+  stats.echo_ms = shown_.echo_ms.load(std::memory_order_relaxed);
   return stats;
 }
 
@@ -150,6 +152,8 @@ void AudioSource::rest() {
   queue_.clear();
   stop();
   activity_.reset();
+  loudness_.reset();
+  echo_.reset();
   contributes_ = false;
   applied_gain_ = 0;
   shown_.speaking.store(false, std::memory_order_relaxed);
@@ -384,15 +388,46 @@ void AudioSource::pull() {
   std::memmove(pcm_.data(), pcm_.data() + samples, filled_ * sizeof(float));
 }
 
+void AudioSource::set_processing(const VoiceProcessing& wanted) {
+  level_.store(wanted.common_loudness, std::memory_order_relaxed);
+  suppress_noise_.store(wanted.noise_suppression, std::memory_order_relaxed);
+  guard_echo_.store(wanted.echo_guard, std::memory_order_relaxed);
+}
+
+void AudioSource::note_sent(double level) {
+  echo_.update(level, heard_level_);
+  const double delay = std::chrono::duration<double, std::milli>(echo_.delay()).count();
+  shown_.echo_ms.store(delay, std::memory_order_relaxed);
+}
+
+// What the member's sound is multiplied with, beside his gain.
+float AudioSource::processed(double level) {
+  if (!guards_echo() && echo_.echoing()) {
+    echo_.reset();
+    shown_.echo_ms.store(0, std::memory_order_relaxed);
+  }
+  if (level_.load(std::memory_order_relaxed)) {
+    loudness_.update(level, activity_.noise_floor(), activity_.speaking());
+  } else if (loudness_.gain_db() != 0) {
+    loudness_.reset();
+  }
+  shown_.gain_db.store(loudness_.gain_db(), std::memory_order_relaxed);
+  return loudness_.factor() * echo_.gain();
+}
+
 // Level, gate and gain; whatever changes does so along a ramp.
 void AudioSource::finish_block() {
   const std::span<float> block(block_.data(), kTickSamples / ratio_);
+  if (playing_ && suppress_noise_.load(std::memory_order_relaxed)) noise_.process(block, rate());
   const double level = playing_ ? level_dbov(block) : -127;
-  activity_.update(muted_now_ ? -127 : level);
+  heard_level_ = level;
+  const double own = echo_.gain() < 1 ? -40.0 : 0.0;  // an echo makes nobody a speaker
+  activity_.update(muted_now_ ? -127 : level + own);
   shown_.level.store(level, std::memory_order_relaxed);
   shown_.speaking.store(speaking(), std::memory_order_relaxed);
   shown_.buffered_ms.store(buffered_ms_, std::memory_order_relaxed);
-  const float target = active() ? gain_.load(std::memory_order_relaxed) : 0.0F;
+  const float more = processed(level + own);
+  const float target = active() ? gain_.load(std::memory_order_relaxed) * more : 0.0F;
   contributes_ = target > 0 || applied_gain_ > 0;
   if (!contributes_) {
     std::fill(block.begin(), block.end(), 0.0F);

@@ -13,8 +13,10 @@
 // without one is DTX (filled quietly), a late packet moves what follows it back and is worked off later. Clock skew
 // shows as packets that creep over the tick grid and is worked off the same way, a pitch period at a time.
 //
+//   block ─▶ noise suppression? ─▶ level, gate ─▶ × gain × loudness (GainControl) × echo (EchoGuard), along a ramp
+//
 // Thread: push(), set_… and stats() from any; tick() and the flags behind it from the audio tick. Deliberately not
-// here: comfort noise (RFC 3389), echo, noise suppression.
+// here: comfort noise packets (RFC 3389).
 #pragma once
 
 #include <array>
@@ -26,12 +28,16 @@
 #include "core/frame.hpp"
 #include "mixer/audio/activity.hpp"
 #include "mixer/audio/delay_window.hpp"
+#include "mixer/audio/echo_guard.hpp"
 #include "mixer/audio/frame_box.hpp"
+#include "mixer/audio/gain_control.hpp"
+#include "mixer/audio/noise_suppressor.hpp"
 #include "mixer/audio/pcm.hpp"
 #include "mixer/audio/playout_queue.hpp"
 #include "mixer/audio/repeater.hpp"
 #include "mixer/audio/resampler.hpp"
 #include "mixer/codec/audio_codec.hpp"
+#include "mixer/room_mixer.hpp"
 
 namespace partyline::mixer {
 
@@ -41,6 +47,8 @@ struct AudioSourceStats {
   uint64_t frames = 0, concealed_ms = 0, late_frames = 0, decode_errors = 0;
   uint64_t stretched = 0;  ///< periods put in or taken out
   double buffered_ms = 0;  ///< arrival to tick, smoothed
+  double gain_db = 0;      ///< what GainControl adds
+  double echo_ms = 0;      ///< what we send comes back after so long; 0: it does not
 };
 
 class AudioSource final : public core::FrameSink {
@@ -51,6 +59,7 @@ class AudioSource final : public core::FrameSink {
   void set_open(bool open) { box_.set_open(open); }
   void set_muted(bool muted) { muted_.store(muted, std::memory_order_relaxed); }
   void set_gain(float factor) { gain_.store(factor, std::memory_order_relaxed); }
+  void set_processing(const VoiceProcessing& wanted);
   AudioSourceStats stats() const;
   uint64_t member() const { return member_; }
 
@@ -69,6 +78,9 @@ class AudioSource final : public core::FrameSink {
   bool active() const { return activity_.contributes() && !muted_now_; }
   bool speaking() const { return activity_.speaking() && !muted_now_; }
   bool playing() const { return playing_; }
+  /// After the tick, for a member who hears something: its level (dBov).
+  void note_sent(double level);
+  bool guards_echo() const { return guard_echo_.load(std::memory_order_relaxed); }
   core::Duration playout_delay() const { return playout_delay_; }  ///< capture to tick, smoothed; zero: unknown
 
  private:
@@ -102,12 +114,14 @@ class AudioSource final : public core::FrameSink {
   int64_t filled_time() const { return static_cast<int64_t>(filled_ * ratio_); }
   void pull();
   void finish_block();
+  float processed(double level);
   void measure_delay(core::TimePoint now);
 
   const uint64_t member_;
   FrameBox box_;
   std::atomic<bool> muted_{false};
   std::atomic<float> gain_{1.0F};
+  std::atomic<bool> level_{false}, suppress_noise_{false}, guard_echo_{false};
 
   // The tick's.
   PlayoutQueue queue_;
@@ -129,6 +143,10 @@ class AudioSource final : public core::FrameSink {
   float applied_gain_ = 0;
   bool contributes_ = false;
   Activity activity_;
+  GainControl loudness_;
+  NoiseSuppressor noise_;
+  EchoGuard echo_;
+  double heard_level_ = -127;  // of this tick, before any gain
   core::Duration playout_delay_{};
   double buffered_ms_ = 0;
   size_t ratio_ = 1;        // 48 kHz samples in one of pcm_'s and block_'s
@@ -140,7 +158,7 @@ class AudioSource final : public core::FrameSink {
 
   struct Shown {
     std::atomic<bool> speaking{false};
-    std::atomic<double> level{-127}, buffered_ms{0};
+    std::atomic<double> level{-127}, buffered_ms{0}, gain_db{0}, echo_ms{0};
     std::atomic<uint64_t> frames{0}, concealed{0}, late{0}, errors{0}, stretched{0};
   };
   Shown shown_;

@@ -4,8 +4,10 @@
 #include <sched.h>
 #include <time.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <string>
 
 #include "core/counters.hpp"
 #include "core/log.hpp"
@@ -25,6 +27,33 @@ void sleep_until(core::TimePoint when) {
   while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
   }
 }
+
+/// How long ticks take, all rooms together, in the shape of Prometheus' histograms.
+class Histogram {
+ public:
+  Histogram() {
+    for (size_t i = 0; i < kBounds.size(); ++i) {
+      buckets_[i] =
+          &core::counter("partyline_mixer_audio_tick_microseconds_bucket", "le=\"" + std::to_string(kBounds[i]) + "\"");
+    }
+  }
+  void add(core::Duration duration) {
+    const auto us = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
+    for (size_t i = 0; i < kBounds.size(); ++i) {
+      if (us <= kBounds[i]) buckets_[i]->add();
+    }
+    all_.add();
+    count_.add();
+    sum_.add(us);
+  }
+
+ private:
+  static constexpr std::array<uint64_t, 8> kBounds{100, 250, 500, 1000, 2500, 5000, 10000, 20000};
+  std::array<core::Counter*, kBounds.size()> buckets_{};
+  core::Counter& all_ = core::counter("partyline_mixer_audio_tick_microseconds_bucket", "le=\"+Inf\"");
+  core::Counter& count_ = core::counter("partyline_mixer_audio_tick_microseconds_count");
+  core::Counter& sum_ = core::counter("partyline_mixer_audio_tick_microseconds_sum");
+};
 
 }  // namespace
 
@@ -89,13 +118,19 @@ void AudioThread::run() {
   }
   core::Counter& late = core::counter("partyline_mixer_audio_ticks_late_total");
   core::Counter& skipped = core::counter("partyline_mixer_audio_ticks_skipped_total");
+  Histogram durations;
   TickSchedule schedule(core::Clock::now() + kTick);
   uint64_t skipped_before = 0;
   while (!stopping_.load(std::memory_order_relaxed)) {
     sleep_until(schedule.next());
     refresh();
-    const core::TimePoint tick = schedule.take(core::Clock::now());
-    for (const auto& room : ticking_) room->tick(tick);
+    const core::TimePoint began = core::Clock::now();
+    const core::TimePoint tick = schedule.take(began);
+    for (const auto& room : ticking_) {
+      const bool late_now = core::Clock::now() - tick > TickSchedule::kLate;
+      if (room->tick(tick) && late_now) room->note_late();
+    }
+    durations.add(core::Clock::now() - began);
     if (const uint64_t now_late = schedule.late(); now_late != late_.load(std::memory_order_relaxed)) {
       late.add(now_late - late_.exchange(now_late, std::memory_order_relaxed));
     }

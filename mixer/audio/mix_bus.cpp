@@ -31,7 +31,7 @@ void MixBus::add(std::span<const float> samples, int rate) {
   bands_[band].busy = true;
 }
 
-void MixBus::finish(const std::array<bool, kBands>& wanted) {
+void MixBus::finish(const std::array<bool, kBands>& wanted, RoomSounds& sounds) {
   for (size_t to = 0; to < kBands; ++to) {
     if (!wanted[to]) continue;
     const std::span<float> mix(mixes_[to].data(), tick_samples(to));
@@ -42,6 +42,7 @@ void MixBus::finish(const std::array<bool, kBands>& wanted) {
       const size_t count = resamplers_[from][to].process({bands_[from].sum.data(), tick_samples(from)}, resampled);
       add_to(mix, {resampled.data(), count});
     }
+    sounds.add_to(mix, to);
   }
 }
 

@@ -14,6 +14,7 @@
 
 #include "mixer/audio/pcm.hpp"
 #include "mixer/audio/resampler.hpp"
+#include "mixer/audio/room_sounds.hpp"
 
 namespace partyline::mixer {
 
@@ -24,8 +25,8 @@ class MixBus {
   /// A new tick: nothing in it yet.
   void begin();
   void add(std::span<const float> samples, int rate);
-  /// Makes the mixes of the wanted bands.
-  void finish(const std::array<bool, kBands>& wanted);
+  /// Makes the mixes of the wanted bands, the room's own sounds included.
+  void finish(const std::array<bool, kBands>& wanted, RoomSounds& sounds);
   std::span<const float> mix(size_t band) const { return {mixes_[band].data(), tick_samples(band)}; }
   void reset();
 

@@ -44,8 +44,8 @@ class PlayoutQueue {
   const QueuedFrame& at(size_t i) const { return slots_[(first_ + i) % kCapacity]; }
   void pop() {
     slots_[first_].frame.buffer = {};
-    first_ = (first_ + 1) % kCapacity;
-    --count_;
+    // From the start when it is empty: few slots are used, and those stay in the caches.
+    first_ = --count_ == 0 ? 0 : (first_ + 1) % kCapacity;
   }
   void clear() {
     while (!empty()) pop();

@@ -2,12 +2,14 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <vector>
 
 #include "core/counters.hpp"
+#include "rtp/transport/socket_poller.hpp"
 
 namespace partyline::rtp {
 namespace {
@@ -126,7 +128,7 @@ core::Result<> DatagramSocket::open(const Endpoint& local) {
   };
   if (socket_.open(local.protocol(), ec); ec) return failed("cannot open a UDP socket for");
   if (socket_.non_blocking(true, ec); ec) return failed("cannot set up the UDP socket of");
-  const int fd = socket_.native_handle();
+  const int fd = descriptor_ = socket_.native_handle();
   const int on = 1;
   if (local.address().is_v6()) {
     const int off = 0;  // the IPv6 wildcard serves IPv4, too
@@ -145,12 +147,19 @@ core::Result<> DatagramSocket::open(const Endpoint& local) {
   if (socket_.bind(local, ec); ec) return failed("cannot bind UDP");
   local_ = socket_.local_endpoint(ec);
   if (ec) return failed("cannot ask for the port of");
+  if (options_.one_of_many) {
+    socket_.release(ec);
+    released_ = !ec;
+  }
   return {};
 }
 
 void DatagramSocket::start(Handler handler) {
   handler_ = std::move(handler);
-  wait();
+  if (!released_) return wait();
+  SocketPoller::of(socket_.get_executor()).add(socket_.get_executor(), descriptor_, [weak = weak_from_this()] {
+    if (const auto self = weak.lock(); self && !self->closed_) self->drain();
+  });
 }
 
 void DatagramSocket::wait() {
@@ -174,8 +183,8 @@ void DatagramSocket::drain() {
 bool DatagramSocket::receive_batch() {
   Batch& batch = *batch_;
   batch.prepare(tells_local_);
-  const int count = ::recvmmsg(socket_.native_handle(), batch.headers.data(), static_cast<unsigned>(options_.batch),
-                               MSG_DONTWAIT, nullptr);
+  const int count =
+      ::recvmmsg(descriptor_, batch.headers.data(), static_cast<unsigned>(options_.batch), MSG_DONTWAIT, nullptr);
   // An error is either "nothing there" or an earlier send's ICMP answer, which the kernel has now told and forgotten.
   if (count < 0) return errno != EAGAIN && errno != EWOULDBLOCK && errno != EBADF;
   for (int i = 0; i < count && !closed_; ++i) {
@@ -202,7 +211,7 @@ bool DatagramSocket::send(std::span<const uint8_t> packet, const Endpoint& to, c
   header.msg_iov = &vector;
   header.msg_iovlen = 1;
   if (tells_local_ && from.size != 0) put_source(header, control, from);
-  if (::sendmsg(socket_.native_handle(), &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return true;
+  if (::sendmsg(descriptor_, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return true;
   (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? drops().send_full : drops().send_error).add();
   return false;
 }
@@ -212,6 +221,10 @@ void DatagramSocket::close() {
   if (!draining_) handler_ = nullptr;  // lets go of its owner, but not from under its own call
   boost::system::error_code ignored;
   socket_.close(ignored);
+  if (released_) {
+    SocketPoller::of(socket_.get_executor()).remove(descriptor_);
+    ::close(descriptor_);
+  }
 }
 
 }  // namespace partyline::rtp

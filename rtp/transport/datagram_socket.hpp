@@ -28,6 +28,8 @@ struct DatagramSocketOptions {
   size_t batch = 2;              ///< packets a system call
   size_t kernel_buffer = 0;      ///< bytes for each direction; 0: the system's default
   bool reply_from_local = true;  ///< learn local addresses when bound to the wildcard
+  /// One of many sockets with little traffic each (see socket_poller.hpp): for executors of one thread only.
+  bool one_of_many = false;
 };
 
 class DatagramSocket : public std::enable_shared_from_this<DatagramSocket> {
@@ -57,7 +59,9 @@ class DatagramSocket : public std::enable_shared_from_this<DatagramSocket> {
   void drain();
   bool receive_batch();
 
-  boost::asio::ip::udp::socket socket_;
+  boost::asio::ip::udp::socket socket_;  // one_of_many: closed, the descriptor is the poller's business
+  int descriptor_ = -1;
+  bool released_ = false;  // … and ours to close
   DatagramSocketOptions options_;
   Endpoint local_;
   bool tells_local_ = false;

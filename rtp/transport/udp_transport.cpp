@@ -88,10 +88,11 @@ core::Result<std::shared_ptr<UdpTransport>> UdpTransport::open(boost::asio::any_
   const int pairs = (int{ports.last()} - int{ports.first()} + 1) / 2;
   for (int i = 0; i < pairs; ++i) {
     const uint16_t port = ports.next();
-    auto rtp = DatagramSocket::bind(executor, {address, port}, {.reply_from_local = false});
+    auto rtp = DatagramSocket::bind(executor, {address, port}, {.reply_from_local = false, .one_of_many = true});
     if (!rtp && rtp.error().code == core::ErrorCode::conflict) continue;
     if (!rtp) return rtp.error().with_context("RTP port");
-    auto rtcp = DatagramSocket::bind(executor, {address, static_cast<uint16_t>(port + 1)}, {.reply_from_local = false});
+    auto rtcp = DatagramSocket::bind(executor, {address, static_cast<uint16_t>(port + 1)},
+                                     {.reply_from_local = false, .one_of_many = true});
     if (!rtcp && rtcp.error().code == core::ErrorCode::conflict) continue;
     if (!rtcp) return rtcp.error().with_context("RTCP port");
     auto impl = std::make_shared<Impl>();

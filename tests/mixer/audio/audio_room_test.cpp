@@ -79,6 +79,7 @@ TEST_P(EverySharedCodec, ChangesBetweenSharedAndOwnEncoderInaudibly) {
   c.join(room, 3, nullptr, format_of(GetParam()));
   TimePoint now = run(room, {&a, &b, &c}, kStart, 50);
   const float clean = largest_step(b.ear->last_ms(500));
+  const float clean_bend = largest_bend(b.ear->last_ms(500));
   EXPECT_EQ(room.stats().encoders, 1);
   b.talker->set_signal(sine(3000, 0.1));
   now = run(room, {&a, &b, &c}, now, 50);
@@ -87,6 +88,7 @@ TEST_P(EverySharedCodec, ChangesBetweenSharedAndOwnEncoderInaudibly) {
   now = run(room, {&a, &b, &c}, now, 250);
   EXPECT_EQ(room.stats().encoders, 1);
   EXPECT_LT(largest_step(b.ear->last_ms(6500)), clean * 1.15F);
+  EXPECT_LT(largest_bend(b.ear->last_ms(6500)), clean_bend * 1.3F);
   EXPECT_LT(tone_level(b.ear->last_ms(6500), 3000), 0.002);
   EXPECT_EQ(b.ear->frames.size(), 350u);
   for (size_t i = 1; i < b.ear->frames.size(); ++i) {

@@ -134,6 +134,13 @@ inline float largest_step(std::span<const float> pcm) {
   return step;
 }
 
+/// The largest change of such steps: a click too soft to be the largest step is still the sharpest bend.
+inline float largest_bend(std::span<const float> pcm) {
+  float bend = 0;
+  for (size_t i = 2; i < pcm.size(); ++i) bend = std::max(bend, std::fabs(pcm[i] - 2 * pcm[i - 1] + pcm[i - 2]));
+  return bend;
+}
+
 constexpr TimePoint kStart = TimePoint(1000s);
 
 /// One seat of a simulated room: a talker whose packets take `delay` after they are complete.
