@@ -53,11 +53,12 @@ Result<> reject_unknown(const json::object& body, std::initializer_list<std::str
 
 Result<LegSettings> read_settings(LegSettings settings, const json::object& body) {
   if (auto known = reject_unknown(
-          body, {"muted", "video_muted", "gain_db", "common_loudness", "noise_suppression", "echo_guard"});
+          body, {"muted", "video_muted", "gain_db", "pinned", "common_loudness", "noise_suppression", "echo_guard"});
       !known)
     return known.error();
   for (const auto& [key, field] : {std::pair{"muted", &settings.muted},
                                    {"video_muted", &settings.video_muted},
+                                   {"pinned", &settings.pinned},
                                    {"common_loudness", &settings.voice.common_loudness},
                                    {"noise_suppression", &settings.voice.noise_suppression},
                                    {"echo_guard", &settings.voice.echo_guard}}) {

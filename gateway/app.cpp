@@ -13,6 +13,7 @@
 #include "gateway/api.hpp"
 #include "gateway/certificate_rotation.hpp"
 #include "gateway/event_bus.hpp"
+#include "gateway/layouts.hpp"
 #include "gateway/pages.hpp"
 #include "gateway/reaper.hpp"
 #include "gateway/room_manager.hpp"
@@ -79,8 +80,14 @@ Result<> App::Impl::start() {
   auto made = certificates.start();
   if (!made) return made.error();
   identity = std::move(*made);
-  engine = std::make_unique<mixer::Engine>(
-      mixer::EngineConfig{.worker_threads = config.mixer.threads, .font = mixer::EngineConfig{}.font});
+  auto layouts = load_layouts(find_layouts(config.rooms.layouts));
+  if (!layouts) return layouts.error();
+  services.layouts = *layouts;
+  if (!services.layouts->knows(config.rooms.layout))
+    return core::make_error(core::ErrorCode::invalid,
+                            fmt::format("[rooms] layout is one of: {}", fmt::join(services.layouts->names(), ", ")));
+  engine = std::make_unique<mixer::Engine>(mixer::EngineConfig{
+      .worker_threads = config.mixer.threads, .font = mixer::EngineConfig{}.font, .layouts = services.layouts});
   ice = std::make_unique<rtp::NiceService>(identity);
   ports = std::make_unique<rtp::PortPool>(static_cast<uint16_t>(config.sip.rtp_first_port),
                                           static_cast<uint16_t>(config.sip.rtp_last_port));

@@ -91,7 +91,8 @@ struct Config {
     int frames_per_second = 30;
     int video_kbps = 2000;
     int audio_kbps = 64;
-    std::string layout = "grid";
+    std::string layout = "auto";  ///< "auto" or the name of a layout
+    std::string layouts;          ///< folder of layouts; empty: those that came with the program
     bool push_mix = true;
   } rooms;
 

@@ -42,6 +42,7 @@ void Leg::apply(const LegSettings& settings) {
     m->set_video_muted(settings.video_muted);
     m->set_gain_db(settings.gain_db);
     m->set_voice_processing(settings.voice);
+    m->set_pinned(settings.pinned);
   }
 }
 
@@ -62,6 +63,7 @@ boost::json::object Leg::describe(core::TimePoint now) {
                           {"common_loudness", settings_.voice.common_loudness},
                           {"noise_suppression", settings_.voice.noise_suppression},
                           {"echo_guard", settings_.voice.echo_guard},
+                          {"pinned", settings_.pinned},
                           {"audio", nullptr},
                           {"video", nullptr}};
   if (session.audio.present) out["audio"] = describe_track(session.audio);

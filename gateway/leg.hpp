@@ -21,6 +21,7 @@ struct LegSettings {
   bool video_muted = false;
   double gain_db = 0;
   mixer::VoiceProcessing voice;
+  bool pinned = false;
 };
 
 class Leg {

@@ -6,6 +6,7 @@ namespace partyline::gateway {
 namespace {
 constexpr std::string_view kMix = "mix";
 constexpr std::string_view kMixFor = "mix~";
+constexpr std::string_view kScreen = "~screen";
 
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
@@ -25,6 +26,10 @@ bool is_mix_stream(std::string_view stream) {
 
 std::string_view listener_of(std::string_view stream) {
   return stream.starts_with(kMixFor) ? stream.substr(kMixFor.size()) : std::string_view();
+}
+
+bool is_screen_stream(std::string_view stream) {
+  return stream.size() > kScreen.size() && stream.ends_with(kScreen);
 }
 
 std::string mix_stream_for(std::string_view listener) {

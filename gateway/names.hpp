@@ -17,6 +17,8 @@ bool is_valid_name(std::string_view name);
 bool is_mix_stream(std::string_view stream);
 /// NAME of "mix~NAME"; empty for others.
 std::string_view listener_of(std::string_view stream);
+/// "NAME~screen": a second stream of NAME, shown as a presentation.
+bool is_screen_stream(std::string_view stream);
 std::string mix_stream_for(std::string_view listener);
 
 /// True if `name` is one of `patterns` (a name, or a prefix that ends in '*').

@@ -8,6 +8,7 @@
 #include "core/log.hpp"
 #include "gateway/event_bus.hpp"
 #include "gateway/names.hpp"
+#include "mixer/video/layout_plan.hpp"
 
 namespace partyline::gateway {
 
@@ -268,8 +269,9 @@ void Room::remove_still(mixer::OutputId still) {
 }
 
 Result<> Room::set_layout(const std::string& layout) {
-  if (layout != "grid" && layout != "speaker")
-    return make_error(ErrorCode::invalid, "'layout' must be one of: grid, speaker");
+  if (!services_.layouts->knows(layout))
+    return make_error(ErrorCode::invalid,
+                      fmt::format("'layout' must be one of: {}", fmt::join(services_.layouts->names(), ", ")));
   layout_ = layout;
   if (mixer_) return mixer_->set_layout(layout);
   return {};

@@ -10,7 +10,8 @@
 
 namespace partyline::mixer {
 class Engine;
-}
+class LayoutCatalog;
+}  // namespace partyline::mixer
 namespace partyline::rtp {
 class NiceService;
 class PortPool;
@@ -35,6 +36,7 @@ struct Services {
   EventBus* events = nullptr;
   std::shared_ptr<Outbox> outbox;
   Reaper* reaper = nullptr;
+  std::shared_ptr<const mixer::LayoutCatalog> layouts;
   std::string own_hook_token;      ///< a secret of this process: the embedded SFU's hooks carry it
   std::string whip_url, whep_url;  ///< with {room} and {stream}
 };

@@ -30,7 +30,7 @@ WhepLeg::WhepLeg(const Services& services, std::string id, std::string room, std
       services_(services),
       room_(std::move(room)),
       stream_(std::move(stream)),
-      member_(mixer.add_member({name(), true})) {}
+      member_(mixer.add_member({name(), true, is_screen_stream(stream_)})) {}
 
 WhepLeg::~WhepLeg() {
   close("gone");

@@ -24,9 +24,12 @@
 
 namespace partyline::mixer {
 
+class LayoutCatalog;  // mixer/video/layout_plan.hpp
+
 struct EngineConfig {
   int worker_threads = 0;                                                                ///< 0: one a core
   std::string font = "Noto Sans, Noto Sans CJK SC, Noto Sans Arabic, Noto Color Emoji";  ///< Pango family list
+  std::shared_ptr<const LayoutCatalog> layouts;                                          ///< null: grid and speaker
 };
 
 struct RoomConfig {
@@ -35,7 +38,7 @@ struct RoomConfig {
   int frames_per_second = 30;
   core::Bitrate video_bitrate = core::Bitrate::kbps(2000);
   core::Bitrate opus_bitrate = core::Bitrate::kbps(64);
-  std::string layout = "grid";       ///< "grid" or "speaker"
+  std::string layout = "grid";       ///< "auto" or one of the engine's layouts
   double comfort_noise_dbov = -127;  ///< what is heard while nobody speaks; -127: nothing
 };
 
@@ -104,6 +107,7 @@ class Member {
   virtual void set_video_muted(bool muted) = 0;        ///< its picture is replaced by the name tile and not decoded
   virtual void set_gain_db(double gain) = 0;
   virtual void set_voice_processing(const VoiceProcessing& wanted) = 0;
+  virtual void set_pinned(bool pinned) = 0;  ///< in the speaker's region of the layout, whoever speaks
   /// What this member hears (the mix minus itself) and sees.
   virtual core::Result<OutputId> add_audio_output(AudioFormat format, std::shared_ptr<core::FrameSink> sink) = 0;
   virtual core::Result<OutputId> add_video_output(VideoRendition rendition, std::shared_ptr<core::FrameSink> sink) = 0;
@@ -113,7 +117,8 @@ class Member {
 
 struct MemberConfig {
   std::string name;
-  bool visible = true;  ///< false: a listener without a tile
+  bool visible = true;      ///< false: a listener without a tile
+  bool presenting = false;  ///< a screen share
 };
 
 class RoomMixer {

@@ -47,6 +47,7 @@ MemberImpl::MemberImpl(std::shared_ptr<RoomParts> room, const MemberConfig& conf
       source_(room_->audio->add_source(id_)),
       video_input_(*room_->video, id_) {
   room_->video->add_tile(id_, config.name, config.visible);
+  if (config.presenting) room_->video->set_presenting(id_, true);
   room_->members.fetch_add(1);
 }
 
@@ -76,6 +77,10 @@ void MemberImpl::set_muted(bool muted) {
 
 void MemberImpl::set_video_muted(bool muted) {
   room_->video->set_video_muted(id_, muted);
+}
+
+void MemberImpl::set_pinned(bool pinned) {
+  room_->video->set_pinned(id_, pinned);
 }
 
 void MemberImpl::set_gain_db(double gain) {

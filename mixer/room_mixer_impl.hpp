@@ -71,6 +71,7 @@ class MemberImpl final : public Member {
   void set_video_muted(bool muted) override;
   void set_gain_db(double gain) override;
   void set_voice_processing(const VoiceProcessing& wanted) override { source_->set_processing(wanted); }
+  void set_pinned(bool pinned) override;
   core::Result<OutputId> add_audio_output(AudioFormat format, std::shared_ptr<core::FrameSink> sink) override;
   core::Result<OutputId> add_video_output(VideoRendition rendition, std::shared_ptr<core::FrameSink> sink) override;
   void remove_output(OutputId output) override;

@@ -42,12 +42,6 @@ Shape best_shape(core::VideoSize canvas, int count) {
 
 }  // namespace
 
-std::optional<LayoutKind> layout_from(std::string_view name) {
-  if (name == "grid") return LayoutKind::grid;
-  if (name == "speaker") return LayoutKind::speaker;
-  return std::nullopt;
-}
-
 std::vector<Rect> grid_cells(core::VideoSize canvas, int count) {
   count = std::min(count, kMaxTilesShown);
   if (count <= 0) return {};
@@ -66,19 +60,16 @@ std::vector<Rect> grid_cells(core::VideoSize canvas, int count) {
   return cells;
 }
 
-std::vector<Rect> speaker_cells(core::VideoSize canvas, int count) {
-  count = std::min(count, 1 + kMaxStripTiles);
-  if (count <= 1) return grid_cells(canvas, count);
-  const int others = count - 1;
-  // Four small tiles fill the strip at a quarter of the canvas' width; more make it lower and the large one larger.
-  const core::VideoSize small = cell_in(canvas.width / std::max(4, others), canvas.height / 4);
-  const core::VideoSize large = cell_in(canvas.width, canvas.height - small.height);
-  const int top = even((canvas.height - large.height - small.height) / 2);
-  std::vector<Rect> cells{{even((canvas.width - large.width) / 2), top, large.width, large.height}};
-  const int left = even((canvas.width - others * small.width) / 2);
-  for (int i = 0; i < others; ++i) {
-    cells.push_back({left + i * small.width, top + large.height, small.width, small.height});
-  }
+std::vector<Rect> line_cells(core::VideoSize box, int count, bool row) {
+  count = std::min(count, kMaxTilesShown);
+  if (count <= 0) return {};
+  const auto [width, height] = row ? cell_in(box.width / count, box.height) : cell_in(box.width, box.height / count);
+  const int left = even((box.width - (row ? count : 1) * width) / 2);
+  const int top = even((box.height - (row ? 1 : count) * height) / 2);
+  std::vector<Rect> cells;
+  cells.reserve(static_cast<size_t>(count));
+  for (int i = 0; i < count; ++i)
+    cells.push_back({left + (row ? i * width : 0), top + (row ? 0 : i * height), width, height});
   return cells;
 }
 
@@ -110,22 +101,6 @@ std::optional<uint64_t> ActiveSpeaker::update(std::span<const uint64_t> speaking
     last_heard_ = now;
   }
   return current_;
-}
-
-std::vector<uint64_t> choose_shown(LayoutKind kind, std::span<const uint64_t> members, std::optional<uint64_t> active) {
-  std::vector<uint64_t> shown(members.begin(), members.end());
-  const auto found = active ? std::find(shown.begin(), shown.end(), *active) : shown.end();
-  const size_t limit = kind == LayoutKind::grid ? kMaxTilesShown : 1 + kMaxStripTiles;
-  if (found != shown.end()) {
-    const auto index = static_cast<size_t>(found - shown.begin());
-    if (kind == LayoutKind::speaker) {
-      std::rotate(shown.begin(), found, found + 1);
-    } else if (index >= limit) {
-      std::swap(shown[limit - 1], shown[index]);
-    }
-  }
-  if (shown.size() > limit) shown.resize(limit);
-  return shown;
 }
 
 }  // namespace partyline::mixer

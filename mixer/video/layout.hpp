@@ -2,19 +2,19 @@
 // gap that the eye sees is painted over their edges, so that a 640x360 source in a quarter of 1280x720 is copied, not
 // scaled.
 //
-//   grid, 5 members          speaker, 4 members
-//   ┌────┬────┬────┐           ┌─────────────┐
-//   │ 1  │ 2  │ 3  │           │             │
-//   ├──┬─┴──┬─┴──┬─┘           │   active    │
-//      │ 4  │ 5  │             ├────┬────┬───┤
-//      └────┴────┘             │    │    │   │
-//                              └────┴────┴───┘
+//   grid of 5                row of 4
+//   ┌────┬────┬────┐         ┌────┬────┬────┬────┐
+//   │ 1  │ 2  │ 3  │         │ 1  │ 2  │ 3  │ 4  │
+//   ├──┬─┴──┬─┴──┬─┘         └────┴────┴────┴────┘
+//      │ 4  │ 5  │
+//      └────┴────┘
+//
+// Which cells a room has, and who gets which: layout_plan.hpp.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "core/frame.hpp"
@@ -30,13 +30,10 @@ struct Rect {
 inline constexpr int kMaxTilesShown = 25;
 inline constexpr int kMaxStripTiles = 8;
 
-enum class LayoutKind : uint8_t { grid, speaker };
-std::optional<LayoutKind> layout_from(std::string_view name);
-
 /// One cell per shown member, in reading order; `count` beyond kMaxTilesShown gets no cell.
 std::vector<Rect> grid_cells(core::VideoSize canvas, int count);
-/// The first cell is the large one; then the strip, at most kMaxStripTiles.
-std::vector<Rect> speaker_cells(core::VideoSize canvas, int count);
+/// One cell each beside each other (`row`) or below each other, of one size, centred in the box.
+std::vector<Rect> line_cells(core::VideoSize box, int count, bool row);
 
 /// The largest even rectangle inside `cell`, centred, that shows a `source` of this sample aspect whole and
 /// unstretched.
@@ -58,8 +55,5 @@ class ActiveSpeaker {
   std::optional<uint64_t> current_;
   core::TimePoint last_heard_{};
 };
-
-/// Which members get which cell, most important first. `members` is in order of joining.
-std::vector<uint64_t> choose_shown(LayoutKind kind, std::span<const uint64_t> members, std::optional<uint64_t> active);
 
 }  // namespace partyline::mixer

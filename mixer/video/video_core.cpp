@@ -13,13 +13,18 @@ core::VideoSize sane_canvas(core::VideoSize size) {
   return {sane(size.width), sane(size.height)};
 }
 
+bool overlap(const Rect& a, const Rect& b) {
+  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+}
+
 }  // namespace
 
-VideoCore::VideoCore(RoomConfig room)
+VideoCore::VideoCore(RoomConfig room, std::shared_ptr<const LayoutCatalog> layouts)
     : room_(std::move(room)),
       interval_(std::chrono::duration_cast<core::Duration>(std::chrono::seconds(1)) /
                 std::clamp(room_.frames_per_second, 1, 60)),
-      layout_(layout_from(room_.layout).value_or(LayoutKind::grid)),
+      layouts_(layouts ? std::move(layouts) : std::make_shared<const LayoutCatalog>()),
+      layout_(room_.layout),
       canvas_(sane_canvas(room_.canvas)) {
   room_.frames_per_second = std::clamp(room_.frames_per_second, 1, 60);
 }
@@ -46,6 +51,7 @@ void VideoCore::remove_tile(uint64_t member, core::TimePoint now) {
   if (!tile) return;
   want(*tile, false, now);
   speaker_.forget(member);
+  std::erase(painted_, tile);
   std::erase_if(tiles_, [member](const auto& t) { return t->member == member; });
   arrange_ = true;
 }
@@ -79,9 +85,23 @@ void VideoCore::set_speaking(uint64_t member, bool speaking, core::TimePoint now
   tile->speaking_since = now;
 }
 
-void VideoCore::set_layout(LayoutKind layout) {
+void VideoCore::set_pinned(uint64_t member, bool pinned) {
+  Tile* tile = find(member);
+  if (!tile || tile->pinned == pinned) return;
+  tile->pinned = pinned;
+  arrange_ = true;
+}
+
+void VideoCore::set_presenting(uint64_t member, bool presenting) {
+  Tile* tile = find(member);
+  if (!tile || tile->presenting == presenting) return;
+  tile->presenting = presenting;
+  arrange_ = true;
+}
+
+void VideoCore::set_layout(std::string layout) {
   arrange_ = arrange_ || layout_ != layout;
-  layout_ = layout;
+  layout_ = std::move(layout);
 }
 
 void VideoCore::add_output(OutputId id, VideoRendition rendition, std::shared_ptr<OutputGate> gate) {
@@ -129,8 +149,7 @@ void VideoCore::update_speaker(core::TimePoint now) {
   for (const Tile* tile : talking) ids.push_back(tile->member);
   const std::optional<uint64_t> before = speaker_.current();
   if (speaker_.update(ids, now) == before) return;
-  const bool matters = layout_ == LayoutKind::speaker || tiles_.size() > kMaxTilesShown;
-  arrange_ = arrange_ || matters;
+  arrange_ = arrange_ || speaker_has_a_seat_;
 }
 
 void VideoCore::want(Tile& tile, bool wanted, core::TimePoint now) {
@@ -144,23 +163,31 @@ void VideoCore::want(Tile& tile, bool wanted, core::TimePoint now) {
 
 void VideoCore::arrange(core::TimePoint now) {
   arrange_ = false;
-  std::vector<uint64_t> visible;
-  for (const auto& tile : tiles_) {
-    if (tile->visible) visible.push_back(tile->member);
-  }
-  const std::vector<uint64_t> shown = choose_shown(layout_, visible, speaker_.current());
-  const auto count = static_cast<int>(shown.size());
-  const auto cells =
-      layout_ == LayoutKind::grid ? grid_cells(canvas_.size(), count) : speaker_cells(canvas_.size(), count);
+  std::vector<Guest> guests;
+  for (const auto& tile : tiles_)
+    if (tile->visible) guests.push_back({tile->member, tile->pinned, tile->presenting});
+  const bool presenting = std::ranges::any_of(guests, &Guest::presenting);
+  const LayoutPlan& plan = layouts_->choose(layout_, static_cast<int>(guests.size()), presenting);
+  const std::vector<Seat> seats = take_seats(plan, canvas_.size(), guests, speaker_.current());
+  speaker_has_a_seat_ =
+      seats.size() < guests.size() || std::ranges::any_of(plan.regions, [](const LayoutRegion& region) {
+        return region.role != LayoutRegion::Role::anybody;
+      });
+  const auto count = static_cast<int>(seats.size());
   bool moved = false;
+  painted_.clear();
   for (const auto& tile : tiles_) {
-    const auto place = std::find(shown.begin(), shown.end(), tile->member);
-    std::optional<Rect> cell;
-    if (place != shown.end()) cell = cells[static_cast<size_t>(place - shown.begin())];
-    moved = moved || cell != tile->cell;
+    const auto seat = std::ranges::find(seats, tile->member, &Seat::member);
+    const bool seated = seat != seats.end();
+    const std::optional<Rect> cell = seated ? std::optional(seat->cell) : std::nullopt;
+    const int layer = seated ? seat->layer : 0;
+    moved = moved || cell != tile->cell || layer != tile->layer;
     tile->cell = cell;
-    want(*tile, cell.has_value() && tile->may_show_video(), now);
+    tile->layer = layer;
+    if (seated) painted_.push_back(tile.get());
+    want(*tile, seated && tile->may_show_video(), now);
   }
+  std::ranges::stable_sort(painted_, {}, &Tile::layer);
   // Somebody may have left without moving anybody.
   blank_ = blank_ || moved || count == 0 || count != shown_count_;
   shown_count_ = count;
@@ -187,8 +214,7 @@ void VideoCore::paint(core::TimePoint now) {
     ++canvas_version_;
     blank_ = false;
   }
-  for (const auto& tile : tiles_) {
-    if (!tile->cell) continue;
+  for (Tile* const tile : painted_) {
     if (tile->may_show_video() && tile->feed) {
       if (std::optional<Picture> due = tile->feed->take_due(now, interval_ / 2)) {
         tile->picture = std::move(*due);
@@ -198,9 +224,16 @@ void VideoCore::paint(core::TimePoint now) {
     const bool new_art = refresh_art(*tile);
     if (!new_art && !tile->fresh && !tile->stale) continue;
     paint_tile(*tile);
+    uncover(*tile);
     ++tiles_painted_;
     ++canvas_version_;
   }
+}
+
+// What lies above has been painted over.
+void VideoCore::uncover(const Tile& painted) {
+  for (Tile* const tile : painted_)
+    if (tile->layer > painted.layer && overlap(*tile->cell, *painted.cell)) tile->stale = true;
 }
 
 void VideoCore::paint_empty() {

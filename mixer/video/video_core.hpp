@@ -17,7 +17,7 @@
 #include "mixer/codec/video_picture.hpp"
 #include "mixer/room_mixer.hpp"
 #include "mixer/video/gallery.hpp"
-#include "mixer/video/layout.hpp"
+#include "mixer/video/layout_plan.hpp"
 #include "mixer/video/rendition.hpp"
 
 namespace partyline::mixer {
@@ -33,7 +33,8 @@ class PictureFeed {
 
 class VideoCore {
  public:
-  explicit VideoCore(RoomConfig room);
+  /// `layouts`: null: what every program has, grid and speaker.
+  explicit VideoCore(RoomConfig room, std::shared_ptr<const LayoutCatalog> layouts = nullptr);
 
   void add_tile(uint64_t member, std::string name, bool visible, std::shared_ptr<PictureFeed> feed);
   void remove_tile(uint64_t member, core::TimePoint now);
@@ -42,7 +43,12 @@ class VideoCore {
   void set_video_muted(uint64_t member, bool muted);
   void set_audio_muted(uint64_t member, bool muted);
   void set_speaking(uint64_t member, bool speaking, core::TimePoint now);
-  void set_layout(LayoutKind layout);
+  /// Its picture belongs in the speaker's region, whoever speaks.
+  void set_pinned(uint64_t member, bool pinned);
+  /// It is a screen share.
+  void set_presenting(uint64_t member, bool presenting);
+  /// The catalog knows it.
+  void set_layout(std::string layout);
 
   /// The rendition was checked (check_rendition).
   void add_output(OutputId id, VideoRendition rendition, std::shared_ptr<OutputGate> gate);
@@ -69,9 +75,11 @@ class VideoCore {
     uint64_t member = 0;
     std::string name;
     bool visible = true, expected = true, video_muted = false, audio_muted = false, speaking = false;
+    bool pinned = false, presenting = false;
     core::TimePoint speaking_since{};
     std::shared_ptr<PictureFeed> feed;
     std::optional<Rect> cell;  // nothing: not shown
+    int layer = 0;             // above those with a lower one
     Picture picture;
     bool fresh = false;  // the picture has not been painted yet
     ArtPtr label, edge, placeholder;
@@ -92,17 +100,21 @@ class VideoCore {
   void paint_empty();
   bool refresh_art(Tile& tile);
   void paint_tile(Tile& tile);
+  void uncover(const Tile& painted);
   I420Image picture_for(core::VideoSize size);
   void drop_unused_sizes();
 
   RoomConfig room_;
   core::Duration interval_;
-  LayoutKind layout_ = LayoutKind::grid;
+  std::shared_ptr<const LayoutCatalog> layouts_;
+  std::string layout_;
   std::vector<std::unique_ptr<Tile>> tiles_;  // in order of joining
   ActiveSpeaker speaker_;
   bool arrange_ = true;
   int shown_count_ = 0;
-  bool blank_ = true;  // the canvas' background must be painted
+  std::vector<Tile*> painted_;       // those shown, bottom to top
+  bool speaker_has_a_seat_ = false;  // who speaks decides who sits where
+  bool blank_ = true;                // the canvas' background must be painted
   ArtPtr slate_;
   Gallery gallery_;
   I420Image canvas_;

@@ -21,12 +21,13 @@ namespace partyline::mixer {
 namespace asio = boost::asio;
 
 struct VideoRoom::Impl : std::enable_shared_from_this<VideoRoom::Impl> {
-  Impl(const asio::any_io_executor& executor, RoomConfig room, std::string font_list)
+  Impl(const asio::any_io_executor& executor, RoomConfig room, const EngineConfig& engine)
       : pool(executor),
         strand(asio::make_strand(executor)),
-        font(std::move(font_list)),
+        font(engine.font),
+        layouts(engine.layouts ? engine.layouts : std::make_shared<const LayoutCatalog>()),
         timer(strand),
-        logic(std::move(room)) {}
+        logic(std::move(room), layouts) {}
 
   template <class Action>
   void on_strand(Action action) {
@@ -52,6 +53,7 @@ struct VideoRoom::Impl : std::enable_shared_from_this<VideoRoom::Impl> {
   asio::any_io_executor pool;
   asio::any_io_executor strand;
   std::string font;
+  const std::shared_ptr<const LayoutCatalog> layouts;
 
   // The strand's.
   asio::steady_timer timer;
@@ -159,7 +161,7 @@ void VideoRoom::Impl::publish() {
 VideoRoom::VideoRoom(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 std::shared_ptr<VideoRoom> VideoRoom::create(WorkerPool& pool, const RoomConfig& room, const EngineConfig& engine) {
-  return std::shared_ptr<VideoRoom>(new VideoRoom(std::make_shared<Impl>(pool.executor(), room, engine.font)));
+  return std::shared_ptr<VideoRoom>(new VideoRoom(std::make_shared<Impl>(pool.executor(), room, engine)));
 }
 
 VideoRoom::~VideoRoom() {
@@ -202,6 +204,14 @@ void VideoRoom::set_video_expected(uint64_t member, bool expected) {
 
 void VideoRoom::set_video_muted(uint64_t member, bool muted) {
   impl_->on_strand([=](Impl& impl) { impl.logic.set_video_muted(member, muted); });
+}
+
+void VideoRoom::set_pinned(uint64_t member, bool pinned) {
+  impl_->on_strand([=](Impl& impl) { impl.logic.set_pinned(member, pinned); });
+}
+
+void VideoRoom::set_presenting(uint64_t member, bool presenting) {
+  impl_->on_strand([=](Impl& impl) { impl.logic.set_presenting(member, presenting); });
 }
 
 void VideoRoom::set_audio_muted(uint64_t member, bool muted) {
@@ -255,11 +265,8 @@ void VideoRoom::request_keyframe(OutputId id) {
 }
 
 core::Result<> VideoRoom::set_layout(std::string layout) {
-  const auto kind = layout_from(layout);
-  if (!kind) {
-    return core::make_error(core::ErrorCode::invalid, "there is no layout '" + layout + "': use grid or speaker");
-  }
-  impl_->on_strand([kind = *kind](Impl& impl) { impl.logic.set_layout(kind); });
+  if (!impl_->layouts->knows(layout)) return core::make_error(core::ErrorCode::invalid, "there is no such layout");
+  impl_->on_strand([layout = std::move(layout)](Impl& impl) { impl.logic.set_layout(layout); });
   return {};
 }
 

@@ -59,7 +59,9 @@ class VideoRoom {
   void set_name(uint64_t member, const std::string& name);
   void set_video_expected(uint64_t member, bool expected);  ///< false: a name tile, nothing is decoded
   void set_video_muted(uint64_t member, bool muted);        ///< the same, by somebody's wish
-  void set_audio_muted(uint64_t member, bool muted);        ///< draws the icon
+  void set_pinned(uint64_t member, bool pinned);
+  void set_presenting(uint64_t member, bool presenting);
+  void set_audio_muted(uint64_t member, bool muted);  ///< draws the icon
   void set_feedback(uint64_t member, std::shared_ptr<core::MediaFeedback> feedback);
   void set_speaking(uint64_t member, bool speaking);
   /// Audio's present delay from capture to being heard: a picture captured at c is shown from c + delay on, and half a

@@ -129,3 +129,22 @@ def test_a_room_is_recorded_and_photographed(stage, folder):
         judge.assert_shows(judge.picture(file, folder / f"{kind}.png"), ["alice", "bob"], kind)
         judge.assert_hears(judge.sound(file, 1), ["alice", "bob"], ["carol"], kind)
     assert alice.process.running and bob.process.running
+
+
+def test_the_layout_changes_while_the_room_goes_on(stage, folder):
+    gateway = stage.gateway()
+    phones = [stage.phone("alice").dial(gateway.sip_uri("demo")), stage.phone("bob", video="h264").dial(gateway.sip_uri("demo"))]
+    gateway.wait_pictures("demo", 2)
+    legs = {leg["name"]: leg["id"] for leg in gateway.legs("demo")}
+    assert gateway.api("PATCH", "/rooms/demo", {"layout": "theatre"})[0] == 400
+    status, room = gateway.api("PATCH", "/rooms/demo", {"layout": "presentation"})
+    assert status == 200 and room["layout"] == "presentation"
+
+    def large(name, other):
+        tiles = judge.assert_shows(judge.picture(phones[0].snapshot(folder / f"{name}.png")), [name, other], f"a room with {name} pinned")
+        return tiles[name][4] > 3 * tiles[other][4]
+    for name, other in (("bob", "alice"), ("alice", "bob")):
+        assert gateway.api("PATCH", f"/rooms/demo/legs/{legs[other]}", {"pinned": False})[0] == 200
+        status, leg = gateway.api("PATCH", f"/rooms/demo/legs/{legs[name]}", {"pinned": True})
+        assert status == 200 and leg["pinned"]
+        wait_for(lambda: large(name, other), 8, f"{name} to be large")

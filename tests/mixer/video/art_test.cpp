@@ -5,10 +5,13 @@
 #include <libyuv.h>
 
 #include <cmath>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <set>
 
 #include "tests/mixer/video/video_test_support.hpp"
+#include "tests/support/paths.hpp"
 
 // fontconfig keeps its patterns for the life of the process, out of the leak checker's sight.
 extern "C" const char* __lsan_default_suppressions();
@@ -156,12 +159,18 @@ TEST(Looks, of_all_layouts_are_written_when_asked_for) {
       "Anna Schmidt",   "王小明",        "محمد علي",
       "🎉 Party Pete 🚀", "+49 30 901820", "A name that is far too long to be shown in any tile of this world",
       "さくら"};
-  for (const char* layout : {"grid", "speaker"}) {
+  auto catalog = std::make_shared<LayoutCatalog>();
+  for (const auto& entry : std::filesystem::directory_iterator(partyline::test::source_dir() + "/conf/layouts")) {
+    std::ifstream file(entry.path());
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    catalog->add(*parse_layout(text));
+  }
+  for (const std::string& layout : catalog->names()) {
     for (const int count : {0, 1, 2, 3, 5, 9, 16}) {
       RoomConfig config;
       config.name = "Weekly sync 周会";
       config.layout = layout;
-      Room room(config);
+      Room room(config, catalog);
       room.watch(1);
       for (int i = 0; i < count; ++i) {
         const auto id = static_cast<uint64_t>(i);
@@ -170,6 +179,7 @@ TEST(Looks, of_all_layouts_are_written_when_asked_for) {
         if (i % 3 != 1) feed->next = portrait_of(size, i);
         room.core.set_audio_muted(id, i % 4 == 1);
         room.core.set_speaking(id, i == 2 || count == 1, room.now);
+        room.core.set_presenting(id, i == 3 && layout == "presentation");
       }
       for (int i = 0; i < 3; ++i) room.tick();
       write_ppm(std::string(directory) + "/" + layout + std::to_string(count) + ".ppm", room.core.canvas().view());

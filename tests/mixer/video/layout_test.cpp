@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <numeric>
-
 namespace partyline::mixer {
 namespace {
 
@@ -49,7 +47,8 @@ TEST(Layouts, cells_are_even_lie_on_the_canvas_and_do_not_overlap_at_any_size_an
                             Size{320, 180}, Size{64, 64}, Size{4096, 4096}, Size{854, 480}}) {
     for (int count = 0; count <= 30; ++count) {
       expect_sound(grid_cells(canvas, count), canvas, count);
-      expect_sound(speaker_cells(canvas, count), canvas, count);
+      expect_sound(line_cells(canvas, count, true), canvas, count);
+      expect_sound(line_cells(canvas, count, false), canvas, count);
     }
   }
 }
@@ -67,15 +66,6 @@ TEST(GridLayout, stacks_two_on_a_portrait_canvas) {
   const auto cells = grid_cells({720, 1280}, 2);
   EXPECT_EQ(cells[0].x, cells[1].x);
   EXPECT_LT(cells[0].y, cells[1].y);
-}
-
-TEST(SpeakerLayout, gives_one_the_large_cell_and_the_others_a_strip) {
-  const auto cells = speaker_cells({1280, 720}, 5);
-  EXPECT_EQ(cells[0], (Rect{160, 0, 960, 540}));
-  EXPECT_EQ(cells[1], (Rect{0, 540, 320, 180}));
-  EXPECT_EQ(cells[4], (Rect{960, 540, 320, 180}));
-  EXPECT_EQ(speaker_cells({1280, 720}, 1), grid_cells({1280, 720}, 1));
-  EXPECT_EQ(speaker_cells({1280, 720}, 40).size(), 9u);
 }
 
 TEST(Fit, shows_the_source_whole_and_unstretched) {
@@ -117,22 +107,6 @@ TEST(ActiveSpeaker, holds_the_speaker_for_a_second_and_a_half_of_silence) {
   EXPECT_EQ(speaker.update(nobody, t0 + 60s), 2u) << "silence changes nothing";
   speaker.forget(2);
   EXPECT_EQ(speaker.current(), std::nullopt);
-}
-
-TEST(ChooseShown, puts_the_speaker_first_in_the_speaker_layout_and_keeps_everybody_in_place_in_the_grid) {
-  const std::vector<uint64_t> members{1, 2, 3};
-  EXPECT_EQ(choose_shown(LayoutKind::grid, members, 3), (std::vector<uint64_t>{1, 2, 3}));
-  EXPECT_EQ(choose_shown(LayoutKind::speaker, members, 3), (std::vector<uint64_t>{3, 1, 2}));
-  EXPECT_EQ(choose_shown(LayoutKind::speaker, members, std::nullopt), members);
-}
-
-TEST(ChooseShown, a_speaker_beyond_the_last_cell_gets_the_last_cell) {
-  std::vector<uint64_t> members(40);
-  std::iota(members.begin(), members.end(), 1);
-  const auto shown = choose_shown(LayoutKind::grid, members, 33);
-  ASSERT_EQ(shown.size(), 25u);
-  EXPECT_EQ(shown.back(), 33u);
-  EXPECT_EQ(shown.front(), 1u);
 }
 
 }  // namespace

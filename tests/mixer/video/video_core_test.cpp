@@ -164,9 +164,41 @@ TEST(VideoCore, the_speaker_layout_follows_the_speaker) {
   room.tick();
   EXPECT_TRUE(near(pixel(room.core.canvas().view(), 640, 200), kBlue));
   EXPECT_TRUE(near(pixel(room.core.canvas().view(), 640, 610), kRed));
-  room.core.set_layout(LayoutKind::grid);
+  room.core.set_layout("grid");
   room.tick();
   EXPECT_TRUE(near(pixel(room.core.canvas().view(), 320, 360), kRed));
+}
+
+TEST(VideoCore, what_lies_above_stays_above_when_what_lies_below_is_painted_anew) {
+  auto catalog = std::make_shared<LayoutCatalog>();
+  const auto plan = parse_layout(R"({"name":"pip","regions":[{"role":"speaker","spread":"one"},
+                                     {"area":[0.75,0.75,0.25,0.25],"spread":"one"}]})");
+  ASSERT_TRUE(plan);
+  catalog->add(*plan);
+  RoomConfig config;
+  config.layout = "pip";
+  Room room(config, catalog);
+  room.watch(1, kSmall);
+  const auto large = room.join(1, "");
+  const auto small = room.join(2, "");
+  large->next = solid_picture({640, 360}, kRed);
+  small->next = solid_picture({640, 360}, kBlue);
+  room.tick();
+  room.tick();
+  const auto painted = room.core.tiles_painted();
+  large->next = solid_picture({640, 360}, kGreen);
+  room.tick();
+  EXPECT_TRUE(near(pixel(room.core.canvas().view(), 640, 200), kGreen));
+  EXPECT_TRUE(near(pixel(room.core.canvas().view(), 1120, 640), kBlue));
+  EXPECT_EQ(room.core.tiles_painted() - painted, 2u) << "both, and nothing more";
+  small->next = solid_picture({640, 360}, kRed);
+  room.tick();
+  EXPECT_TRUE(near(pixel(room.core.canvas().view(), 1120, 640), kRed));
+  EXPECT_EQ(room.core.tiles_painted() - painted, 3u) << "the one above alone";
+  room.core.set_pinned(2, true);
+  small->next = solid_picture({640, 360}, kBlue);
+  room.tick();
+  EXPECT_TRUE(near(pixel(room.core.canvas().view(), 640, 200), kBlue)) << "pinned: large";
 }
 
 TEST(VideoCore, who_leaves_is_gone_from_the_canvas) {

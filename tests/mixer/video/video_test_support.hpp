@@ -85,7 +85,8 @@ struct ScriptedFeed : PictureFeed {
 
 /// A VideoCore with its art drawn and its jobs run at once.
 struct Room {
-  explicit Room(RoomConfig config = {}) : core(config) {}
+  explicit Room(RoomConfig config = {}, std::shared_ptr<const LayoutCatalog> layouts = nullptr)
+      : core(config, std::move(layouts)) {}
   void tick() {
     for (EncodeJob& job : core.tick(now)) job.run();
     for (const ArtKey& key : core.gallery().take_wishes()) core.gallery().hang(key, draw_art(key, EngineConfig().font));

@@ -1,0 +1,62 @@
+#include "gateway/layouts.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+#include "core/log.hpp"
+
+namespace partyline::gateway {
+namespace {
+
+namespace fs = std::filesystem;
+using core::ErrorCode;
+using core::make_error;
+using core::Result;
+
+constexpr size_t kMostLayouts = 100;
+constexpr uintmax_t kLargestFile = 64 * 1024;
+
+Result<mixer::LayoutPlan> load(const fs::path& path) {
+  std::error_code error;
+  if (fs::file_size(path, error) > kLargestFile || error)
+    return make_error(ErrorCode::invalid, "not a readable file of 64 KiB at most");
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file.good() && !file.eof()) return make_error(ErrorCode::io, "cannot be read");
+  return mixer::parse_layout(text);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const mixer::LayoutCatalog>> load_layouts(const std::string& folder) {
+  auto catalog = std::make_shared<mixer::LayoutCatalog>();
+  if (folder.empty()) return std::shared_ptr<const mixer::LayoutCatalog>(catalog);
+  std::error_code error;
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (entry.path().extension() == ".json") files.push_back(entry.path());
+  if (error) return make_error(ErrorCode::io, "[rooms] layouts: " + folder + ": " + error.message());
+  if (files.size() > kMostLayouts) return make_error(ErrorCode::limit, "[rooms] layouts: more than 100 files");
+  std::ranges::sort(files);
+  for (const auto& file : files) {
+    auto plan = load(file);
+    if (!plan) return plan.error().with_context(core::printable(file.string()));
+    catalog->add(std::move(*plan));
+  }
+  return std::shared_ptr<const mixer::LayoutCatalog>(catalog);
+}
+
+std::string find_layouts(const std::string& configured) {
+  if (!configured.empty()) return configured;
+  std::error_code error;
+  const fs::path binary = fs::read_symlink("/proc/self/exe", error);
+  for (const auto& candidate :
+       {binary.parent_path() / "../../conf/layouts", binary.parent_path() / "../share/partyline/layouts"})
+    if (fs::is_directory(candidate, error)) return fs::weakly_canonical(candidate, error).string();
+  return {};
+}
+
+}  // namespace partyline::gateway

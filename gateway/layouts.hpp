@@ -1,0 +1,18 @@
+// The layouts of a folder: one JSON file each (mixer/video/layout_plan.hpp says what is in it).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/result.hpp"
+#include "mixer/video/layout_plan.hpp"
+
+namespace partyline::gateway {
+
+/// Grid and speaker, and what is in `folder` (in order of the files' names; empty: nothing). Errors name the file.
+core::Result<std::shared_ptr<const mixer::LayoutCatalog>> load_layouts(const std::string& folder);
+
+/// `configured`, else conf/layouts beside the binary's source tree or PREFIX/share/partyline/layouts; empty: none.
+std::string find_layouts(const std::string& configured);
+
+}  // namespace partyline::gateway
