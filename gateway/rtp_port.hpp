@@ -61,6 +61,8 @@ class RtpPort final : public rtp::TransportEvents,
   void on_transport_closed(const core::Error&) override {}
   void send_rtp(std::span<const uint8_t> packet) override { transport_->send_rtp(packet); }
   void send_rtcp(std::span<const uint8_t> packet) override { transport_->send_rtcp(packet); }
+  void begin_burst() override { transport_->begin_burst(); }
+  void end_burst() override { transport_->end_burst(); }
   void on_frame(const core::EncodedFrame& frame) override;
   void on_digit(char digit) override;
   void on_keyframe_request() override;

@@ -33,11 +33,14 @@ class Outbox {
   void flush() {
     if (flushing_) return;
     flushing_ = true;
+    const bool burst = items_.size() > 1;
+    if (burst) events_.begin_burst();
     for (size_t i = 0; i < items_.size(); ++i) {  // handlers may add more
       const Item item = std::move(items_[i]);
       std::visit([this](const auto& it) { tell(it); }, item);
     }
     items_.clear();
+    if (burst) events_.end_burst();
     flushing_ = false;
   }
 

@@ -6,10 +6,10 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 
 #include "core/buffer.hpp"
+#include "core/ring.hpp"
 #include "core/time.hpp"
 
 namespace partyline::rtp {
@@ -29,7 +29,7 @@ class Pacer {
     core::Buffer packet;
     core::TimePoint queued;
   };
-  std::deque<Waiting> queue_;
+  core::Ring<Waiting> queue_;
   size_t queued_bytes_ = 0;
   core::Bitrate target_ = core::Bitrate::kbps(1000);
   core::Duration longest_wait_ = std::chrono::milliseconds(20);

@@ -35,6 +35,9 @@ class SessionEvents {
   /// Plain (unprotected) packets, valid during the call.
   virtual void send_rtp(std::span<const uint8_t> packet) = 0;
   virtual void send_rtcp(std::span<const uint8_t> packet) = 0;
+  /// Around several packets at once: a transport may let them leave together at the end.
+  virtual void begin_burst() {}
+  virtual void end_burst() {}
   virtual void on_frame(const core::EncodedFrame& frame) = 0;
   /// One key press, once, when it begins (RFC 4733; repeats and end packets are folded). `digit`: 0-9 * # A-D.
   virtual void on_digit(char digit) = 0;

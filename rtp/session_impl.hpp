@@ -12,6 +12,7 @@
 
 #include "core/counters.hpp"
 #include "core/random.hpp"
+#include "core/ring.hpp"
 #include "rtp/bandwidth_estimator.hpp"
 #include "rtp/jitter/frame_assembler.hpp"
 #include "rtp/jitter/keyframe_requester.hpp"
@@ -107,7 +108,7 @@ struct Track {
     Seq16 sequence;
     core::TimePoint due;
   };
-  std::deque<SecondCopy> second_copies;  ///< of packets resent
+  core::Ring<SecondCopy> second_copies;  ///< of packets resent
   uint16_t rtx_sequence = static_cast<uint16_t>(core::random_u32());
   uint32_t own_rtx_ssrc = 0;  ///< where the configuration has none
   std::deque<char> digits;

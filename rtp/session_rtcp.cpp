@@ -217,7 +217,8 @@ void Session::Impl::send_reports(Track& track, core::TimePoint now) {
       track.reference.reset();
     }
     // Who sends nothing learns the round trip only this way (RFC 3611 §4.4).
-    if (!sending && track.config.feedback_profile) writer.receiver_reference(track.out.ssrc(), media_ntp(now));
+    const bool tells = track.config.feedback_profile || track.config.receiver_reference;
+    if (!sending && tells) writer.receiver_reference(track.out.ssrc(), media_ntp(now));
     push_rtcp(writer);
   }
   if (sending) ++track.reports_sent;

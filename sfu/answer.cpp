@@ -19,6 +19,7 @@ sdp::MediaCapabilities capabilities(MediaKind kind, std::vector<Codec> codecs, s
   result.prefer_offer_order = false;
   result.h264 = {0x42, 0xE0, 52, 1, true};  // forwarding has no level of its own
   result.telephone_event = false;
+  result.rtx = true;
   result.direction = direction;
   result.transport_cc = direction == sdp::Direction::recvonly;
   result.plain = false;
@@ -55,13 +56,15 @@ IncomingFormat incoming_format(const rtp::TrackConfig& track) {
   result.transport_cc_extension = track.transport_cc_extension;
   result.audio_level_extension = track.audio_level_extension;
   result.nack = format.nack;
+  result.rtx_payload_type = format.rtx_payload_type;
   result.pli = format.pli;
   result.fir = format.fir;
   return result;
 }
 
 OutgoingFormat outgoing_format(const rtp::PayloadFormat& format) {
-  return {format.codec, format.payload_type, format.codec == Codec::h264 ? format.h264.packetization_mode : 0};
+  return {format.codec, format.payload_type, format.codec == Codec::h264 ? format.h264.packetization_mode : 0,
+          format.rtx_payload_type};
 }
 
 std::string write(const AnswerDraft& draft, const std::vector<sdp::LocalTransport>& transports, uint64_t session_id) {
@@ -150,6 +153,7 @@ core::Result<PlayDraft> draft_for_player(std::string_view text, const std::vecto
     return core::make_error(ErrorCode::unsupported, "the offer receives nothing: a player's sections are recvonly");
   draft.formats.audio_ssrc = core::random_u32();
   draft.formats.video_ssrc = core::random_u32();
+  draft.formats.video_rtx_ssrc = draft.formats.video_ssrc ^ 1;
   draft.formats.cname = core::random_token(16);
   return draft;
 }
@@ -166,6 +170,7 @@ std::string write_play_answer(const PlayDraft& draft, const rtp::IceDescription&
     const bool audio = media.track.kind == MediaKind::audio;
     sdp::LocalTransport transport = local_transport(local);
     transport.ssrc = audio ? draft.formats.audio_ssrc : draft.formats.video_ssrc;
+    transport.rtx_ssrc = audio ? 0 : draft.formats.video_rtx_ssrc;
     transport.cname = draft.formats.cname;
     transport.msid_stream = stream_id;
     transport.msid_track = audio ? "audio" : "video";

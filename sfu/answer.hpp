@@ -1,5 +1,6 @@
 // The SFU's side of offer/answer: which sections and codecs of a WHIP or WHEP offer are taken. Pure.
-// RTX, RED and FEC are never taken: lost packets are sent again under their own number.
+// RED and FEC are never taken. RTX is, where it is offered: without it lost packets are sent again under their own
+// number.
 #pragma once
 
 #include <optional>

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/counters.hpp"
+#include "rtp/bytes.hpp"
 #include "sfu/keyframe.hpp"
 
 namespace partyline::sfu {
@@ -17,6 +18,7 @@ constexpr size_t kPaddingKept = 256;
 struct Drops {
   core::Counter& jump = core::counter("partyline_sfu_dropped_total", "reason=\"sequence_jump\"");
   core::Counter& late = core::counter("partyline_sfu_dropped_total", "reason=\"too_late\"");
+  core::Counter& useless_rtx = core::counter("partyline_sfu_dropped_total", "reason=\"rtx_useless\"");
   core::Counter& padding = core::counter("partyline_sfu_dropped_total", "reason=\"padding_only\"");
 };
 Drops& drops() {
@@ -109,6 +111,29 @@ std::optional<ForwardPacket> IncomingTrack::receive(core::Buffer packet, const r
     }
     return std::nullopt;
   }
+  return make_ready(std::move(packet), view, raw);
+}
+
+std::optional<ForwardPacket> IncomingTrack::receive_repeated(core::Buffer packet, rtp::PacketView view,
+                                                             core::TimePoint now) {
+  constexpr size_t kSequenceBytes = 2;  // the original number, in front of the payload
+  if (!ssrc_ || !highest_ || view.payload.size() <= kSequenceBytes) {
+    drops().useless_rtx.add();  // a probe, mostly
+    return std::nullopt;
+  }
+  view.sequence = rtp::Seq16{rtp::read_u16(view.payload.data())};
+  view.payload = view.payload.subspan(kSequenceBytes);
+  view.header_bytes += kSequenceBytes;
+  const int64_t raw = unwrapper_.peek(view.sequence);
+  if (!losses_.is_missing(raw)) {
+    drops().useless_rtx.add();
+    return std::nullopt;
+  }
+  losses_.receive(raw, now);
+  return make_ready(std::move(packet), view, raw);
+}
+
+std::optional<ForwardPacket> IncomingTrack::make_ready(core::Buffer packet, const rtp::PacketView& view, int64_t raw) {
   const auto sequence = without_padding(raw);
   if (!sequence) {
     drops().late.add();

@@ -45,6 +45,9 @@ class IncomingTrack {
 
   /// The packet to forward, or nothing (padding, too old, a jump not yet confirmed; all counted).
   std::optional<ForwardPacket> receive(core::Buffer packet, const rtp::PacketView& view, core::TimePoint now);
+  /// A packet that the publisher sent again as RTX (RFC 4588) on a source of its own: the same, if it is still of use.
+  /// For reports it stays lost.
+  std::optional<ForwardPacket> receive_repeated(core::Buffer packet, rtp::PacketView view, core::TimePoint now);
   void receive_sender_report(const rtp::rtcp::SenderReport& report, core::TimePoint now);
 
   /// A packet of the last second or so by its `sequence`; null when not kept.
@@ -60,6 +63,7 @@ class IncomingTrack {
  private:
   void restart(uint32_t ssrc);
   bool accept_sequence(rtp::Seq16 sequence);
+  std::optional<ForwardPacket> make_ready(core::Buffer packet, const rtp::PacketView& view, int64_t raw);
   std::optional<int64_t> without_padding(int64_t sequence) const;
 
   IncomingFormat format_;

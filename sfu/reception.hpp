@@ -45,6 +45,7 @@ class LossList {
   /// Those to ask for now, ascending, at most `most`. `gave_up`: set when some will never come.
   std::vector<rtp::Seq16> due(core::TimePoint now, size_t most, bool& gave_up);
   size_t missing() const { return missing_.size(); }
+  bool is_missing(int64_t sequence) const { return missing_.contains(sequence); }
 
  private:
   struct Entry {

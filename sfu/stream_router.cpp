@@ -5,6 +5,7 @@
 
 #include "core/counters.hpp"
 #include "core/random.hpp"
+#include "rtp/bytes.hpp"
 
 namespace partyline::sfu {
 
@@ -87,6 +88,7 @@ struct StreamRouter::Player {
   OutgoingTrack audio, video;
   uint64_t waiting_epoch = 0;  // of the video source whose keyframe is awaited
   TimePoint waiting_since;
+  uint16_t rtx_sequence = static_cast<uint16_t>(core::random_u32());
   double resends = kResendBurst;
   TimePoint resends_at;
 };
@@ -134,17 +136,19 @@ void StreamRouter::receive_from_publisher(core::Buffer packet, TimePoint now) {
   ++packets_in_;
   IncomingTrack* track = nullptr;
   for (auto* candidate : {&source_->audio, &source_->video})
-    if (*candidate && (*candidate)->format().payload_type == view->payload_type) track = &**candidate;
+    if (*candidate && (*candidate)->format().carries(view->payload_type)) track = &**candidate;
   // Congestion control counts every packet, forwarded or not.
   const uint8_t extension = track ? track->format().transport_cc_extension : 0;
   if (const auto sequence = view->transport_sequence(extension)) {
     source_->arrivals.receive(*sequence, now);
     if (source_->arrivals.full()) report_arrivals();
   }
-  if (track == nullptr || !track->claims(view->ssrc, now)) return counters().stranger.add();
+  const bool repeated = track && track->format().rtx_payload_type == view->payload_type;
+  if (track == nullptr || (!repeated && !track->claims(view->ssrc, now))) return counters().stranger.add();
   const bool video = core::kind_of(track->format().codec) == MediaKind::video;
   const uint64_t epoch_before = track->epoch();
-  auto forward = track->receive(std::move(packet), *view, now);
+  auto forward =
+      repeated ? track->receive_repeated(std::move(packet), *view, now) : track->receive(std::move(packet), *view, now);
   if (video && (track->take_hopeless() || (track->epoch() != epoch_before && !players_.empty())))
     source_->keyframe.wish();
   if (forward) {
@@ -279,9 +283,24 @@ void StreamRouter::answer_nack(Player& player, const rtcp::Nack& nack, TimePoint
       counters().resend_limit.add();
     } else {
       counters().resent.add();
-      send(player, player.video, *packet, player.video.header_of(*sequence, packet->timestamp), format->payload_type);
+      repeat(player, *packet, player.video.header_of(*sequence, packet->timestamp), *format);
     }
   }
+}
+
+/// As RTX (RFC 4588 §4) where the player knows it: its own source, and the original number before the payload.
+void StreamRouter::repeat(Player& player, ForwardPacket& packet, OutgoingTrack::Header header,
+                          const OutgoingFormat& format) {
+  if (!format.rtx_payload_type) return send(player, player.video, packet, header, format.payload_type);
+  std::array<uint8_t, 2048> room;
+  rtp::PacketWriter writer(room, {packet.marker, *format.rtx_payload_type, rtp::Seq16{player.rtx_sequence++},
+                                  header.timestamp, player.formats.video_rtx_ssrc});
+  std::array<uint8_t, 2> original;
+  rtp::write_u16(original.data(), header.sequence.value);
+  if (!writer.append(original) || !writer.append(packet.payload())) return;
+  ++packets_out_;
+  counters().out.add();
+  player.out->send_rtp(writer.packet());
 }
 
 void StreamRouter::tick(TimePoint now) {

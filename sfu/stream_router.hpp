@@ -62,6 +62,7 @@ class StreamRouter {
   void forward_video(Player& player, ForwardPacket& packet, core::TimePoint now);
   void send(Player& player, OutgoingTrack& track, ForwardPacket& packet, OutgoingTrack::Header header,
             uint8_t payload_type);
+  void repeat(Player& player, ForwardPacket& packet, OutgoingTrack::Header header, const OutgoingFormat& format);
   void send_report(Player& player, core::MediaKind kind);
   void answer_nack(Player& player, const rtp::rtcp::Nack& nack, core::TimePoint now);
   void ask_publisher(core::TimePoint now);

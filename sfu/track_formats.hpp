@@ -17,6 +17,9 @@ struct IncomingFormat {
   std::vector<uint32_t> ssrcs;  ///< announced; empty: whatever comes with this payload type
   uint8_t transport_cc_extension = 0, audio_level_extension = 0;
   bool nack = false, pli = false, fir = false;
+  std::optional<uint8_t> rtx_payload_type = std::nullopt;  ///< RFC 4588: repeats packets of `payload_type`
+
+  bool carries(uint8_t type) const { return payload_type == type || rtx_payload_type == type; }
 };
 
 struct PublisherFormats {
@@ -27,13 +30,14 @@ struct OutgoingFormat {
   core::Codec codec = core::Codec::opus;
   uint8_t payload_type = 0;
   int h264_packetization_mode = 0;
+  std::optional<uint8_t> rtx_payload_type = std::nullopt;
 };
 
 /// Several formats a kind where the player came before its publisher.
 struct PlayerFormats {
   std::vector<OutgoingFormat> audio, video;
   uint8_t audio_level_extension = 0;
-  uint32_t audio_ssrc = 0, video_ssrc = 0;
+  uint32_t audio_ssrc = 0, video_ssrc = 0, video_rtx_ssrc = 0;
   std::string cname;
 };
 

@@ -92,8 +92,10 @@ size_t packetize(std::span<const uint8_t> access_unit, int packetization_mode, s
     const auto body = nal->subspan(1);
     const size_t room = max_payload - 2;
     const size_t parts = (body.size() + room - 1) / room;
+    // Equal parts, the last one shorter: one size is what the kernel can cut by itself.
+    const size_t part = (body.size() + parts - 1) / parts;
     for (size_t i = 0, from = 0; i < parts; ++i) {
-      const size_t size = (body.size() - from) / (parts - i);  // near-equal parts
+      const size_t size = std::min(part, body.size() - from);
       const auto flags = static_cast<uint8_t>((i == 0 ? 0x80 : 0) | (i + 1 == parts ? 0x40 : 0) | type);
       plan.add_piece({static_cast<uint8_t>((header & 0xE0) | fu_a), flags}, body.subspan(from, size));
       plan.end_packet();

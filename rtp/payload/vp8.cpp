@@ -66,8 +66,9 @@ void packetize(std::span<const uint8_t> frame, uint16_t picture_id, size_t max_p
   if (frame.empty() || max_payload <= kDescriptorBytes) return;
   const size_t room = max_payload - kDescriptorBytes;
   const size_t parts = (frame.size() + room - 1) / room;
+  const size_t part = (frame.size() + parts - 1) / parts;  // one size but the last: the kernel can cut that by itself
   for (size_t i = 0, from = 0; i < parts; ++i) {
-    const size_t size = (frame.size() - from) / (parts - i);
+    const size_t size = std::min(part, frame.size() - from);
     plan.add_piece({static_cast<uint8_t>(i == 0 ? 0x90 : 0x80), 0x80, static_cast<uint8_t>(0x80 | picture_id >> 8),
                     static_cast<uint8_t>(picture_id)},
                    frame.subspan(from, size));

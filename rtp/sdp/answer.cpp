@@ -146,6 +146,7 @@ Media answered_section(const Media& offered, const NegotiatedMedia& agreed, cons
     if (id != 0) section.extensions.push_back({id, std::string(uri)});
   }
   if (track.kind == core::MediaKind::audio && !transport.ice) section.packet_time_ms = track.packet_time_ms;
+  if (has_receiver_reference(offered)) section.attributes.emplace_back(receiver_reference_attribute);
   write_transport(section, transport);
   if (transport.ice) section.ice.setup = answered_setup(transport.ice->setup, offered.ice.setup);
   return section;

@@ -131,6 +131,7 @@ Media offered_section(const MediaCapabilities& capabilities, const LocalTranspor
     add_extensions(section, capabilities);
   } else {
     section.protocol = "RTP/AVP";
+    section.attributes.emplace_back(receiver_reference_attribute);
     if (capabilities.kind == core::MediaKind::audio) section.packet_time_ms = 20;
   }
   write_transport(section, transport);

@@ -71,6 +71,12 @@ Direction direction_of_peer(const Media& media) {
   return zeros && media.ice.ufrag.empty() ? direction_of(sends(media.direction), false) : media.direction;
 }
 
+bool has_receiver_reference(const Media& media) {
+  return std::ranges::any_of(media.attributes, [](const std::string& attribute) {
+    return attribute.starts_with("rtcp-xr:") && attribute.find("rcvr-rtt=") != std::string::npos;
+  });
+}
+
 std::string_view name_of(core::MediaKind kind) {
   return kind == core::MediaKind::audio ? "audio" : "video";
 }
@@ -126,6 +132,7 @@ NegotiatedMedia section_facts(const Description& peer, size_t index, const Media
   track.feedback_profile = media.protocol.ends_with("AVPF");
   track.reduced_size_rtcp = media.rtcp_reduced_size;
   track.bandwidth = media.bandwidth;
+  track.receiver_reference = has_receiver_reference(media);
   return result;
 }
 

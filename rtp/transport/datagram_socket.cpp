@@ -1,6 +1,7 @@
 #include "rtp/transport/datagram_socket.hpp"
 
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,7 +31,7 @@ Drops& drops() {
 
 union Control {
   cmsghdr align;
-  uint8_t bytes[CMSG_SPACE(sizeof(in6_pktinfo))];
+  uint8_t bytes[CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))];
 };
 
 LocalAddress local_address_of(msghdr& header) {
@@ -51,27 +52,33 @@ LocalAddress local_address_of(msghdr& header) {
   return local;
 }
 
-void put_source(msghdr& header, Control& control, const LocalAddress& from) {
+/// Appends a control message.
+template <class T>
+void put_control(msghdr& header, Control& control, int level, int type, const T& value) {
+  const size_t before = header.msg_control == nullptr ? 0 : header.msg_controllen;
+  auto* c = reinterpret_cast<cmsghdr*>(control.bytes + before);
+  c->cmsg_level = level;
+  c->cmsg_type = type;
+  c->cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(CMSG_DATA(c), &value, sizeof value);
   header.msg_control = control.bytes;
-  header.msg_controllen = sizeof control.bytes;
-  cmsghdr* c = CMSG_FIRSTHDR(&header);
+  header.msg_controllen = before + CMSG_SPACE(sizeof value);
+}
+
+void put_source(msghdr& header, Control& control, const LocalAddress& from) {
   if (from.size == 4) {
     in_pktinfo info{};
     std::memcpy(&info.ipi_spec_dst, from.bytes.data(), 4);
-    c->cmsg_level = IPPROTO_IP;
-    c->cmsg_type = IP_PKTINFO;
-    c->cmsg_len = CMSG_LEN(sizeof info);
-    std::memcpy(CMSG_DATA(c), &info, sizeof info);
-    header.msg_controllen = CMSG_SPACE(sizeof info);
+    put_control(header, control, IPPROTO_IP, IP_PKTINFO, info);
   } else {
     in6_pktinfo info{};
     std::memcpy(&info.ipi6_addr, from.bytes.data(), 16);
-    c->cmsg_level = IPPROTO_IPV6;
-    c->cmsg_type = IPV6_PKTINFO;
-    c->cmsg_len = CMSG_LEN(sizeof info);
-    std::memcpy(CMSG_DATA(c), &info, sizeof info);
-    header.msg_controllen = CMSG_SPACE(sizeof info);
+    put_control(header, control, IPPROTO_IPV6, IPV6_PKTINFO, info);
   }
+}
+
+void count_failure(uint64_t packets) {
+  (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? drops().send_full : drops().send_error).add(packets);
 }
 
 }  // namespace
@@ -102,6 +109,33 @@ struct DatagramSocket::Batch {
   std::vector<udp::endpoint> names;
   std::vector<Control> controls;
   std::vector<core::Buffer> buffers;
+};
+
+// What send() put aside for one sendmmsg().
+struct DatagramSocket::Burst {
+  static constexpr size_t kMost = 32;          // packets
+  static constexpr size_t kMostBytes = 60000;  // of one segmented datagram; the kernel takes 64 packets, 65507 bytes
+
+  /// Packets from `first` on that can leave as one datagram: one size, the last of them may be shorter.
+  size_t run(size_t first, bool segment) const {
+    const size_t size = vectors[first].iov_len;
+    size_t end = first + 1, bytes = size;
+    while (segment && end < count && vectors[end].iov_len <= size && vectors[end - 1].iov_len == size &&
+           bytes + vectors[end].iov_len <= kMostBytes && peers[end] == peers[first] &&
+           locals[end].size == locals[first].size && locals[end].bytes == locals[first].bytes) {
+      bytes += vectors[end++].iov_len;
+    }
+    return end - first;
+  }
+
+  size_t count = 0;
+  std::array<mmsghdr, kMost> headers;
+  std::array<iovec, kMost> vectors;
+  std::array<Control, kMost> controls;
+  std::array<udp::endpoint, kMost> peers;
+  std::array<LocalAddress, kMost> locals;
+  std::array<core::Buffer, kMost> packets;
+  std::array<uint8_t, kMost> runs;  ///< packets of each header
 };
 
 DatagramSocket::DatagramSocket(boost::asio::any_io_executor executor, DatagramSocketOptions options)
@@ -173,7 +207,10 @@ void DatagramSocket::wait() {
 void DatagramSocket::drain() {
   draining_ = true;
   for (int i = 0; i < kMaxBatches && !closed_; ++i) {
-    if (!receive_batch()) break;
+    begin_burst();  // what is sent in answer, or on to others
+    const bool more = receive_batch();
+    end_burst();
+    if (!more) break;
   }
   draining_ = false;
   if (closed_) handler_ = nullptr;
@@ -203,6 +240,7 @@ bool DatagramSocket::receive_batch() {
 
 bool DatagramSocket::send(std::span<const uint8_t> packet, const Endpoint& to, const LocalAddress& from) {
   if (closed_) return false;
+  if (bursts_ > 0 && packet.size() <= kMaxDatagram) return queue(packet, to, from);
   iovec vector{const_cast<uint8_t*>(packet.data()), packet.size()};
   Control control{};
   msghdr header{};
@@ -212,12 +250,85 @@ bool DatagramSocket::send(std::span<const uint8_t> packet, const Endpoint& to, c
   header.msg_iovlen = 1;
   if (tells_local_ && from.size != 0) put_source(header, control, from);
   if (::sendmsg(descriptor_, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return true;
-  (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? drops().send_full : drops().send_error).add();
+  count_failure(1);
   return false;
+}
+
+bool DatagramSocket::queue(std::span<const uint8_t> packet, const Endpoint& to, const LocalAddress& from) {
+  if (!burst_) burst_ = std::make_unique<Burst>();
+  Burst& burst = *burst_;
+  const size_t i = burst.count++;
+  // The caller's bytes are his again when we return.
+  burst.packets[i] = core::Buffer::copy_of(packet);
+  burst.vectors[i] = {burst.packets[i].data(), packet.size()};
+  burst.peers[i] = to;
+  burst.locals[i] = tells_local_ ? from : LocalAddress{};
+  if (burst.count == Burst::kMost) flush();
+  return true;
+}
+
+void DatagramSocket::end_burst() {
+  if (--bursts_ == 0 && burst_ && burst_->count > 0) flush();
+}
+
+void DatagramSocket::flush() {
+  Burst& burst = *burst_;
+  unsigned headers = 0;
+  for (size_t i = 0; i < burst.count; i += burst.runs[headers++]) {
+    const size_t run = burst.run(i, segments_);
+    burst.runs[headers] = static_cast<uint8_t>(run);
+    msghdr& header = burst.headers[headers].msg_hdr;
+    header = {};
+    header.msg_name = burst.peers[i].data();
+    header.msg_namelen = static_cast<socklen_t>(burst.peers[i].size());
+    header.msg_iov = &burst.vectors[i];
+    header.msg_iovlen = run;
+    if (burst.locals[i].size != 0) put_source(header, burst.controls[headers], burst.locals[i]);
+    if (run > 1) {
+      put_control(header, burst.controls[headers], IPPROTO_UDP, UDP_SEGMENT,
+                  static_cast<uint16_t>(burst.vectors[i].iov_len));
+    }
+  }
+  send_headers(headers);
+  for (size_t i = 0; i < burst.count; ++i) burst.packets[i] = {};
+  burst.count = 0;
+}
+
+void DatagramSocket::send_headers(unsigned count) {
+  Burst& burst = *burst_;
+  unsigned done = 0;
+  while (done < count) {
+    const int sent = ::sendmmsg(descriptor_, &burst.headers[done], count - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) {
+      done += static_cast<unsigned>(sent);
+      continue;
+    }
+    if (burst.runs[done] > 1 && (errno == EIO || errno == EINVAL || errno == EMSGSIZE || errno == EOPNOTSUPP)) {
+      // A device without checksum offload, or a path MTU below the segments: not this way, now or later.
+      segments_ = false;
+      send_one_by_one(burst.headers[done].msg_hdr);
+    } else {
+      count_failure(burst.runs[done]);
+    }
+    ++done;
+  }
+}
+
+/// The packets of a segmented datagram.
+void DatagramSocket::send_one_by_one(const msghdr& segmented) {
+  for (size_t i = 0; i < segmented.msg_iovlen; ++i) {
+    msghdr header = segmented;
+    header.msg_iov = segmented.msg_iov + i;
+    header.msg_iovlen = 1;
+    header.msg_controllen -= CMSG_SPACE(sizeof(uint16_t));  // the segment size is the last of the control messages
+    if (header.msg_controllen == 0) header.msg_control = nullptr;
+    if (::sendmsg(descriptor_, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) count_failure(1);
+  }
 }
 
 void DatagramSocket::close() {
   if (std::exchange(closed_, true)) return;
+  if (burst_ && burst_->count > 0) flush();
   if (!draining_) handler_ = nullptr;  // lets go of its owner, but not from under its own call
   boost::system::error_code ignored;
   socket_.close(ignored);

@@ -1,10 +1,12 @@
 // DatagramSocket: one non-blocking UDP socket, read in batches straight into core::Buffers and written through the
-// native handle. I/O only: it decides nothing.
+// native handle, in bursts where there is more than one packet to send. I/O only: it decides nothing.
 //
 // Bound to the wildcard, it tells the local address each packet came to and can send from that address (IP_PKTINFO),
 // because ICE agents refuse answers that come from another address than the one they asked.
 // Thread: the executor.
 #pragma once
+
+#include <sys/socket.h>
 
 #include <array>
 #include <boost/asio/any_io_executor.hpp>
@@ -49,15 +51,26 @@ class DatagramSocket : public std::enable_shared_from_this<DatagramSocket> {
   void start(Handler handler);
   /// Never blocks; false (and counted) when the kernel did not take it.
   bool send(std::span<const uint8_t> packet, const Endpoint& to, const LocalAddress& from = {});
+  /// What is sent in between leaves together, at the latest with end_burst(), in as few system calls as possible:
+  /// packets of one size to one peer as one segmented datagram (UDP GSO), all others as one sendmmsg(). The burst of
+  /// several callers ends with the last; while packets are being received one is always open. Then true from send()
+  /// says only that the packet was taken.
+  void begin_burst() { ++bursts_; }
+  void end_burst();
   void close();
 
  private:
   struct Batch;
+  struct Burst;
   DatagramSocket(boost::asio::any_io_executor executor, DatagramSocketOptions options);
   core::Result<> open(const Endpoint& local);
   void wait();
   void drain();
   bool receive_batch();
+  bool queue(std::span<const uint8_t> packet, const Endpoint& to, const LocalAddress& from);
+  void flush();
+  void send_headers(unsigned count);
+  void send_one_by_one(const msghdr& segmented);
 
   boost::asio::ip::udp::socket socket_;  // one_of_many: closed, the descriptor is the poller's business
   int descriptor_ = -1;
@@ -69,6 +82,9 @@ class DatagramSocket : public std::enable_shared_from_this<DatagramSocket> {
   bool draining_ = false;
   Handler handler_;
   std::unique_ptr<Batch> batch_;
+  int bursts_ = 0;
+  bool segments_ = true;          ///< the kernel and the device cut datagrams for us
+  std::unique_ptr<Burst> burst_;  ///< made with the first one
 };
 
 }  // namespace partyline::rtp

@@ -146,6 +146,14 @@ void UdpTransport::send_rtcp(std::span<const uint8_t> packet) {
   impl_->send(impl_->rtcp_socket, packet, impl_->rtcp_remote);
 }
 
+void UdpTransport::begin_burst() {
+  impl_->rtp_socket->begin_burst();
+}
+
+void UdpTransport::end_burst() {
+  impl_->rtp_socket->end_burst();
+}
+
 void UdpTransport::close() {
   impl_->events = nullptr;
   impl_->rtp_socket->close();

@@ -85,7 +85,7 @@ TEST_F(EndpointTest, APublishersOfferIsAnsweredWithItsResource) {
   EXPECT_THAT(created.body, HasSubstr("a=ice-lite"));
   EXPECT_THAT(created.body, HasSubstr("a=rtpmap:108 H264/90000"));  // constrained baseline, mode 1, before VP8
   EXPECT_THAT(created.body, HasSubstr("transport-cc"));
-  EXPECT_THAT(created.body, Not(HasSubstr("rtx")));
+  EXPECT_THAT(created.body, HasSubstr("a=fmtp:109 apt=108\r\n"));
   EXPECT_THAT(created.body, Not(HasSubstr("ulpfec")));
   ASSERT_EQ(sfu_->streams().size(), 1u);
   EXPECT_EQ(sfu_->streams()[0].app, "my room");

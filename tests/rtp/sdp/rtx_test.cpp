@@ -73,6 +73,20 @@ TEST(SdpRtx, answers_take_the_type_whose_apt_is_the_chosen_format) {
   EXPECT_THAT(text, HasSubstr("a=fmtp:97 apt=98\r\n"));
 }
 
+TEST(SdpReceiverReference, is_offered_to_phones_and_answered_where_it_is_offered) {
+  const auto ours = repeating(Direction::sendrecv);
+  auto offer = write_offer(ours, {with_ssrcs()}, {});
+  EXPECT_THAT(to_string(offer), HasSubstr("a=rtcp-xr:rcvr-rtt=all\r\n"));
+  auto plan = plan_answer(offer, ours);
+  ASSERT_TRUE(plan);
+  EXPECT_TRUE(plan->media[0].track.receiver_reference);
+  EXPECT_THAT(to_string(write_answer(offer, *plan, {with_ssrcs()}, 1, 1)), HasSubstr("a=rtcp-xr:rcvr-rtt=all\r\n"));
+  offer.media[0].attributes = {"rtcp-xr:pkt-loss-rle"};
+  plan = plan_answer(offer, ours);
+  EXPECT_FALSE(plan->media[0].track.receiver_reference);
+  EXPECT_THAT(to_string(write_answer(offer, *plan, {with_ssrcs()}, 1, 1)), Not(HasSubstr("rtcp-xr")));
+}
+
 TEST(SdpParameterSets, are_read_from_base64_and_everything_else_is_left_out) {
   const auto sets = parameter_sets_of("packetization-mode=1;sprop-parameter-sets=Z0LgH9oCgPRA,aM4wpIA=");
   ASSERT_EQ(sets.size(), 2u);

@@ -120,6 +120,32 @@ TEST_F(UdpTransportTest, carries_both_on_one_port_with_rtcp_mux) {
   EXPECT_TRUE(run_until(io, [&] { return a_events.rtcp.size() == 2; })) << "the same host is believed on any port";
 }
 
+TEST_F(UdpTransportTest, a_burst_arrives_whole_and_in_order_whatever_the_sizes) {
+  connect(true);
+  std::vector<std::vector<uint8_t>> sent;
+  a->begin_burst();
+  for (uint16_t i = 0; i < 80; ++i) {
+    // Runs of one size with a shorter last one, as pictures make them, and lonely ones between.
+    const size_t payload = i % 9 == 8 ? 400 : i % 20 == 0 ? 33 : 1100;
+    sent.push_back(rtp_packet(i, 7, payload));
+    a->send_rtp(sent.back());
+    if (i == 40) a->send_rtcp(rtcp_packet(7));
+  }
+  a->end_burst();
+  ASSERT_TRUE(run_until(io, [&] { return b_events.rtp.size() == sent.size() && b_events.rtcp.size() == 1; }));
+  EXPECT_EQ(b_events.rtp, sent);
+}
+
+TEST_F(UdpTransportTest, what_a_burst_holds_back_leaves_before_the_socket_closes) {
+  connect(true);
+  a->begin_burst();
+  a->send_rtp(rtp_packet(1, 7));
+  a->send_rtcp(rtcp_packet(7));
+  a->close();
+  a->end_burst();
+  EXPECT_TRUE(run_until(io, [&] { return b_events.rtp.size() == 1 && b_events.rtcp.size() == 1; }));
+}
+
 TEST_F(UdpTransportTest, follows_a_peer_that_sends_from_another_port_than_its_sdp_said) {
   connect(false);
   udp::socket outside(io, udp::endpoint(kLoopback, 0));
