@@ -70,6 +70,7 @@ AudioSourceStats AudioSource::stats() const {
 }
 
 AudioSource::Format* AudioSource::format_of(core::Codec codec) {
+  if (format_ && format_->row->codec == codec) return format_;
   for (Format& format : formats_) {
     if (format.row->codec == codec) return &format;
   }
@@ -228,7 +229,7 @@ std::span<const float> AudioSource::samples_at(int rate) {
 
 void AudioSource::decode_front(core::TimePoint now) {
   QueuedFrame& front = queue_.front();
-  if (front.frame.codec != codec_ || !format_) {
+  if (!format_ || format_->row->codec != front.frame.codec) {
     format_ = format_of(front.frame.codec);
     codec_ = front.frame.codec;
     change_rate(static_cast<size_t>(kSampleRate / format_->row->sample_rate));

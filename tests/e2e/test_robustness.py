@@ -6,7 +6,7 @@ import time
 import pytest
 from support import judge
 from support.media import PARTIES, flash_and_beep
-from support.process import wait_for
+from support.process import Process, wait_for
 from support.rtmp import RtmpServer
 from support.sip import FfmpegPhone, Phone
 from test_calls import PCMU
@@ -130,6 +130,29 @@ def test_the_publisher_of_a_stream_is_replaced(stage, folder):
     time.sleep(3)
     image = judge.picture(room.alice.snapshot(folder / "alice.png"))
     judge.assert_shows(image, ["alice", "carol"], "alice, after carol came back,")
+    room.judge()
+
+
+def test_the_audio_tick_keeps_its_time_while_all_processors_are_busy(stage, folder):
+    """Burners of ordinary priority take every core several times over: sound goes on, and no tick is left out."""
+    room = Watched(stage, folder)
+    gateway = room.gateway
+    if "without real-time priority" in (gateway.folder / "gateway.log").read_text():
+        pytest.skip("no right to real-time priorities")
+    counters = lambda: {  # noqa: E731
+        line.split()[0]: float(line.split()[1]) for line in gateway.request("GET", "/metrics")[1].decode().splitlines()
+        if line.startswith("partyline_mixer_audio_tick")}
+    before = counters()
+    burners = [stage.keep(Process(["sh", "-c", "while :; do :; done"], folder / f"burner{i}.log"))
+               for i in range(4 * os.cpu_count())]
+    time.sleep(6)
+    for burner in burners:
+        burner.stop()
+    since = {name: value - before.get(name, 0) for name, value in counters().items()}
+    ticks = since["partyline_mixer_audio_tick_microseconds_count"]
+    print(f"{ticks:.0f} ticks, {since['partyline_mixer_audio_ticks_late_total']:.0f} late")
+    assert since["partyline_mixer_audio_ticks_skipped_total"] == 0
+    assert since["partyline_mixer_audio_ticks_late_total"] <= ticks / 50
     room.judge()
 
 

@@ -220,6 +220,22 @@ TEST(AudioSource, ChangesCodecInTheMiddleOfACall) {
   EXPECT_NEAR(tone_level(std::span<const float>(heard).last(24000), 440), 0.25, 0.01);
 }
 
+TEST(AudioSource, ChangesCodecInAPauseOfACall) {
+  AudioSource source(1);
+  Talker first(Codec::pcmu, sine(440), 20, 1000, 100);
+  Talker second(Codec::opus, sine(440), 20, 77777777, 150);
+  TimePoint now = kStart;
+  std::vector<float> heard;
+  for (int i = 0; i < 150; ++i) {
+    if (i < 50) source.push(first.next(now - kTick, now + 5ms));
+    if (i >= 100) source.push(second.next(now - kTick, now + 5ms));
+    now += kTick;
+    source.tick(now);
+    heard.insert(heard.end(), source.block().begin(), source.block().end());
+  }
+  EXPECT_NEAR(tone_level(std::span<const float>(heard).last(24000), 440), 0.25, 0.01);
+}
+
 TEST(AudioSource, CountsPacketsThatDoNotDecodeAndGoesOn) {
   Line line(std::make_unique<Talker>(Codec::opus, sine(440)));
   line.run(1s);
