@@ -40,6 +40,32 @@ def test_loss_and_jitter(stage, folder):
     assert frozen < 2000, f"carol's picture stands still for {frozen:.0f} ms"
 
 
+# What a browser's two connections say of their video: the source of repetitions, and how much came or went by it.
+REPEATED = """async () => {
+  const found = {};
+  for (const [name, type] of [['pcPlay', 'inbound-rtp'], ['pcPublish', 'outbound-rtp']]) {
+    const all = [...(await window.partyline[name].getStats()).values()];
+    const video = all.find(each => each.type === type && each.kind === 'video');
+    found[type] = {ssrc: video.rtxSsrc, packets: video.retransmittedPacketsReceived ?? video.retransmittedPacketsSent,
+                   nacks: video.nackCount, frozen: video.totalFreezesDuration};
+  }
+  return found;
+}"""
+
+
+def test_lost_video_comes_again_by_rtx_both_ways(stage, folder):
+    wire = stage.wire()
+    wire.set(loss=5, delay=25)
+    gateway, alice, carol = meet(stage, wire, "again")
+    time.sleep(8)
+    found = carol.evaluate(REPEATED)
+    print(found)
+    for direction, video in found.items():
+        assert video["ssrc"], f"{direction}: no RTX is agreed"
+        assert video["nacks"] > 0 and video["packets"] > 0, f"{direction}: {video}"
+    judge.assert_shows(judge.picture(alice.snapshot(folder / "alice.png")), ["alice", "carol"], "alice")
+
+
 def test_an_outage_of_300_ms(stage, folder):
     wire = stage.wire()
     wire.set(delay=20)
