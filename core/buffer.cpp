@@ -11,6 +11,16 @@ namespace {
 constexpr size_t kPadding = 32;  // what FFmpeg's and libvpx' bit readers may read beyond the end
 constexpr std::array<size_t, 4> kClassCapacity{2048, 16 * 1024, 64 * 1024, 256 * 1024};
 constexpr uint32_t kUnpooled = kClassCapacity.size();
+#ifdef __has_feature
+#define PARTYLINE_HAS_FEATURE(x) __has_feature(x)
+#else
+#define PARTYLINE_HAS_FEATURE(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || PARTYLINE_HAS_FEATURE(address_sanitizer)
+constexpr bool kPooling = false;  // so that each block ends where its bytes end, and nobody finds it after its release
+#else
+constexpr bool kPooling = true;
+#endif
 }  // namespace
 
 struct Buffer::Pool {
@@ -65,7 +75,7 @@ struct Buffer::Pool {
 };
 
 Buffer Buffer::allocate(size_t capacity) {
-  uint32_t size_class = 0;
+  uint32_t size_class = kPooling ? 0 : kUnpooled;
   while (size_class < kUnpooled && kClassCapacity[size_class] < capacity) ++size_class;
   Buffer buffer;
   buffer.block_ = Pool::instance().take(size_class);

@@ -1,6 +1,5 @@
 #include "gateway/api.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -8,12 +7,11 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
-#include <charconv>
 #include <ctime>
-#include <optional>
 
 #include "core/log.hpp"
 #include "gateway/access.hpp"
+#include "gateway/api_bodies.hpp"
 #include "gateway/event_bus.hpp"
 #include "gateway/metrics.hpp"
 #include "gateway/pages.hpp"
@@ -25,77 +23,11 @@ namespace http = core::http;
 namespace json = boost::json;
 using core::ErrorCode;
 using core::make_error;
-using core::Result;
 
 namespace {
 
-Result<json::object> parse_object(const std::string& body) {
-  json::error_code error;
-  json::parse_options options;
-  options.max_depth = 8;
-  auto value = json::parse(body, error, {}, options);
-  if (error) return make_error(ErrorCode::invalid, "the body is not JSON: " + error.message());
-  if (!value.is_object()) return make_error(ErrorCode::invalid, "the body must be a JSON object");
-  return std::move(value.get_object());
-}
-
 http::Response no_such(std::string_view what, const std::string& name) {
   return http::problem(make_error(ErrorCode::not_found, fmt::format("there is no {} {}", what, core::printable(name))));
-}
-
-Result<> reject_unknown(const json::object& body, std::initializer_list<std::string_view> known) {
-  for (const auto& member : body)
-    if (std::find(known.begin(), known.end(), std::string_view(member.key())) == known.end())
-      return make_error(ErrorCode::invalid, fmt::format("unknown field '{}'; known: {}", core::printable(member.key()),
-                                                        fmt::join(known, ", ")));
-  return {};
-}
-
-Result<LegSettings> read_settings(LegSettings settings, const json::object& body) {
-  if (auto known = reject_unknown(
-          body, {"muted", "video_muted", "gain_db", "pinned", "common_loudness", "noise_suppression", "echo_guard"});
-      !known)
-    return known.error();
-  for (const auto& [key, field] : {std::pair{"muted", &settings.muted},
-                                   {"video_muted", &settings.video_muted},
-                                   {"pinned", &settings.pinned},
-                                   {"common_loudness", &settings.voice.common_loudness},
-                                   {"noise_suppression", &settings.voice.noise_suppression},
-                                   {"echo_guard", &settings.voice.echo_guard}}) {
-    const auto* value = body.if_contains(key);
-    if (!value) continue;
-    if (!value->is_bool()) return make_error(ErrorCode::invalid, fmt::format("'{}' must be true or false", key));
-    *field = value->get_bool();
-  }
-  if (const auto* value = body.if_contains("gain_db")) {
-    if (!value->is_number()) return make_error(ErrorCode::invalid, "'gain_db' must be a number");
-    settings.gain_db = value->to_number<double>();
-    if (!(settings.gain_db >= -60 && settings.gain_db <= 24))
-      return make_error(ErrorCode::invalid, "'gain_db' must be from -60 to 24");
-  }
-  return settings;
-}
-
-// {"url":"rtmp://…"}, or {"record":"mkv"}: a file named after the room and the time.
-Result<std::string> read_output_url(const std::string& room, const json::object& body) {
-  if (auto known = reject_unknown(body, {"url", "record"}); !known) return known.error();
-  const auto* url = body.if_contains("url");
-  const auto* record = body.if_contains("record");
-  if (url && !record && url->is_string()) return std::string(url->get_string());
-  if (!url && record && record->is_string())
-    return fmt::format("file:{}-{:%Y%m%dT%H%M%SZ}.{}", room, fmt::gmtime(std::time(nullptr)),
-                       std::string_view(record->get_string()));
-  return make_error(ErrorCode::invalid, R"(send {"url":"rtmp://host/app/key"} or {"record":"mkv"})");
-}
-
-Result<std::optional<int>> read_width(const http::Request& request) {
-  const auto found = request.query.find("width");
-  if (found == request.query.end()) return std::optional<int>();
-  int width = 0;
-  const auto* end = found->second.data() + found->second.size();
-  if (const auto [at, error] = std::from_chars(found->second.data(), end, width); error != std::errc{} || at != end)
-    return make_error(ErrorCode::invalid, "'width' must be a number");
-  return std::optional(width);
 }
 
 }  // namespace
@@ -151,21 +83,16 @@ http::Response Api::show_room(const Request& request) const {
 http::Response Api::change_room(const Request& request) {
   auto* room = rooms_.find(request.params.at("room"));
   if (!room) return no_such("room", request.params.at("room"));
-  auto body = parse_object(request.body);
-  if (!body) return http::problem(body.error());
-  if (auto known = reject_unknown(*body, {"layout"}); !known) return http::problem(known.error());
-  if (const auto* layout = body->if_contains("layout")) {
-    if (!layout->is_string()) return http::problem(make_error(ErrorCode::invalid, "'layout' must be a string"));
-    if (auto done = room->set_layout(std::string(layout->get_string())); !done) return http::problem(done.error());
-  }
+  const auto layout = read_layout(request.body);
+  if (!layout) return http::problem(layout.error());
+  if (*layout)
+    if (auto done = room->set_layout(**layout); !done) return http::problem(done.error());
   return http::json(200, room->describe(core::Clock::now()));
 }
 
 http::Response Api::add_output(const Request& request) {
-  auto body = parse_object(request.body);
-  if (!body) return http::problem(body.error());
   const std::string& name = request.params.at("room");
-  auto url = read_output_url(name, *body);
+  auto url = read_output_url(name, request.body, std::time(nullptr));
   if (!url) return http::problem(url.error());
   auto room = rooms_.enter(name);
   if (!room) return http::problem(room.error());
@@ -188,13 +115,9 @@ http::Response Api::remove_output(const Request& request) {
 }
 
 http::Response Api::dial(const Request& request) {
-  auto body = parse_object(request.body);
-  if (!body) return http::problem(body.error());
-  if (auto known = reject_unknown(*body, {"dial"}); !known) return http::problem(known.error());
-  const auto* uri = body->if_contains("dial");
-  if (!uri || !uri->is_string())
-    return http::problem(make_error(ErrorCode::invalid, "'dial' is missing, e.g. {\"dial\":\"sip:alice@192.0.2.1\"}"));
-  auto leg = rooms_.dial(request.params.at("room"), std::string(uri->get_string()));
+  const auto uri = read_dial(request.body);
+  if (!uri) return http::problem(uri.error());
+  auto leg = rooms_.dial(request.params.at("room"), *uri);
   if (!leg) return http::problem(leg.error());
   const auto found = rooms_.find(request.params.at("room"))->find_leg(*leg);
   return http::json(201, found->describe(core::Clock::now()));
@@ -213,9 +136,7 @@ http::Response Api::change_leg(const Request& request) {
   if (!room) return no_such("room", request.params.at("room"));
   const auto leg = room->find_leg(request.params.at("id"));
   if (!leg) return no_such("leg", request.params.at("id"));
-  auto body = parse_object(request.body);
-  if (!body) return http::problem(body.error());
-  auto settings = read_settings(leg->settings(), *body);
+  const auto settings = read_settings(leg->settings(), request.body);
   if (!settings) return http::problem(settings.error());
   leg->apply(*settings);
   return http::json(200, leg->describe(core::Clock::now()));
@@ -225,7 +146,7 @@ void Api::add_still_route(http::Server& server) {
   server.route("GET", "/api/v1/rooms/{room}/picture.jpg", [this](Request request) -> boost::asio::awaitable<Response> {
     if (auto allowed = check_api_access(request, services_.config->api.token); !allowed)
       co_return http::problem(allowed.error());
-    auto width = read_width(request);
+    auto width = read_width(request.query);
     if (!width) co_return http::problem(width.error());
     auto jpeg = co_await take_still(rooms_, request.params.at("room"), *width);
     if (!jpeg) co_return http::problem(jpeg.error());

@@ -15,7 +15,6 @@
 #include <exception>
 
 #include "core/counters.hpp"
-#include "core/http/byte_stream.hpp"
 #include "core/http/target.hpp"
 #include "core/http/wire.hpp"
 #include "core/log.hpp"
@@ -84,11 +83,11 @@ Request request_of(RequestParser& parser) {
 
 class StreamConnection final : public Connection, public std::enable_shared_from_this<StreamConnection> {
  public:
-  StreamConnection(std::shared_ptr<ServerShared> shared, const error_code& peer_error, const tcp::endpoint& peer,
-                   std::unique_ptr<ByteStream> stream)
+  StreamConnection(std::shared_ptr<ServerShared> shared, std::unique_ptr<ByteStream> stream,
+                   const std::optional<asio::ip::address>& peer)
       : shared_(std::move(shared)), stream_(std::move(stream)) {
-    if (peer_error) return;
-    auto address = peer.address();
+    if (!peer) return;
+    auto address = *peer;
     if (address.is_v6() && address.to_v6().is_v4_mapped())
       address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
     remote_address_ = address.to_string();
@@ -285,14 +284,20 @@ asio::awaitable<void> run(std::shared_ptr<ServerShared> shared, std::shared_ptr<
 
 }  // namespace
 
+asio::awaitable<void> serve_stream(std::shared_ptr<ServerShared> shared, std::unique_ptr<ByteStream> stream,
+                                   std::optional<asio::ip::address> peer) {
+  auto connection = std::make_shared<StreamConnection>(shared, std::move(stream), peer);
+  co_await run(std::move(shared), std::move(connection));
+}
+
 asio::awaitable<void> serve_connection(std::shared_ptr<ServerShared> shared, tcp::socket socket) {
   error_code error, ignored;
-  const tcp::endpoint peer = socket.remote_endpoint(error);
+  std::optional<asio::ip::address> peer;
+  if (const auto endpoint = socket.remote_endpoint(error); !error) peer = endpoint.address();
   socket.set_option(tcp::no_delay(true), ignored);
   auto stream =
       shared->tls ? make_tls_server_stream(std::move(socket), *shared->tls) : make_plain_stream(std::move(socket));
-  auto connection = std::make_shared<StreamConnection>(shared, error, peer, std::move(stream));
-  co_await run(std::move(shared), std::move(connection));
+  co_await serve_stream(std::move(shared), std::move(stream), std::move(peer));
 }
 
 }  // namespace partyline::core::http

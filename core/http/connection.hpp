@@ -4,11 +4,14 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
+#include "core/http/byte_stream.hpp"
 #include "core/http/router.hpp"
 #include "core/http/server.hpp"
 
@@ -30,7 +33,10 @@ struct ServerShared {
   bool stopped = false;
 };
 
-/// Serves `socket` until it ends.
+/// Serves what `stream` carries until it ends.
+boost::asio::awaitable<void> serve_stream(std::shared_ptr<ServerShared> shared, std::unique_ptr<ByteStream> stream,
+                                          std::optional<boost::asio::ip::address> peer);
+/// The same for `socket`, with TLS where the server has it.
 boost::asio::awaitable<void> serve_connection(std::shared_ptr<ServerShared> shared,
                                               boost::asio::ip::tcp::socket socket);
 

@@ -1,33 +1,63 @@
-// RTCP of a stranger, through the session that takes it.
+// RTCP of a stranger, through the session that takes it: before anything was sent, and again when there are packets
+// that reports, NACKs and transport feedback may be about.
 #include <vector>
 
 #include "rtp/session.hpp"
 
 namespace {
-struct Nobody : partyline::rtp::SessionEvents {
+using namespace partyline;
+
+struct Nobody : rtp::SessionEvents {
   void send_rtp(std::span<const uint8_t>) override {}
   void send_rtcp(std::span<const uint8_t>) override {}
-  void on_frame(const partyline::core::EncodedFrame&) override {}
+  void on_frame(const core::EncodedFrame&) override {}
   void on_digit(char) override {}
   void on_keyframe_request() override {}
-  void on_target_bitrate(partyline::core::Bitrate) override {}
+  void on_target_bitrate(core::Bitrate) override {}
 };
+
+rtp::TrackConfig track(core::Codec codec, uint8_t payload_type) {
+  rtp::TrackConfig config;
+  config.kind = codec == core::Codec::opus ? core::MediaKind::audio : core::MediaKind::video;
+  config.sending = config.receiving = config.feedback_profile = true;
+  config.local_ssrc = payload_type;
+  config.transport_cc_extension = 3;
+  rtp::PayloadFormat format;
+  format.payload_type = payload_type;
+  format.codec = codec;
+  format.h264.packetization_mode = 1;
+  format.nack = format.pli = format.fir = format.remb = format.transport_cc = true;
+  config.receive_formats = {format};
+  config.send_format = format;
+  return config;
+}
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace partyline;
   Nobody nobody;
-  const core::TimePoint now{std::chrono::hours(1)};
+  core::TimePoint now{std::chrono::hours(1)};
   rtp::SessionConfig config;
-  for (const auto kind : {core::MediaKind::audio, core::MediaKind::video}) {
-    rtp::TrackConfig track;
-    track.kind = kind;
-    track.sending = track.receiving = true;
-    track.local_ssrc = kind == core::MediaKind::audio ? 1 : 2;
-    config.tracks.push_back(track);
-  }
+  config.tracks = {track(core::Codec::opus, 1), track(core::Codec::h264, 2)};
   rtp::Session session(config, nobody, now);
+  session.set_bitrate_wish({2'000'000});
   session.receive_rtcp({data, size}, now);
+  std::vector<uint8_t> picture(3000, 0x55);
+  picture[0] = picture[1] = picture[2] = 0;
+  picture[3] = 1;
+  picture[4] = 0x65;
+  core::EncodedFrame frame;
+  frame.codec = core::Codec::h264;
+  frame.buffer = core::Buffer::copy_of(picture);
+  frame.data = frame.buffer.span();
+  for (int i = 0; i < 3; ++i) {
+    frame.capture = now;
+    frame.rtp_time += 3000;
+    (void)session.send(frame, now);
+    now += std::chrono::milliseconds(20);
+    session.tick(now);
+    session.receive_rtcp({data, size}, now);
+  }
   session.tick(now + std::chrono::seconds(1));
+  (void)session.stats();
   return 0;
 }

@@ -2,11 +2,14 @@
 import json
 import os
 import pathlib
+import re
 import socket
 import urllib.error
 import urllib.request
 
 from .process import HOME, ROOT, Process, free_port, free_port_of_both_kinds, port_block, wait_for
+
+RELEASE = ROOT / "build/release/partyline"
 
 
 def toml(value):
@@ -27,7 +30,7 @@ class Gateway:
             self.http_port = free_port()
             self.media_port = free_port_of_both_kinds()
             self.rtp_first = port_block(400)
-        self.binary = binary or os.environ.get("PARTYLINE_BINARY") or ROOT / "build/release/partyline"
+        self.binary = binary or os.environ.get("PARTYLINE_BINARY") or RELEASE
         self.settings = {
             "log": {"level": "debug"},
             "http": {"address": place.address, "port": self.http_port},
@@ -65,8 +68,15 @@ class Gateway:
         return self
 
     def stop(self):
-        """Returns the exit code: 0 when it ended as asked."""
-        return self.process.stop() if self.process else None
+        """Returns the exit code: 0 when it ended as asked. A sanitizer's finding is an error."""
+        if not self.process:
+            return None
+        # Looking for leaks takes a while at the end of a program built to do so.
+        code = self.process.stop(patience=5 if self.binary == RELEASE else 30)
+        log = self.process.text()
+        found = re.search("(ERROR: (Address|Leak)|WARNING: Thread)Sanitizer|runtime error: ", log)
+        assert not found, f"found by a sanitizer:\n{log[found.start():][:8000]}"
+        return code
 
     def request(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()

@@ -1,0 +1,102 @@
+#include "gateway/api_bodies.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <charconv>
+#include <initializer_list>
+
+#include "core/log.hpp"
+
+namespace partyline::gateway {
+
+namespace json = boost::json;
+using core::ErrorCode;
+using core::make_error;
+using core::Result;
+
+namespace {
+
+Result<json::object> parse_object(std::string_view body, std::initializer_list<std::string_view> known) {
+  json::error_code error;
+  json::parse_options options;
+  options.max_depth = 8;
+  auto value = json::parse(body, error, {}, options);
+  if (error) return make_error(ErrorCode::invalid, "the body is not JSON: " + error.message());
+  if (!value.is_object()) return make_error(ErrorCode::invalid, "the body must be a JSON object");
+  for (const auto& member : value.get_object())
+    if (std::find(known.begin(), known.end(), std::string_view(member.key())) == known.end())
+      return make_error(ErrorCode::invalid, fmt::format("unknown field '{}'; known: {}", core::printable(member.key()),
+                                                        fmt::join(known, ", ")));
+  return std::move(value.get_object());
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> read_layout(std::string_view body) {
+  const auto object = parse_object(body, {"layout"});
+  if (!object) return object.error();
+  const auto* layout = object->if_contains("layout");
+  if (!layout) return std::optional<std::string>();
+  if (!layout->is_string()) return make_error(ErrorCode::invalid, "'layout' must be a string");
+  return std::optional(std::string(layout->get_string()));
+}
+
+Result<std::string> read_output_url(std::string_view room, std::string_view body, std::time_t now) {
+  const auto object = parse_object(body, {"url", "record"});
+  if (!object) return object.error();
+  const auto* url = object->if_contains("url");
+  const auto* record = object->if_contains("record");
+  if (url && !record && url->is_string()) return std::string(url->get_string());
+  if (!url && record && record->is_string())
+    return fmt::format("file:{}-{:%Y%m%dT%H%M%SZ}.{}", room, fmt::gmtime(now), std::string_view(record->get_string()));
+  return make_error(ErrorCode::invalid, R"(send {"url":"rtmp://host/app/key"} or {"record":"mkv"})");
+}
+
+Result<std::string> read_dial(std::string_view body) {
+  const auto object = parse_object(body, {"dial"});
+  if (!object) return object.error();
+  const auto* uri = object->if_contains("dial");
+  if (!uri || !uri->is_string())
+    return make_error(ErrorCode::invalid, "'dial' is missing, e.g. {\"dial\":\"sip:alice@192.0.2.1\"}");
+  return std::string(uri->get_string());
+}
+
+Result<LegSettings> read_settings(LegSettings settings, std::string_view body) {
+  const auto object = parse_object(
+      body, {"muted", "video_muted", "gain_db", "pinned", "common_loudness", "noise_suppression", "echo_guard"});
+  if (!object) return object.error();
+  for (const auto& [key, field] : {std::pair{"muted", &settings.muted},
+                                   {"video_muted", &settings.video_muted},
+                                   {"pinned", &settings.pinned},
+                                   {"common_loudness", &settings.voice.common_loudness},
+                                   {"noise_suppression", &settings.voice.noise_suppression},
+                                   {"echo_guard", &settings.voice.echo_guard}}) {
+    const auto* value = object->if_contains(key);
+    if (!value) continue;
+    if (!value->is_bool()) return make_error(ErrorCode::invalid, fmt::format("'{}' must be true or false", key));
+    *field = value->get_bool();
+  }
+  if (const auto* value = object->if_contains("gain_db")) {
+    if (!value->is_number()) return make_error(ErrorCode::invalid, "'gain_db' must be a number");
+    settings.gain_db = value->to_number<double>();
+    if (!(settings.gain_db >= -60 && settings.gain_db <= 24))
+      return make_error(ErrorCode::invalid, "'gain_db' must be from -60 to 24");
+  }
+  return settings;
+}
+
+Result<std::optional<int>> read_width(const std::map<std::string, std::string>& query) {
+  const auto found = query.find("width");
+  if (found == query.end()) return std::optional<int>();
+  int width = 0;
+  const auto* end = found->second.data() + found->second.size();
+  if (const auto [at, error] = std::from_chars(found->second.data(), end, width); error != std::errc{} || at != end)
+    return make_error(ErrorCode::invalid, "'width' must be a number");
+  return std::optional(width);
+}
+
+}  // namespace partyline::gateway

@@ -1,0 +1,27 @@
+// The JSON bodies of /api/v1: what they may say, and in words what is wrong with them. `invalid` for anything else than
+// an object of the known fields. Bounded: 8 levels; the size is the HTTP server's limit. Thread: pure functions.
+#pragma once
+
+#include <ctime>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/result.hpp"
+#include "gateway/leg.hpp"
+
+namespace partyline::gateway {
+
+/// PATCH …/rooms/R: {"layout":"speaker"}; nothing when it has no such field.
+core::Result<std::optional<std::string>> read_layout(std::string_view body);
+/// POST …/outputs: {"url":"rtmp://…"}, or {"record":"mkv"}: the URL of a file named after the room and the time `now`.
+core::Result<std::string> read_output_url(std::string_view room, std::string_view body, std::time_t now);
+/// POST …/legs: {"dial":"sip:…"}
+core::Result<std::string> read_dial(std::string_view body);
+/// PATCH …/legs/ID: {"muted":true,"video_muted":false,"gain_db":-6}; what is absent stays as in `settings`.
+core::Result<LegSettings> read_settings(LegSettings settings, std::string_view body);
+/// GET …/?width=320, in pixels of any sign; nothing when the query has none.
+core::Result<std::optional<int>> read_width(const std::map<std::string, std::string>& query);
+
+}  // namespace partyline::gateway

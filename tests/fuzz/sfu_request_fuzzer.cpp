@@ -1,0 +1,28 @@
+// What browsers send to a WHIP or WHEP resource of ours: first line If-Match, second line Authorization, the rest a
+// trickle ICE fragment (RFC 8840); the same bytes as the beginning of a picture.
+#include <cstdlib>
+#include <string_view>
+
+#include "sfu/keyframe.hpp"
+#include "sfu/resource_rules.hpp"
+
+using namespace partyline;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const size_t first = std::min(text.find('\n'), size);
+  const size_t second = std::min(text.find('\n', first + 1), size);
+  const std::string_view tag = text.substr(0, first);
+  core::http::Request request;
+  request.headers = {{"Content-Type", std::string(sfu::kFragmentType)},
+                     {"If-Match", std::string(tag)},
+                     {"Authorization", std::string(text.substr(std::min(first + 1, size), second - first))}};
+  request.body = text.substr(std::min(second + 1, size));
+  const auto response = sfu::answer_patch(request, "\"tag\"", "ufrag");
+  if (response.status != 204 && response.status != 412 && response.status != 422) std::abort();
+  if (response.status == 204 && tag.find("\"tag\"") == std::string_view::npos) std::abort();
+  if (!sfu::check_token(request, "secret") && text.find("secret") == std::string_view::npos) std::abort();
+  if (!sfu::check_names(tag, "a") && (tag.empty() || tag.find('/') != std::string_view::npos)) std::abort();
+  for (const auto codec : {core::Codec::h264, core::Codec::vp8}) (void)sfu::starts_keyframe(codec, {data, size});
+  return 0;
+}

@@ -1,0 +1,56 @@
+#include "gateway/api_bodies.hpp"
+
+#include <gtest/gtest.h>
+
+namespace partyline::gateway {
+namespace {
+
+TEST(ApiBodies, WhatIsSaidIsRead) {
+  EXPECT_EQ(*read_layout(R"({"layout":"speaker"})").value(), "speaker");
+  EXPECT_FALSE(read_layout("{}").value());
+  EXPECT_EQ(read_output_url("demo", R"({"url":"rtmp://host/app/key"})", 0).value(), "rtmp://host/app/key");
+  EXPECT_EQ(read_output_url("demo", R"({"record":"mkv"})", 86400).value(), "file:demo-19700102T000000Z.mkv");
+  EXPECT_EQ(read_width({{"width", "320"}}).value(), 320);
+  EXPECT_FALSE(read_width({}).value());
+  EXPECT_FALSE(read_width({{"width", "320px"}}));
+  EXPECT_EQ(read_dial(R"({"dial":"sip:alice@192.0.2.1"})").value(), "sip:alice@192.0.2.1");
+}
+
+TEST(ApiBodies, SettingsThatAreNotSaidStay) {
+  LegSettings before;
+  before.muted = before.video_muted = true;
+  before.gain_db = -6;
+  const auto after = read_settings(before, R"({"video_muted":false,"pinned":true,"echo_guard":true})");
+  ASSERT_TRUE(after);
+  EXPECT_TRUE(after->muted);
+  EXPECT_FALSE(after->video_muted);
+  EXPECT_EQ(after->gain_db, -6);
+  EXPECT_TRUE(after->pinned);
+  EXPECT_TRUE(after->voice.echo_guard);
+}
+
+TEST(ApiBodies, TheGainHasLimits) {
+  EXPECT_EQ(read_settings({}, R"({"gain_db":-60})").value().gain_db, -60);
+  EXPECT_EQ(read_settings({}, R"({"gain_db":24})").value().gain_db, 24);
+  EXPECT_FALSE(read_settings({}, R"({"gain_db":24.1})"));
+  EXPECT_FALSE(read_settings({}, R"({"gain_db":-1e300})"));
+  EXPECT_FALSE(read_settings({}, R"({"gain_db":"loud"})"));
+}
+
+TEST(ApiBodies, AnythingElseIsRefusedInWords) {
+  const std::string deep = std::string(100, '[') + std::string(100, ']');
+  for (const std::string& body : {std::string(), std::string("[]"), std::string("null"), std::string("{"), deep,
+                                  std::string(R"({"muted":1})"), std::string(R"({"layout":1,"url":1,"dial":1})")}) {
+    SCOPED_TRACE(body);
+    EXPECT_FALSE(read_layout(body));
+    EXPECT_FALSE(read_output_url("demo", body, 0));
+    EXPECT_FALSE(read_dial(body));
+    ASSERT_FALSE(read_settings({}, body));
+    EXPECT_FALSE(read_settings({}, body).error().message.empty());
+  }
+  EXPECT_NE(read_dial(R"({"dail":"sip:a@b"})").error().message.find("unknown field 'dail'"), std::string::npos);
+  EXPECT_NE(read_dial("{}").error().message.find(R"(e.g. {"dial":"sip:)"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace partyline::gateway
