@@ -3,10 +3,11 @@ content, as everywhere: tones by frequency, tiles by colour."""
 import threading
 import time
 
+import pytest
 from support import judge
 from support.pion import PionSfu
 from support.process import run
-from support.turn import SECRET, TurnServer
+from support.turn import PORT, SECRET, TurnServer
 
 
 def meet(stage, wire, room, **phone):
@@ -76,11 +77,12 @@ def test_an_outage_of_300_ms(stage, folder):
     cut.start()
     seen = carol.record(6, folder / "carol.webm")
     cut.join()
+    assert wire.lost() > 20, "there was an outage, however well it is hidden"
     assert_all_is_there(alice, carol, folder, seen)
     for who, samples, tone in (("carol", judge.sound(seen, 1), 440), ("alice", judge.sound(alice.received())[heard_before:], 1550)):
         gap = judge.audio_gaps(samples, tone)
         print(f"{who}: gap {gap} ms")
-        assert 100 <= gap <= 700, f"{who}'s gap is {gap} ms, the outage was 300"
+        assert gap <= 700, f"{who}'s gap is {gap} ms, the outage was 300"
     frozen = judge.frozen_ms(seen)
     print(f"carol: frozen {frozen:.0f} ms")
     assert frozen < 2500, f"carol's picture stands still for {frozen:.0f} ms"
@@ -102,7 +104,7 @@ def test_a_browser_that_only_turn_lets_through(stage, folder):
     wire = stage.wire()
     wire.block("meta l4proto udp")
     turn = stage.keep(TurnServer(folder, wire.place("gateway"))).start()
-    gateway = stage.gateway({"webrtc": {"ice_servers": [{"url": turn.url, "secret": SECRET, "username": "carol"}]}},
+    gateway = stage.gateway({"webrtc": {"ice_servers": [{"url": turn.url(), "secret": SECRET, "username": "carol"}]}},
                             place=wire.place("gateway"))
     wire.block(f"tcp dport {gateway.media_port}")
     alice = stage.phone("alice", place=wire.place("gateway")).dial(gateway.sip_uri("turn"))
@@ -113,13 +115,14 @@ def test_a_browser_that_only_turn_lets_through(stage, folder):
     assert "connected to 10.77.0.1:30" in gateway.process.text(), "one of coturn's relay ports"
 
 
-def test_a_gateway_that_only_turn_lets_through_to_its_sfu(stage, folder):
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_a_gateway_that_only_turn_lets_through_to_its_sfu(stage, folder, transport):
     """Nothing is configured: the SFU's answers name the TURN server."""
     wire = stage.wire()
-    wire.block("meta l4proto udp")
+    wire.block("meta l4proto udp", but=[f"udp {end} {PORT}" for end in ("sport", "dport")] if transport == "udp" else [])
     here, there = wire.place("people"), wire.place("gateway")
     turn = stage.keep(TurnServer(folder, there, user="gateway:s3cret")).start()
-    sfu = stage.keep(PionSfu(folder, there, [f'<{turn.url}>; rel="ice-server"; username="gateway"; credential="s3cret"'])).start()
+    sfu = stage.keep(PionSfu(folder, there, [f'<{turn.url(transport)}>; rel="ice-server"; username="gateway"; credential="s3cret"'])).start()
     gateway = stage.gateway({"sfu": sfu.settings(), "hooks": {"allowed_addresses": [here.address]}}, place=here)
     alice = stage.phone("alice", place=here).dial(gateway.sip_uri("far"))
     carol = stage.browser("carol", place=there, trusted=[sfu.url])

@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 
 from .media import wav_file, y4m_file
-from .process import HOME, ROOT, run
+from .process import HOME, ROOT, die_with_the_tests, run
 
 FOLDER = ROOT / "tests/e2e"
 
@@ -74,7 +74,8 @@ class Browser:
             self.popen = subprocess.Popen(
                 ["node", str(FOLDER / "support/browser.mjs"), str(wav_file(self.name)), str(y4m_file(self.name))],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(self.folder / "log", "ab"), cwd=FOLDER,
-                env={**os.environ, "TRUSTED_ORIGINS": ",".join(self.trusted)}, start_new_session=True)
+                env={**os.environ, "TRUSTED_ORIGINS": ",".join(self.trusted)}, start_new_session=True,
+                preexec_fn=die_with_the_tests)
         self.pid = self._read()["pid"]
         assert self.pid > 0, "the browser's process was not found"
         return self

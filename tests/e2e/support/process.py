@@ -1,5 +1,6 @@
 """Processes and ports of the tests: started in a folder of their own, logged, and ended by their own pid."""
 import contextlib
+import ctypes
 import os
 import pathlib
 import random
@@ -9,6 +10,8 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+PR_SET_PDEATHSIG = 1
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Place:
@@ -25,6 +28,11 @@ class Place:
 HOME = Place()
 
 
+def die_with_the_tests():
+    """For preexec_fn: who outlives a killed test run would keep its ports, and its network namespaces, for ever."""
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Process:
     def __init__(self, argv, log, env=None, stdin=subprocess.DEVNULL, cwd=None):
         self.log = pathlib.Path(log)
@@ -32,7 +40,7 @@ class Process:
         with open(self.log, "ab") as out:
             self.popen = subprocess.Popen(
                 [str(a) for a in argv], stdin=stdin, stdout=out, stderr=subprocess.STDOUT, cwd=cwd,
-                env={**os.environ, **(env or {})}, start_new_session=True)
+                env={**os.environ, **(env or {})}, start_new_session=True, preexec_fn=die_with_the_tests)
 
     @property
     def running(self):

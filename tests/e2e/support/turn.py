@@ -15,9 +15,8 @@ class TurnServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.process = None
 
-    @property
-    def url(self):
-        return f"turn:{self.place.url_host}:{PORT}?transport=tcp"
+    def url(self, transport="tcp"):
+        return f"turn:{self.place.url_host}:{PORT}?transport={transport}"
 
     def start(self):
         here = self.place.address

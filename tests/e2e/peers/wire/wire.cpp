@@ -5,7 +5,8 @@
 // The namespaces have no names: they live in this process's descriptors and are gone with it and with those that were
 // started inside, whatever happened. It prints one line, {"gateway": FD, "people": FD}, which others open as
 // /proc/PID/fd/FD, and then obeys lines on standard input: "loss=5 delay=50 jitter=20 rate=0", percent, milliseconds
-// and kbit/s, both ways. It ends with its input. Whatever must be root fails in words and with exit code 3.
+// and kbit/s, both ways. "lost" is answered with the number of packets that were. It ends with its input. Whatever must
+// be root fails in words and with exit code 3.
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -138,7 +139,13 @@ class Wire {
     const ssize_t size = ::read(0, text.data(), text.size());
     if (size <= 0) return false;
     std::istringstream words(std::string(text.data(), static_cast<size_t>(size)));
-    for (std::string word; words >> word;) link_.set(word);
+    for (std::string word; words >> word;) {
+      link_.set(word);
+      if (word == "lost") {
+        std::printf("%ld\n", lost_);
+        std::fflush(stdout);
+      }
+    }
     return true;
   }
 
@@ -149,11 +156,17 @@ class Wire {
       const ssize_t size = ::read(sides_[from].tun, bytes.data(), bytes.size());
       if (size <= 0) return;
       const Clock::time_point now = Clock::now();
-      if (uniform_(random_) * 100 < link_.loss || to.under_way.size() >= kMaxQueued) continue;
+      if (uniform_(random_) * 100 < link_.loss || to.under_way.size() >= kMaxQueued) {
+        ++lost_;
+        continue;
+      }
       Clock::time_point at = now;
       if (link_.rate > 0) {
         to.line_free = std::max(to.line_free, now);
-        if (to.line_free - now > kMaxBacklog) continue;
+        if (to.line_free - now > kMaxBacklog) {
+          ++lost_;
+          continue;
+        }
         to.line_free += after(static_cast<double>(size) * 8 / link_.rate);
         at = to.line_free;
       }
@@ -169,6 +182,7 @@ class Wire {
 
   std::array<Side, 2> sides_;
   Link link_;
+  long lost_ = 0;
   std::mt19937_64 random_{1};
   std::uniform_real_distribution<double> uniform_{0, 1};
 };
