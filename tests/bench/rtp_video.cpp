@@ -195,7 +195,8 @@ struct End final : rtp::TransportEvents, rtp::SessionEvents {
     ++packets;
     session->receive_rtp(std::move(packet), now);
   }
-  void on_rtcp(core::Buffer packet, core::TimePoint now) override { session->receive_rtcp(packet.span(), now); }
+  // No reports for the sender: it would learn a rate from them and hold back what is measured here.
+  void on_rtcp(core::Buffer, core::TimePoint) override {}
   void on_transport_closed(const core::Error&) override {}
   void send_rtp(std::span<const uint8_t> packet) override { transport->send_rtp(packet); }
   void send_rtcp(std::span<const uint8_t> packet) override { transport->send_rtcp(packet); }
