@@ -146,6 +146,8 @@ bool Depacketizer::add_fragment(std::span<const uint8_t> payload) {
   if (start == in_fragment_) return false;
   const uint8_t type = nal_type(payload[1]);
   if (type == 0 || type >= stap_a) return false;
+  // Or the middle of another NAL unit would pass for a part of an IDR picture.
+  if (!start && type != nal_type(parts_.back().header)) return false;
   in_fragment_ = !end;
   const auto header = static_cast<uint8_t>((payload[0] & 0xE0) | type);
   parts_.push_back({payload.subspan(2), header, start, true});

@@ -121,6 +121,9 @@ TEST(H264, fragments_without_their_start_and_malformed_aggregates_are_refused) {
   h264::Depacketizer open;
   ASSERT_TRUE(add(open, {0x7C, 0x85, 1}));
   EXPECT_FALSE(add(open, {0x41, 0x88}));
+  h264::Depacketizer changing;
+  ASSERT_TRUE(add(changing, {0x7C, 0x87, 1}));
+  EXPECT_FALSE(add(changing, {0x7C, 0x45, 1}));
 }
 
 TEST(H264, start_codes_of_three_and_four_bytes_and_trailing_zeros_are_understood) {
