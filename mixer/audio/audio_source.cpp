@@ -16,7 +16,7 @@ constexpr int64_t kLongestFill = 2 * kSampleRate;
 constexpr int64_t kLongestStall = 120 * kSamplesPerMs;
 constexpr core::Duration kLongestDelay = std::chrono::seconds(1);  // more is a clock gone wrong
 constexpr int64_t kOpusStep = 120;                                 // libopus conceals multiples of 2.5 ms
-constexpr int64_t kDeadBand = 96;                                  // 2 ms more than needed is not worth a stretch
+constexpr int64_t kDeadBand = 48;                                  // 1 ms more than needed is not worth a stretch
 constexpr size_t kStretchWindow = 240;
 constexpr size_t kMostInserted = 480;  // two of them must fit into a tick's samples
 constexpr int kStretchEvery = 3;       // ticks
@@ -61,6 +61,8 @@ AudioSourceStats AudioSource::stats() const {
   stats.frames = shown_.frames.load(std::memory_order_relaxed);
   stats.concealed_ms = shown_.concealed.load(std::memory_order_relaxed) / kSamplesPerMs;
   stats.late_frames = shown_.late.load(std::memory_order_relaxed);
+  stats.duplicates = shown_.duplicates.load(std::memory_order_relaxed);
+  stats.fec_recovered = shown_.fec.load(std::memory_order_relaxed);
   stats.decode_errors = shown_.errors.load(std::memory_order_relaxed);
   stats.stretched = shown_.stretched.load(std::memory_order_relaxed);
   stats.buffered_ms = shown_.buffered_ms.load(std::memory_order_relaxed);
@@ -86,6 +88,13 @@ bool AudioSource::is_jump(const QueuedFrame& entry) const {
   if (entry.frame.codec != codec_) return false;  // another clock: judged when its turn comes
   return std::abs(entry.frame.sequence - next_sequence_) > kJumpSequence ||
          std::abs(entry.time - next_time_) > kJumpTime;
+}
+
+// Whether the packet before this one is missing and inside it.
+bool AudioSource::brings_another(const QueuedFrame& entry) const {
+  const int64_t sequence = entry.frame.sequence;
+  const bool missing = sequence > next_sequence_ && !queue_.contains(sequence - 1);
+  return missing && format_ && format_->decoder->has_redundancy(entry.frame.data);
 }
 
 void AudioSource::receive(core::EncodedFrame&& frame, core::TimePoint now) {
@@ -115,13 +124,21 @@ void AudioSource::receive(core::EncodedFrame&& frame, core::TimePoint now) {
   const int64_t time = entry.time;
   const bool known_clock = playing_ && entry.frame.codec == codec_;
   const bool late = known_clock && (entry.frame.sequence < next_sequence_ || time + entry.samples / 2 < next_time_);
+  const bool two_in_one = known_clock && brings_another(entry);
+  const int64_t samples = entry.samples;
   if (!late) {
     const PlayoutQueue::Insert inserted = queue_.insert(std::move(entry));
-    if (inserted == PlayoutQueue::Insert::duplicate) return drops().duplicate.add();
+    if (inserted == PlayoutQueue::Insert::duplicate) {
+      shown_.duplicates.fetch_add(1, std::memory_order_relaxed);
+      return drops().duplicate.add();
+    }
     if (inserted == PlayoutQueue::Insert::overflowed) drops().overflow.add();
     if (playing_) settle_stall();
   }
-  if (known_clock) window_.on_packet(now, arrival, time - (next_time_ - filled_time()), transit);
+  const int64_t ahead = time - (next_time_ - filled_time());
+  if (known_clock) window_.on_packet(now, arrival, ahead, transit);
+  // Where that happens often enough, the buffer grows by a packet and the second copy is in time.
+  if (two_in_one) window_.on_packet(now, arrival, ahead - samples, transit + samples_to_duration(samples));
   if (!late) return;
   shown_.late.fetch_add(1, std::memory_order_relaxed);
   drops().late.add();
@@ -268,6 +285,7 @@ size_t AudioSource::conceal(size_t samples) {
     }
   }
   repeater_.conceal(out.first(samples));
+  if (format_) format_->decoder->on_loss();
   filled_ += samples;
   return samples * ratio_;
 }
@@ -277,10 +295,11 @@ void AudioSource::fill_gap(int64_t gap) {
   const bool lost = front.frame.sequence != next_sequence_;
   // The last packet before the one we have may be inside it.
   if (lost && gap == packet_samples_ && format_ && format_->row->sample_rate == kSampleRate &&
-      gap <= static_cast<int64_t>(kTickSamples) * 3 && static_cast<size_t>(gap) <= pcm_.size() - filled_ &&
+      static_cast<size_t>(gap) <= pcm_.size() - filled_ &&
       format_->decoder->recover(front.frame.data, {pcm_.data() + filled_, static_cast<size_t>(gap)})) {
     filled_ += static_cast<size_t>(gap);
     next_time_ += gap;
+    shown_.fec.fetch_add(1, std::memory_order_relaxed);
     return;
   }
   // Whole packets, so that the last one can still be recovered.

@@ -44,11 +44,12 @@ namespace partyline::mixer {
 struct AudioSourceStats {
   bool speaking = false;
   double level_dbov = -127;
-  uint64_t frames = 0, concealed_ms = 0, late_frames = 0, decode_errors = 0;
-  uint64_t stretched = 0;  ///< periods put in or taken out
-  double buffered_ms = 0;  ///< arrival to tick, smoothed
-  double gain_db = 0;      ///< what GainControl adds
-  double echo_ms = 0;      ///< what we send comes back after so long; 0: it does not
+  uint64_t frames = 0, concealed_ms = 0, late_frames = 0, duplicates = 0, decode_errors = 0;
+  uint64_t fec_recovered = 0;  ///< lost packets whose sound came from the next one
+  uint64_t stretched = 0;      ///< periods put in or taken out
+  double buffered_ms = 0;      ///< arrival to tick, smoothed
+  double gain_db = 0;          ///< what GainControl adds
+  double echo_ms = 0;          ///< what we send comes back after so long; 0: it does not
 };
 
 class AudioSource final : public core::FrameSink {
@@ -97,6 +98,7 @@ class AudioSource final : public core::FrameSink {
 
   void receive(core::EncodedFrame&& frame, core::TimePoint now);
   bool is_jump(const QueuedFrame& entry) const;
+  bool brings_another(const QueuedFrame& entry) const;
   Format* format_of(core::Codec codec);
   void start(core::TimePoint now);
   void stop();
@@ -159,7 +161,7 @@ class AudioSource final : public core::FrameSink {
   struct Shown {
     std::atomic<bool> speaking{false};
     std::atomic<double> level{-127}, buffered_ms{0}, gain_db{0}, echo_ms{0};
-    std::atomic<uint64_t> frames{0}, concealed{0}, late{0}, errors{0}, stretched{0};
+    std::atomic<uint64_t> frames{0}, concealed{0}, late{0}, duplicates{0}, errors{0}, fec{0}, stretched{0};
   };
   Shown shown_;
 };

@@ -8,11 +8,12 @@ namespace partyline::mixer {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
 
-constexpr core::Duration kLeastMargin = milliseconds(2);
-constexpr core::Duration kMostMargin = milliseconds(10);
 constexpr core::Duration kMostHold = milliseconds(200);
 constexpr int64_t kHopeless = -400 * kSamplesPerMs;  // a packet this late says nothing about the next ones
+constexpr int kOneOf = 140;                          // packets: one of them may come too late
+constexpr core::Duration kCalmer = milliseconds(5);  // at least, to forget what was before
 
 int64_t ceil_ticks(core::Duration duration) {
   const int64_t whole = duration / kTick;
@@ -21,74 +22,92 @@ int64_t ceil_ticks(core::Duration duration) {
 
 }  // namespace
 
+void DelayWindow::Least::add(int64_t value) {
+  size_t at = std::min<size_t>(static_cast<size_t>(seen), kWorst);
+  ++seen;
+  for (; at > 0 && value < values[at - 1]; --at) {
+    if (at < kWorst) values[at] = values[at - 1];
+  }
+  if (at < kWorst) values[at] = value;
+}
+
+std::optional<int64_t> DelayWindow::least(Least Bucket::*what, size_t buckets) const {
+  Least all;
+  int seen = 0;
+  for (size_t i = 0; i < buckets; ++i) {
+    const Least& some = ago(i).*what;
+    seen += some.seen;
+    for (size_t k = 0; k < std::min<size_t>(static_cast<size_t>(some.seen), kWorst); ++k) all.add(some.values[k]);
+  }
+  if (seen == 0) return std::nullopt;
+  return all.values[std::min<size_t>(static_cast<size_t>(seen / kOneOf), kWorst - 1)];
+}
+
+core::Duration DelayWindow::spread(size_t buckets) const {
+  const auto slowest = least(&Bucket::transits, buckets);
+  if (!slowest) return {};
+  core::Duration fastest = core::Duration::max();
+  for (size_t i = 0; i < buckets; ++i) {
+    if (ago(i).transits.seen > 0) fastest = std::min(fastest, ago(i).fastest);
+  }
+  return std::max(core::Duration::zero(), core::Duration(nanoseconds(-*slowest)) - fastest);
+}
+
 void DelayWindow::restart() {
-  for (Bucket& bucket : buckets_) bucket.used = false;
+  for (Bucket& bucket : buckets_) bucket.allowed = {};
   inserted_ = 0;
   packets_ = 0;
 }
 
+void DelayWindow::forget_if_calm() {
+  int packets = 0;
+  for (size_t i = 1; i <= kRecent; ++i) packets += ago(i).transits.seen;
+  const core::Duration before = spread(kBuckets), recent = spread(kRecent + 1);
+  if (packets < kSettled || recent > before * 3 / 5 || before - recent < kCalmer) return;
+  for (size_t i = kRecent + 1; i < kBuckets; ++i) {
+    buckets_[static_cast<size_t>(bucket_ - static_cast<int64_t>(i)) % kBuckets] = {};
+  }
+}
+
 void DelayWindow::advance(core::TimePoint now) {
   const int64_t number = now.time_since_epoch() / kBucketSpan;
-  if (number - bucket_ >= static_cast<int64_t>(kBuckets) || number < bucket_) {
+  if (number <= bucket_) return;
+  if (number - bucket_ >= static_cast<int64_t>(kBuckets)) {
     // A long silence: the jitter of before it is still the best guess, in one bucket.
-    Bucket summary = buckets_[static_cast<size_t>(bucket_ % static_cast<int64_t>(kBuckets))];
-    summary.used = false;
+    Bucket last = ago(0);
+    last.allowed = {};
     buckets_.fill(Bucket{});
     bucket_ = number;
-    buckets_[static_cast<size_t>(number % static_cast<int64_t>(kBuckets))] = summary;
+    buckets_[static_cast<size_t>(number) % kBuckets] = last;
     return;
   }
-  while (bucket_ < number) buckets_[static_cast<size_t>(++bucket_ % static_cast<int64_t>(kBuckets))] = Bucket{};
+  while (bucket_ < number) buckets_[static_cast<size_t>(++bucket_) % kBuckets] = Bucket{};
+  forget_if_calm();
 }
 
 void DelayWindow::on_packet(core::TimePoint tick, core::TimePoint arrival, int64_t ahead, core::Duration transit) {
   advance(tick);
-  const int64_t ticks_needed = ceil_ticks(arrival + margin() - tick);
+  Bucket& bucket = buckets_[static_cast<size_t>(bucket_) % kBuckets];
+  bucket.fastest = bucket.transits.seen > 0 ? std::min(bucket.fastest, transit) : transit;
+  bucket.transits.add(-nanoseconds(transit).count());
+  const int64_t ticks_needed = ceil_ticks(arrival + kMargin - tick);
   const int64_t allowed_by_it = ahead - ticks_needed * static_cast<int64_t>(kTickSamples);
-  Bucket& bucket = buckets_[static_cast<size_t>(bucket_ % static_cast<int64_t>(kBuckets))];
-  bucket.fastest = bucket.timed ? std::min(bucket.fastest, transit) : transit;
-  bucket.slowest = bucket.timed ? std::max(bucket.slowest, transit) : transit;
-  bucket.timed = true;
   if (allowed_by_it < kHopeless) return;
-  const int64_t invariant = allowed_by_it - inserted_;
-  bucket.least = bucket.used ? std::min(bucket.least, invariant) : invariant;
-  bucket.used = true;
+  bucket.allowed.add(allowed_by_it - inserted_);
   ++packets_;
 }
 
 std::optional<int64_t> DelayWindow::allowed() const {
-  std::optional<int64_t> least;
-  for (const Bucket& bucket : buckets_) {
-    if (bucket.used) least = least ? std::min(*least, bucket.least) : bucket.least;
-  }
-  if (least) *least += inserted_;
-  return least;
-}
-
-core::Duration DelayWindow::jitter() const {
-  bool timed = false;
-  core::Duration fastest{};
-  core::Duration slowest{};
-  for (const Bucket& bucket : buckets_) {
-    if (!bucket.timed) continue;
-    fastest = timed ? std::min(fastest, bucket.fastest) : bucket.fastest;
-    slowest = timed ? std::max(slowest, bucket.slowest) : bucket.slowest;
-    timed = true;
-  }
-  return slowest - fastest;
-}
-
-core::Duration DelayWindow::margin() const {
-  return std::min(kLeastMargin + jitter() / 8, kMostMargin);
+  const auto worst = least(&Bucket::allowed, kBuckets);
+  if (!worst) return std::nullopt;
+  return *worst + inserted_;
 }
 
 core::Duration DelayWindow::hold(core::Duration transit) const {
-  core::Duration slowest = transit;
-  for (const Bucket& bucket : buckets_) {
-    if (bucket.timed) slowest = std::max(slowest, bucket.slowest);
-  }
+  const auto slowest = least(&Bucket::transits, kBuckets);
+  const core::Duration behind = slowest ? core::Duration(nanoseconds(-*slowest)) - transit : core::Duration::zero();
   // Transits that differ by seconds are another sender's clock, not jitter.
-  return margin() + (slowest - transit > kMostHold ? core::Duration::zero() : slowest - transit);
+  return kMargin + (behind > kMostHold ? core::Duration::zero() : std::max(behind, core::Duration::zero()));
 }
 
 }  // namespace partyline::mixer

@@ -1,9 +1,10 @@
-// DelayWindow: how much sooner (or later) a source's samples could be played, judged by the packets of the last two and
-// a half seconds.
+// DelayWindow: how much sooner (or later) a source's samples could be played, judged by the packets of the last ten
+// seconds; once the network is calmer than it was, by those of the last two and a half.
 //
 //   arrival            ┌ tick that needs the packet
-//   ──┬────────────────┼───────┬──────▶ time      allowed = what the play position may move forward so that each of
-//     │◀──margin──▶│   │       │                  these packets still is there `margin` before the tick that needs it
+//   ──┬────────────────┼───────┬──────▶ time      allowed = what the play position may move forward so that all but
+//     │◀──margin──▶│   │       │                  the worst one of 250 packets still are there `margin` before the
+//                                                  tick that needs them
 //
 // allowed > 0: samples may be taken out; < 0: samples must be put in. The tick grid is part of the sum: a packet that
 // arrives 5 ms before its tick waits 5 ms, no buffer depth changes that.
@@ -32,25 +33,38 @@ class DelayWindow {
   std::optional<int64_t> allowed() const;
   /// True when enough packets were seen to take something out.
   bool settled() const { return packets_ >= kSettled; }
-  /// What a packet must be ahead of its tick: 2 ms and an eighth of the jitter.
-  core::Duration margin() const;
+  /// What a packet must be ahead of its tick.
+  static constexpr core::Duration kMargin = std::chrono::milliseconds(1);
   /// How long to hold a talk spurt's first packet, given its transit (arrival minus media time).
   core::Duration hold(core::Duration transit) const;
-  /// Spread of transit times.
-  core::Duration jitter() const;
+  /// Spread of transit times, but for the worst.
+  core::Duration jitter() const { return spread(kBuckets); }
 
  private:
-  static constexpr size_t kBuckets = 8;
-  static constexpr core::Duration kBucketSpan = std::chrono::milliseconds(320);
+  static constexpr size_t kBuckets = 16, kRecent = 4;
+  static constexpr core::Duration kBucketSpan = std::chrono::milliseconds(640);
   static constexpr int kSettled = 25;
+  static constexpr size_t kWorst = 4;  // packets of a bucket that are remembered
 
-  struct Bucket {
-    bool used = false;
-    bool timed = false;
-    int64_t least = 0;  // allowed + inserted_: unchanged by what we put in or take out
-    core::Duration fastest{}, slowest{};
+  /// The least values of some, least first.
+  struct Least {
+    int seen = 0;
+    std::array<int64_t, kWorst> values{};
+    void add(int64_t value);
   };
+  struct Bucket {
+    Least allowed;   // + what was taken out: unchanged by what we put in or take out
+    Least transits;  // negated, ns: the slowest packets
+    core::Duration fastest{};
+  };
+  const Bucket& ago(size_t buckets) const {
+    return buckets_[static_cast<size_t>(bucket_ - static_cast<int64_t>(buckets)) % kBuckets];
+  }
+  /// The least of the newest `buckets`, without the few that are not worth waiting for.
+  std::optional<int64_t> least(Least Bucket::*what, size_t buckets) const;
+  core::Duration spread(size_t buckets) const;
   void advance(core::TimePoint now);
+  void forget_if_calm();
 
   std::array<Bucket, kBuckets> buckets_{};
   int64_t bucket_ = 0;  // the current one's number since the clock's epoch

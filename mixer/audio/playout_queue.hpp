@@ -38,6 +38,11 @@ class PlayoutQueue {
     return result;
   }
 
+  bool contains(int64_t sequence) const {
+    size_t i = 0;
+    while (i < count_ && at(i).frame.sequence < sequence) ++i;
+    return i < count_ && at(i).frame.sequence == sequence;
+  }
   bool empty() const { return count_ == 0; }
   size_t size() const { return count_; }
   QueuedFrame& front() { return slots_[first_]; }

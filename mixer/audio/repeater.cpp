@@ -4,8 +4,9 @@
 
 namespace partyline::mixer {
 namespace {
-constexpr size_t kHold = 480;                  // 10 ms at full level (samples)
-constexpr float kFadeStep = 1.0F / (48 * 50);  // then 50 ms to nothing
+// Gain over time: 1 for 10 ms, down to a quarter at 70 ms, to nothing at 120 ms.
+constexpr size_t kHold = 48 * 10;  // samples
+constexpr float kFadeStep = 0.75F / (48 * 60), kLastFadeStep = 0.25F / (48 * 50);
 }  // namespace
 
 void Repeater::remember(std::span<const float> pcm) {
@@ -21,7 +22,9 @@ void Repeater::remember(std::span<const float> pcm) {
 float Repeater::next_sample() {
   const float sample = (cycle_[phase_ % period_] + step_) * gain_;
   step_ *= ratio_ == 1 ? 0.97F : 0.85F;
-  if (++phase_ > kHold / ratio_) gain_ = std::max(0.0F, gain_ - kFadeStep * static_cast<float>(ratio_));
+  if (++phase_ > kHold / ratio_) {
+    gain_ = std::max(0.0F, gain_ - (gain_ > 0.25F ? kFadeStep : kLastFadeStep) * static_cast<float>(ratio_));
+  }
   return sample;
 }
 

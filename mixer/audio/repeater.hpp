@@ -16,7 +16,7 @@ class Repeater {
  public:
   /// Remembers what was decoded; when it follows a concealed stretch, smooths the seam (changes the first 4 ms).
   void on_good(std::span<float> pcm);
-  /// Fills `pcm` with a continuation that fades to silence over 60 ms.
+  /// Fills `pcm` with a continuation that fades to silence over 120 ms.
   void conceal(std::span<float> pcm);
   /// Forgets everything; `ratio`: 48 kHz samples in one of those that come.
   void reset(size_t ratio);

@@ -25,6 +25,10 @@ const AudioCodecRow* find_audio_codec(core::Codec codec) {
   return nullptr;
 }
 
+bool AudioDecoder::has_redundancy(std::span<const uint8_t>) const {
+  return false;
+}
+
 bool AudioDecoder::recover(std::span<const uint8_t>, std::span<float>) {
   return false;
 }

@@ -25,11 +25,15 @@ class AudioDecoder {
   virtual int samples_in(std::span<const uint8_t> payload) const = 0;
   /// Decodes into `out` (room for kMaxPacketMs) and returns the number of samples; 0: corrupt.
   virtual int decode(std::span<const uint8_t> payload, std::span<float> out) = 0;
+  /// Whether `payload` holds a second copy of (the end of) what the packet before it held.
+  virtual bool has_redundancy(std::span<const uint8_t> payload) const;
   /// Fills `out` with the packet before `next`, from the redundancy in `next`. False: there is none.
   virtual bool recover(std::span<const uint8_t> next, std::span<float> out);
   /// Fills `out` (a whole number of 10 ms, 60 at most) in place of a lost packet. False: the codec cannot, repeat the
   /// waveform.
   virtual bool conceal(std::span<float> out);
+  /// Something else than conceal() fills in for lost packets: what comes next does not follow what was decoded last.
+  virtual void on_loss() {}
 };
 
 struct AudioEncoderConfig {

@@ -44,9 +44,23 @@ class OpusAudioDecoder final : public AudioDecoder {
     return std::max(decoded, 0);
   }
 
+  // Low bit-rate redundancy (RFC 6716 §4.2.4, §4.2.5): a flag behind the voice activity flags of the first frame's
+  // 20 ms pieces, one set of them a channel.
+  bool has_redundancy(std::span<const uint8_t> payload) const override {
+    constexpr uint8_t first_without_speech_coder = 16;  // configuration (§3.1)
+    if (samples_in(payload) == 0 || payload[0] >> 3 >= first_without_speech_coder) return false;
+    std::array<const unsigned char*, 48> frames;
+    std::array<opus_int16, 48> sizes;
+    const auto size = static_cast<opus_int32>(payload.size());
+    if (opus_packet_parse(payload.data(), size, nullptr, frames.data(), sizes.data(), nullptr) <= 0) return false;
+    if (sizes[0] == 0) return false;
+    const int pieces = std::max(1, opus_packet_get_samples_per_frame(payload.data(), kSampleRate) / 960);
+    const bool stereo = opus_packet_get_nb_channels(payload.data()) == 2;
+    return (frames[0][0] >> (7 - pieces) & 1) || (stereo && (frames[0][0] >> (6 - 2 * pieces) & 1));
+  }
+
   bool recover(std::span<const uint8_t> next, std::span<float> out) override {
-    // Without LBRR in `next` libopus conceals instead, which is as good as it gets.
-    return samples_in(next) > 0 &&
+    return has_redundancy(next) &&
            opus_decode_float(decoder_.get(), next.data(), static_cast<opus_int32>(next.size()), out.data(),
                              static_cast<int>(out.size()), 1) == static_cast<int>(out.size());
   }

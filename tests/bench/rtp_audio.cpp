@@ -14,12 +14,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using core::Codec;
+using test::ms;
 using test::VoicePath;
 using test::VoicePathSettings;
-
-double ms(core::Duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
 
 /// A minute (quick: 20 s) on the link after five seconds to settle, then five on a quiet one.
 void measure(Results& results, const std::string& name, VoicePathSettings settings, bool quick) {

@@ -27,8 +27,13 @@ namespace partyline::test {
 using namespace std::chrono_literals;
 using core::TimePoint;
 
-/// Two seconds of something like a voice at 48 kHz, to be repeated: syllables of gliding pitch and pauses, peak 0.5.
-inline std::vector<float> voice_like() {
+inline double ms(core::Duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+/// Two seconds of something like a voice at 48 kHz, to be repeated: syllables of gliding pitch; with pauses, or without
+/// ever being silent. Peak 0.5.
+inline std::vector<float> voice_like(bool pauses = true) {
   std::vector<float> pcm(96000);
   double phase = 0;
   for (size_t i = 0; i < pcm.size(); ++i) {
@@ -42,9 +47,12 @@ inline std::vector<float> voice_like() {
       const double formant = std::exp(-std::pow((hz - 600) / 400, 2)) + 0.4 * std::exp(-std::pow((hz - 1300) / 300, 2));
       sum += (0.1 + formant) * std::sin(h * phase);
     }
-    const double envelope = pause ? 0 : std::pow(std::sin(std::numbers::pi * syllable), 0.7);
-    pcm[i] = static_cast<float>(0.12 * envelope * sum);
+    double envelope = pause ? 0 : std::pow(std::sin(std::numbers::pi * syllable), 0.7);
+    if (!pauses) envelope = 0.3 + 0.7 * std::sin(std::numbers::pi * syllable);
+    pcm[i] = static_cast<float>(envelope * sum);
   }
+  const float peak = mixer::peak_of(pcm);
+  for (float& sample : pcm) sample *= 0.5F / peak;
   return pcm;
 }
 
