@@ -88,9 +88,12 @@ struct EncodedFrame {
   int64_t rtp_time = 0;
   /// Received audio: unwrapped RTP sequence number (a gap is loss, a jump in rtp_time without a gap is DTX).
   int64_t sequence = 0;
-  bool keyframe = false;               ///< video: decodable without what came before (H.264: IDR with SPS and PPS)
-  bool after_loss = false;             ///< video delta: needs what is lost; nothing decodes until a keyframe
-  bool marker = false;                 ///< audio: first packet of a talk spurt (RFC 3551 §4.1)
+  bool keyframe = false;    ///< video: decodable without what came before (H.264: IDR with SPS and PPS)
+  bool after_loss = false;  ///< video delta: needs what is lost; nothing decodes until a keyframe
+  bool marker = false;      ///< audio: first packet of a talk spurt (RFC 3551 §4.1)
+  bool recovered = false;   ///< audio: lost, and taken from another packet's redundancy (RFC 2198)
+  /// Audio: no sound but a description of the noise to fill the time with until the next frame (RFC 3389).
+  bool comfort_noise = false;
   std::optional<uint8_t> audio_level;  ///< -dBov, 0 (loud) … 127 (silence), RFC 6464, when the sender told
 };
 

@@ -48,6 +48,7 @@ void Leg::apply(const LegSettings& settings) {
 
 void Leg::observe(core::TimePoint now) {
   quality_.add(stats(), mixed(), now);
+  adapt();
 }
 
 boost::json::object Leg::describe(core::TimePoint now) {

@@ -52,6 +52,8 @@ class Leg {
   core::TimePoint since() const { return since_; }
 
  protected:
+  /// Once a second: what is sent may follow what the peer reports.
+  virtual void adapt() {}
   /// `peer`: what the other end is called in its quality's verdict.
   Leg(std::string id, std::string name, std::string peer, core::TimePoint now)
       : id_(std::move(id)), name_(std::move(name)), since_(now), quality_(std::move(peer), now) {}

@@ -75,13 +75,14 @@ mixer::VideoRendition choose_rendition(const rtp::PayloadFormat& format, std::op
   return rendition;
 }
 
-mixer::AudioFormat choose_audio_format(const rtp::TrackConfig& track, core::Bitrate opus_bitrate) {
+mixer::AudioFormat choose_audio_format(const rtp::TrackConfig& track, core::Bitrate opus_bitrate, int expected_loss) {
   mixer::AudioFormat format;
   format.codec = track.send_format ? track.send_format->codec : core::Codec::pcmu;
   format.packet_time_ms = std::clamp<int>(static_cast<int>(track.packet_time_ms) / 10 * 10, 10, 60);
   if (format.codec == core::Codec::opus) {
     format.packet_time_ms = 20;
     format.bitrate = opus_bitrate;
+    if (track.send_format->opus_inband_fec && !track.red_send) format.expected_loss = expected_loss;
   }
   return format;
 }

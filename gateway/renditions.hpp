@@ -12,6 +12,8 @@ namespace partyline::gateway {
 mixer::VideoRendition choose_rendition(const rtp::PayloadFormat& format, std::optional<core::Bitrate> bandwidth,
                                        const mixer::VideoRendition& room);
 
-mixer::AudioFormat choose_audio_format(const rtp::TrackConfig& track, core::Bitrate opus_bitrate);
+/// `expected_loss`: per cent, by the peer's reports; Opus prepares for it in band where the peer takes no RED.
+mixer::AudioFormat choose_audio_format(const rtp::TrackConfig& track, core::Bitrate opus_bitrate,
+                                       int expected_loss = 0);
 
 }  // namespace partyline::gateway

@@ -8,6 +8,7 @@ std::vector<rtp::sdp::MediaCapabilities> sip_capabilities() {
   audio.dtls = false;  // a SIP leg's transport is plain RTP
   audio.kind = core::MediaKind::audio;
   audio.codecs = {Codec::opus, Codec::g722, Codec::pcmu, Codec::pcma};
+  audio.red = audio.comfort_noise = true;
   rtp::sdp::MediaCapabilities video;
   video.dtls = false;
   video.kind = core::MediaKind::video;

@@ -169,7 +169,8 @@ void SipLeg::update_audio_output() {
   const bool sends = audio_ && audio_->negotiated() && audio_->negotiated()->track.sending;
   if (!sends) return drop(audio_out_);
   const auto format =
-      choose_audio_format(audio_->negotiated()->track, core::Bitrate::kbps(services_.config->rooms.audio_kbps));
+      choose_audio_format(audio_->negotiated()->track, core::Bitrate::kbps(services_.config->rooms.audio_kbps),
+                          stats().audio.expected_loss);
   if (audio_out_ && audio_out_->audio == format) return;
   drop(audio_out_);
   auto added = member_->add_audio_output(format, std::make_shared<OutboxSink>(services_.outbox, audio_));

@@ -71,6 +71,9 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   std::shared_ptr<RtpPort>& port(core::MediaKind kind) { return kind == core::MediaKind::audio ? audio_ : video_; }
   rtp::sdp::LocalTransport local_transport(const RtpPort& port) const;
   core::Result<> apply(const std::vector<rtp::sdp::NegotiatedMedia>& media);
+  void adapt() override {
+    if (member_) update_audio_output();
+  }
   void update_outputs();
   void update_audio_output();
   void update_video_output();

@@ -58,6 +58,7 @@ struct AudioFormat {
   int channels = 1;                       ///< opus and aac: 1 or 2
   int packet_time_ms = 20;                ///< 10…60, multiples of the codec's step; ignored for aac
   core::Bitrate bitrate;                  ///< 0: the room's default
+  int expected_loss = 0;                  ///< per cent; Opus: above 0 it carries in-band FEC
   auto operator<=>(const AudioFormat&) const = default;
 };
 
@@ -73,9 +74,12 @@ struct MemberStats {
   bool speaking = false;
   double audio_level_dbov = -127;  ///< last tick, before gain
   uint64_t audio_frames = 0, audio_concealed_ms = 0, audio_late_frames = 0, audio_decode_errors = 0;
-  double playout_delay_ms = 0;  ///< depth of the playout buffer
-  double loudness_gain_db = 0;  ///< what the automatic gain does now
-  double echo_ms = 0;           ///< the member returns what it is sent after so long; 0: it does not
+  uint64_t audio_duplicates = 0;     ///< frames that had come before
+  uint64_t audio_fec_recovered = 0;  ///< lost frames played from the next packet's in-band FEC (Opus)
+  uint64_t audio_red_recovered = 0;  ///< lost frames played from another packet's redundancy (RFC 2198)
+  double playout_delay_ms = 0;       ///< depth of the playout buffer
+  double loudness_gain_db = 0;       ///< what the automatic gain does now
+  double echo_ms = 0;                ///< the member returns what it is sent after so long; 0: it does not
   uint64_t video_frames_decoded = 0, video_decode_errors = 0, video_frames_dropped = 0;
   uint64_t video_freezes = 0, video_frozen_ms = 0;  ///< as in WebRTC's statistics
   core::VideoSize video_size;

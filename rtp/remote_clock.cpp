@@ -12,6 +12,7 @@ constexpr int64_t kMillisecond = 1'000'000;
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kTimestampJump = 3 * kSecond;
 constexpr int64_t kAbsurdReport = 5 * kSecond;
+constexpr int64_t kDisagreement = kSecond;
 constexpr int kStrangeInARow = 3;
 
 int64_t ns_of(core::TimePoint time) {
@@ -105,7 +106,7 @@ bool RemoteClock::on_sender_report(StreamId id, rtcp::NtpTime ntp, int64_t rtp_t
   const int64_t report_offset = rtcp::to_duration(ntp).count() - rtp_ns;
   const int64_t ntp_offset = *by_arrival - report_offset;  // arrival − NTP as this report has it
   const auto shared = ntp_offset_.least();
-  const bool agrees = !shared || std::abs(ntp_offset - *shared) <= kAbsurdReport;
+  const bool agrees = !shared || std::abs(ntp_offset - *shared) <= kDisagreement;
   if (!timely || !agrees) {
     if (!timely || ++stream.strange_reports < kStrangeInARow) return false;
     ntp_offset_.clear();  // the sender's clock was set

@@ -9,9 +9,11 @@
 // would see it); 500 ms a second in a stream's first second, where nothing is settled yet. Only when the sender's own
 // timestamps jump (more than 3 s against arrival) is the mapping started anew.
 //
-// A sender report that disagrees with arrival by more than 5 s is ignored and counted, unless three in a row agree with
-// each other against us: then the sender's clock was set. SRS sends its players no report at all: arrival is all there
-// is. Thread: the leg's executor, which all its sessions share. Sources: RFC 3550 §6.4.1.
+// A sender report that disagrees with arrival by more than 5 s, or with what the reports so far make of NTP time by
+// more than 1 s (lips that far from the voice are a wrong report, and cannot be helped by waiting), is ignored and
+// counted, unless three in a row agree with each other against us: then the sender's clock was set. SRS sends its
+// players no report at all: arrival is all there is. Thread: the leg's executor, which all its sessions share. Sources:
+// RFC 3550 §6.4.1.
 #pragma once
 
 #include <array>

@@ -67,6 +67,7 @@ Track::Track(TrackConfig with, RemoteClock& clock)
       out(config.local_ssrc, history_wanted(config)),
       picture_id(static_cast<uint16_t>(core::random_u32() & 0x7FFF)) {
   event_sequences.fill(INT64_MIN);
+  recovered.fill(INT64_MIN);
   assembler.set_parameter_sets(config.parameter_sets);
   if (config.bandwidth) pacer.set_target(*config.bandwidth);
 }
@@ -238,6 +239,7 @@ SessionStats Session::stats() const {
     TrackStats& stats = track->video() ? result.video : result.audio;
     stats = track->stats;
     stats.present = true;
+    stats.expected_loss = track->expected_loss.percent();
     stats.packets_lost = track->in.lost();
     stats.jitter_ms = track->in.jitter_ms();
     if (stats.round_trip_ms == 0 && impl_->round_trip) {

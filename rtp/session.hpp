@@ -64,6 +64,7 @@ struct TrackStats {
   uint64_t keyframes_requested_by_us = 0, keyframes_requested_by_peer = 0, nacks_sent = 0, nacks_received = 0;
   double jitter_ms = 0;           ///< RFC 3550 §6.4.1, of what we receive
   double round_trip_ms = 0;       ///< 0: not known yet
+  int expected_loss = 0;          ///< per cent of what we send, to be prepared for: 0, 10 or 20
   double peer_fraction_lost = 0;  ///< 0…1, last report of the peer about what we send
   core::TimePoint last_packet{};  ///< arrival of the last valid packet; epoch: none yet
 };

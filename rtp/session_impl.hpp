@@ -3,6 +3,7 @@
 // both ways; session_rtcp.cpp: RTCP both ways.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "core/random.hpp"
 #include "core/ring.hpp"
 #include "rtp/bandwidth_estimator.hpp"
+#include "rtp/expected_loss.hpp"
 #include "rtp/jitter/frame_assembler.hpp"
 #include "rtp/jitter/keyframe_requester.hpp"
 #include "rtp/jitter/receive_stream.hpp"
@@ -21,6 +23,7 @@
 #include "rtp/outbox.hpp"
 #include "rtp/pacer.hpp"
 #include "rtp/payload/payload_plan.hpp"
+#include "rtp/payload/red.hpp"
 #include "rtp/payload/telephone_event.hpp"
 #include "rtp/remote_clock.hpp"
 #include "rtp/send_stream.hpp"
@@ -68,9 +71,14 @@ struct Track {
   bool video() const { return config.kind == core::MediaKind::video; }
   const PayloadFormat* format_of(uint8_t payload_type) const;
   bool knows(uint8_t payload_type) const {
-    return format_of(payload_type) != nullptr || config.telephone_event == payload_type;
+    return format_of(payload_type) != nullptr || config.telephone_event == payload_type || config.red == payload_type;
   }
   bool has_remote_ssrc(uint32_t ssrc) const;
+  /// The number of an audio packet among audio packets only.
+  int64_t audio_number(int64_t sequence) const {
+    const auto later = std::ranges::count_if(event_sequences, [&](int64_t s) { return s > sequence; });
+    return sequence - events_folded + later;
+  }
   /// Feedback agreed for what is being received.
   bool nack() const { return last_format && last_format->nack; }
   uint32_t rtx_ssrc();
@@ -90,6 +98,8 @@ struct Track {
   int64_t events_folded = 0;                  ///< event packets taken out of the audio numbering
   std::array<int64_t, 16> event_sequences{};  ///< of the last of them
   std::optional<int64_t> highest_audio;
+  std::array<int64_t, 16> recovered{};  ///< sequence numbers taken from redundancy, a ring
+  size_t recovered_count = 0;
   ReorderBuffer reorder;
   FrameAssembler assembler;
   FrameAssembler::Drops drops_counted;
@@ -117,6 +127,15 @@ struct Track {
   std::optional<core::TimePoint> next_report;
   int reports_sent = 0;
   bool was_sending = false;  ///< BYE is due for it
+  // RED: what was sent last, newest first, and what the peer's reports ask for.
+  struct SentAudio {
+    core::Buffer buffer;
+    std::span<const uint8_t> data;
+    int64_t rtp_time = 0;
+  };
+  std::array<SentAudio, 2> sent_audio;
+  ExpectedLoss expected_loss;
+  bool sending_red = false;  ///< the packet being planned
   TrackStats stats;
 };
 
@@ -139,8 +158,10 @@ struct Session::Impl {
   Track* route(const PacketView& view);
   bool accept_source(Track& track, const PacketView& view, const PayloadFormat* format, core::TimePoint now);
   void receive_event(Track& track, const PacketView& view, const ReceiveStream::Arrival& arrival, core::TimePoint now);
-  void receive_audio(Track& track, core::Buffer packet, const PacketView& view, const ReceiveStream::Arrival& arrival,
-                     core::TimePoint now);
+  void receive_audio(Track& track, core::Buffer packet, const PacketView& view, const RedPacket* red,
+                     const ReceiveStream::Arrival& arrival, core::TimePoint now);
+  void receive_redundancy(Track& track, const core::Buffer& packet, const RedPacket& red, int64_t sequence,
+                          int64_t rtp_time, core::TimePoint now);
   void receive_video(Track& track, core::Buffer packet, const PacketView& view, const ReceiveStream::Arrival& arrival,
                      core::TimePoint now);
   void store_video(Track& track, VideoPacket video, core::TimePoint now);
@@ -157,6 +178,7 @@ struct Session::Impl {
   void send_digit(char digit, core::TimePoint now);
   void service_digits(Track& track, core::TimePoint now);
   bool plan(Track& track, const core::EncodedFrame& frame);
+  void plan_audio(Track& track, const core::EncodedFrame& frame);
   void announce_target(core::TimePoint now);
   void send_padding(core::TimePoint now);
 

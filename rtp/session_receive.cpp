@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 
 constexpr int kProbation = 3;                     // packets in a row
 constexpr core::Duration kSourceSilence = 300ms;  // of the old source, before another one is taken
+constexpr uint32_t kNoiseClock = 8000;            // Hz (RFC 3389 §5)
 constexpr int64_t kAudioLate = 100;               // packets behind the newest
 constexpr core::Duration kReordering = 10ms;
 constexpr core::Duration kFirstReport = 500ms;
@@ -72,7 +73,7 @@ bool Session::Impl::accept_source(Track& track, const PacketView& view, const Pa
 }
 
 void Session::Impl::receive_rtp(core::Buffer packet, core::TimePoint now) {
-  const auto view = parse_packet(packet.span());
+  auto view = parse_packet(packet.span());
   if (!view) {
     counters.malformed.add();
     return;
@@ -95,7 +96,21 @@ void Session::Impl::receive_rtp(core::Buffer packet, core::TimePoint now) {
     counters.not_receiving.add();
     return;
   }
-  const PayloadFormat* const format = track->format_of(view->payload_type);
+  std::optional<RedPacket> red;
+  if (track->config.red == view->payload_type) {
+    red = parse_red(view->payload);
+    if (!red) {
+      counters.malformed.add();
+      return;
+    }
+    view->payload_type = red->own.payload_type;
+    view->payload = red->own.data;
+  }
+  const PayloadFormat* format = track->format_of(view->payload_type);
+  // The noise goes by the clock of the codec it stands in for.
+  const bool noise = !format && !track->video() && view->payload_type == track->config.comfort_noise &&
+                     track->last_format && core::clock_rate_of(track->last_format->codec) == kNoiseClock;
+  if (noise) format = &*track->last_format;
   if (!accept_source(*track, *view, format, now)) {
     counters.probation.add();
     ++track->stats.packets_discarded;
@@ -125,7 +140,7 @@ void Session::Impl::receive_rtp(core::Buffer packet, core::TimePoint now) {
     if (format) receive_video(*track, std::move(packet), *view, arrival, now);
     if (!format) counters.unknown_payload.add();
   } else if (format && !view->payload.empty()) {
-    receive_audio(*track, std::move(packet), *view, arrival, now);
+    receive_audio(*track, std::move(packet), *view, red ? &*red : nullptr, arrival, now);
   } else {
     receive_event(*track, *view, arrival, now);
   }
@@ -157,7 +172,32 @@ void Session::Impl::receive_event(Track& track, const PacketView& view, const Re
   if (digit) outbox.push(Outbox::Digit{*digit});
 }
 
-void Session::Impl::receive_audio(Track& track, core::Buffer packet, const PacketView& view,
+// Each older block is the packet before the next one. (The blocks carry times, not numbers: a sender that leaves one
+// out is not understood, none is known.)
+void Session::Impl::receive_redundancy(Track& track, const core::Buffer& packet, const RedPacket& red, int64_t sequence,
+                                       int64_t rtp_time, core::TimePoint now) {
+  for (size_t i = 0; i < red.older_count; ++i) {
+    const RedBlock& block = red.older[i];
+    const int64_t number = sequence - static_cast<int64_t>(red.older_count - i);
+    const PayloadFormat* const format = track.format_of(block.payload_type);
+    if (!format || format->codec != track.last_format->codec || block.data.empty()) continue;
+    if (track.in.received(number) || std::ranges::find(track.recovered, number) != track.recovered.end()) continue;
+    track.recovered[track.recovered_count++ % track.recovered.size()] = number;
+    core::EncodedFrame frame;
+    frame.codec = format->codec;
+    frame.rtp_time = rtp_time - block.time_offset;
+    frame.sequence = track.audio_number(number);
+    frame.capture = clock->capture(track.clock_id, frame.rtp_time, now);
+    frame.arrival = now;
+    frame.recovered = true;
+    frame.data = block.data;
+    frame.buffer = packet;
+    ++track.stats.packets_recovered;
+    outbox.push(std::move(frame));
+  }
+}
+
+void Session::Impl::receive_audio(Track& track, core::Buffer packet, const PacketView& view, const RedPacket* red,
                                   const ReceiveStream::Arrival& arrival, core::TimePoint now) {
   if (track.highest_audio && arrival.sequence < *track.highest_audio - kAudioLate) {
     counters.late.add();
@@ -165,12 +205,12 @@ void Session::Impl::receive_audio(Track& track, core::Buffer packet, const Packe
     return;
   }
   track.highest_audio = std::max(track.highest_audio.value_or(arrival.sequence), arrival.sequence);
-  const auto folded_later = std::count_if(track.event_sequences.begin(), track.event_sequences.end(),
-                                          [&](int64_t s) { return s > arrival.sequence; });
   core::EncodedFrame frame;
   frame.codec = track.last_format->codec;
   frame.rtp_time = media_time(track, view, now);
-  frame.sequence = arrival.sequence - track.events_folded + folded_later;
+  if (red) receive_redundancy(track, packet, *red, arrival.sequence, frame.rtp_time, now);
+  frame.comfort_noise = view.payload_type == track.config.comfort_noise && !track.format_of(view.payload_type);
+  frame.sequence = track.audio_number(arrival.sequence);
   frame.capture = clock->capture(track.clock_id, frame.rtp_time, now);
   frame.arrival = now;
   frame.marker = view.marker;

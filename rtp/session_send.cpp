@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr size_t kMaxAudioPayload = 1400;
+constexpr size_t kMaxAudioPayload = 1400, kMaxRedPayload = 1000;
 constexpr uint8_t kPaddingBytes = 224;     // a packet: its count is one byte
 constexpr uint64_t kPacketsWithMid = 100;  // enough for the peer to learn it
 constexpr size_t kExtensionRoom = 4 + 3 + 2 + 17 + 3;
@@ -35,12 +35,36 @@ bool Session::Impl::plan(Track& track, const core::EncodedFrame& frame) {
       track.picture_id = (track.picture_id + 1) & 0x7FFF;
       break;
     default:
-      payloads.clear();
-      if (frame.data.empty() || frame.data.size() > kMaxAudioPayload) break;
-      payloads.add_piece({}, frame.data);
-      payloads.end_packet();
+      plan_audio(track, frame);
   }
   return payloads.packets() > 0;
+}
+
+// Who loses packets and knows RED gets the last packet (the last two) once more in front of each.
+void Session::Impl::plan_audio(Track& track, const core::EncodedFrame& frame) {
+  payloads.clear();
+  track.sending_red = false;
+  if (frame.data.empty() || frame.data.size() > kMaxAudioPayload) return;
+  size_t copies = 0, bytes = frame.data.size();
+  const size_t wanted = track.config.red_send ? static_cast<size_t>(track.expected_loss.percent()) / 10 : 0;
+  for (; copies < std::min(wanted, track.sent_audio.size()); ++copies) {
+    const Track::SentAudio& older = track.sent_audio[copies];
+    const int64_t offset = frame.rtp_time - older.rtp_time;
+    bytes += older.data.size();
+    if (older.data.empty() || older.data.size() > kMostRedBytes || bytes > kMaxRedPayload) break;
+    if (offset <= 0 || offset > static_cast<int64_t>(kMostRedOffset)) break;
+  }
+  const uint8_t type = track.config.send_format->payload_type;
+  for (size_t i = copies; i-- > 0;) {
+    const Track::SentAudio& older = track.sent_audio[i];
+    const auto header = red_header(type, static_cast<uint32_t>(frame.rtp_time - older.rtp_time), older.data.size());
+    payloads.add_piece({header[0], header[1], header[2], header[3]}, {});
+  }
+  if (copies > 0) payloads.add_piece({type}, {});
+  for (size_t i = copies; i-- > 0;) payloads.add_piece({}, track.sent_audio[i].data);
+  payloads.add_piece({}, frame.data);
+  payloads.end_packet();
+  track.sending_red = copies > 0;
 }
 
 bool Session::Impl::send(const core::EncodedFrame& frame, core::TimePoint now) {
@@ -56,9 +80,13 @@ bool Session::Impl::send(const core::EncodedFrame& frame, core::TimePoint now) {
   const RtpTime32 time = track.out.stamp(frame);
   for (size_t i = 0; i < payloads.packets(); ++i) {
     const bool marker = track.video() ? i + 1 == payloads.packets() : frame.marker;
-    const PacketHeader header{marker, track.config.send_format->payload_type, track.out.next_sequence(), time,
-                              track.out.ssrc()};
+    const uint8_t type = track.sending_red ? *track.config.red_send : track.config.send_format->payload_type;
+    const PacketHeader header{marker, type, track.out.next_sequence(), time, track.out.ssrc()};
     send_packet(track, header, payloads.packet(i), frame.audio_level, now);
+  }
+  if (track.config.red_send) {
+    track.sent_audio[1] = std::move(track.sent_audio[0]);
+    track.sent_audio[0] = {frame.buffer, frame.data, frame.rtp_time};
   }
   ++track.stats.frames_sent;
   track.last_time = time;
@@ -170,6 +198,7 @@ void Session::Impl::service_digits(Track& track, core::TimePoint now) {
     }
     DigitOut& digit = *track.digit;
     if (now < digit.next) return;
+    track.sent_audio = {};  // an event takes a number, and redundancy counts back by numbers
     const core::Duration length = std::min<core::Duration>(digit.next - digit.began + kDigitStep, kDigitLength);
     const bool end = digit.next - digit.began >= kDigitLength;
     const auto units = std::chrono::duration_cast<std::chrono::milliseconds>(length).count() *

@@ -63,6 +63,7 @@ AudioSourceStats AudioSource::stats() const {
   stats.late_frames = shown_.late.load(std::memory_order_relaxed);
   stats.duplicates = shown_.duplicates.load(std::memory_order_relaxed);
   stats.fec_recovered = shown_.fec.load(std::memory_order_relaxed);
+  stats.red_recovered = shown_.red.load(std::memory_order_relaxed);
   stats.decode_errors = shown_.errors.load(std::memory_order_relaxed);
   stats.stretched = shown_.stretched.load(std::memory_order_relaxed);
   stats.buffered_ms = shown_.buffered_ms.load(std::memory_order_relaxed);
@@ -101,8 +102,8 @@ void AudioSource::receive(core::EncodedFrame&& frame, core::TimePoint now) {
   shown_.frames.fetch_add(1, std::memory_order_relaxed);
   Format* format = format_of(frame.codec);
   if (!format) return drops().unsupported.add();
-  const int native = format->decoder->samples_in(frame.data);
-  if (native <= 0) {
+  const int native = frame.comfort_noise ? 0 : format->decoder->samples_in(frame.data);
+  if (native <= 0 && !frame.comfort_noise) {
     shown_.errors.fetch_add(1, std::memory_order_relaxed);
     return drops().malformed.add();
   }
@@ -139,7 +140,7 @@ void AudioSource::receive(core::EncodedFrame&& frame, core::TimePoint now) {
   if (known_clock) window_.on_packet(now, arrival, ahead, transit);
   // Where that happens often enough, the buffer grows by a packet and the second copy is in time.
   if (two_in_one) window_.on_packet(now, arrival, ahead - samples, transit + samples_to_duration(samples));
-  if (!late) return;
+  if (!late || samples == 0) return;
   shown_.late.fetch_add(1, std::memory_order_relaxed);
   drops().late.add();
 }
@@ -169,6 +170,7 @@ void AudioSource::rest() {
   box_.drain([](core::EncodedFrame&&) {});
   queue_.clear();
   stop();
+  comfort_.stop();
   activity_.reset();
   loudness_.reset();
   echo_.reset();
@@ -186,7 +188,7 @@ void AudioSource::settle_stall() {
   if (front.frame.codec == codec_) {
     const int64_t passed = std::clamp<int64_t>(front.time - next_time_, 0, stalled_);
     const bool dtx = front.frame.sequence == next_sequence_ && passed > 0;
-    if (!dtx) shown_.concealed.fetch_add(static_cast<uint64_t>(stalled_), std::memory_order_relaxed);
+    if (!dtx && !noisy_) shown_.concealed.fetch_add(static_cast<uint64_t>(stalled_), std::memory_order_relaxed);
     next_time_ += passed;
     window_.on_shift(stalled_ - passed);
   }
@@ -251,12 +253,16 @@ void AudioSource::decode_front(core::TimePoint now) {
     codec_ = front.frame.codec;
     change_rate(static_cast<size_t>(kSampleRate / format_->row->sample_rate));
   }
+  if (front.frame.comfort_noise) return take_noise();
+  comfort_.stop();
   const size_t before = filled_;
   const int decoded = format_->decoder->decode(front.frame.data, std::span(pcm_).subspan(filled_));
   if (decoded > 0) {
     filled_ += static_cast<size_t>(decoded);
     repeater_.on_good({pcm_.data() + before, filled_ - before});
     packet_samples_ = front.samples;
+    noisy_ = false;
+    if (front.frame.recovered) shown_.red.fetch_add(1, std::memory_order_relaxed);
   } else {
     shown_.errors.fetch_add(1, std::memory_order_relaxed);
     for (int64_t left = packet_samples_; left > 0;) left -= static_cast<int64_t>(conceal(static_cast<size_t>(left)));
@@ -272,10 +278,41 @@ void AudioSource::decode_front(core::TimePoint now) {
   queue_.pop();
 }
 
+// From here on noise fills the time, until somebody talks again.
+void AudioSource::take_noise() {
+  const QueuedFrame& front = queue_.front();
+  comfort_.describe(front.frame.data, rate() == 8000);
+  capture_time_ = front.time;
+  capture_ = front.frame.capture;
+  next_time_ = std::max(next_time_, front.time);
+  next_sequence_ = front.frame.sequence + 1;
+  queue_.pop();
+}
+
+// What was heard last goes on and fades into the noise.
+void AudioSource::make_noise(std::span<float> out) {
+  if (noisy_) return comfort_.render(out);
+  Block noise;
+  const std::span<float> made(noise.data(), out.size());
+  comfort_.render(made);
+  repeater_.conceal(out);
+  for (size_t i = 0; i < out.size(); ++i) {
+    const float weight = static_cast<float>(i + 1) / static_cast<float>(out.size());
+    out[i] += (made[i] - out[i]) * weight;
+  }
+  repeater_.reset(ratio_);
+  noisy_ = true;
+}
+
 // `samples` at 48 kHz, at most 20 ms at a time; returns how much of them (0: too little to fill).
 size_t AudioSource::conceal(size_t samples) {
   samples = std::min(std::min(samples, kTickSamples) / ratio_, pcm_.size() - filled_);
   const std::span<float> out(pcm_.data() + filled_, samples);
+  if (comfort_.wanted()) {
+    make_noise(out);
+    filled_ += samples;
+    return samples * ratio_;
+  }
   const auto steps = static_cast<size_t>(kOpusStep);
   if (format_ && format_->row->sample_rate == kSampleRate && ratio_ == 1 && samples >= steps) {
     samples -= samples % steps;
@@ -306,7 +343,7 @@ void AudioSource::fill_gap(int64_t gap) {
   const int64_t most = lost && gap > packet_samples_ ? std::min(gap, packet_samples_) : gap;
   const auto made = static_cast<int64_t>(conceal(static_cast<size_t>(most)));
   next_time_ += made;
-  if (lost) shown_.concealed.fetch_add(static_cast<uint64_t>(made), std::memory_order_relaxed);
+  if (lost && !noisy_) shown_.concealed.fetch_add(static_cast<uint64_t>(made), std::memory_order_relaxed);
 }
 
 void AudioSource::stall() {
@@ -439,7 +476,7 @@ float AudioSource::processed(double level) {
 void AudioSource::finish_block() {
   const std::span<float> block(block_.data(), kTickSamples / ratio_);
   if (playing_ && suppress_noise_.load(std::memory_order_relaxed)) noise_.process(block, rate());
-  const double level = playing_ ? level_dbov(block) : -127;
+  const double level = playing_ || comfort_.wanted() ? level_dbov(block) : -127;
   heard_level_ = level;
   const double own = echo_.gain() < 1 ? -40.0 : 0.0;  // an echo makes nobody a speaker
   activity_.update(muted_now_ ? -127 : level + own);
@@ -481,6 +518,8 @@ void AudioSource::tick(core::TimePoint now) {
     measure_delay(now);
     pull();
     if (stalled_ > kLongestStall) stop();
+  } else if (comfort_.wanted()) {
+    comfort_.render({block_.data(), kTickSamples / ratio_});
   } else {
     std::fill_n(block_.begin(), kTickSamples / ratio_, 0.0F);
   }

@@ -10,13 +10,13 @@
 //   idle ──packet, held for its jitter margin──▶ playing ──120 ms without a packet, or a jump──▶ idle
 //
 // Time is the sender's: a gap in sequence numbers is loss (filled by Opus' in-band FEC or concealment), a gap in time
-// without one is DTX (filled quietly), a late packet moves what follows it back and is worked off later. Clock skew
-// shows as packets that creep over the tick grid and is worked off the same way, a pitch period at a time.
+// without one is DTX (filled quietly, or with the noise that the sender described: RFC 3389), a late packet moves what
+// follows it back and is worked off later. Clock skew shows as packets that creep over the tick grid and is worked off
+// the same way, a pitch period at a time.
 //
 //   block ─▶ noise suppression? ─▶ level, gate ─▶ × gain × loudness (GainControl) × echo (EchoGuard), along a ramp
 //
-// Thread: push(), set_… and stats() from any; tick() and the flags behind it from the audio tick. Deliberately not
-// here: comfort noise packets (RFC 3389).
+// Thread: push(), set_… and stats() from any; tick() and the flags behind it from the audio tick.
 #pragma once
 
 #include <array>
@@ -27,6 +27,7 @@
 
 #include "core/frame.hpp"
 #include "mixer/audio/activity.hpp"
+#include "mixer/audio/comfort_noise.hpp"
 #include "mixer/audio/delay_window.hpp"
 #include "mixer/audio/echo_guard.hpp"
 #include "mixer/audio/frame_box.hpp"
@@ -46,6 +47,7 @@ struct AudioSourceStats {
   double level_dbov = -127;
   uint64_t frames = 0, concealed_ms = 0, late_frames = 0, duplicates = 0, decode_errors = 0;
   uint64_t fec_recovered = 0;  ///< lost packets whose sound came from the next one
+  uint64_t red_recovered = 0;  ///< lost packets that came with another one (RFC 2198)
   uint64_t stretched = 0;      ///< periods put in or taken out
   double buffered_ms = 0;      ///< arrival to tick, smoothed
   double gain_db = 0;          ///< what GainControl adds
@@ -108,6 +110,8 @@ class AudioSource final : public core::FrameSink {
   void stall();
   void decode_front(core::TimePoint now);
   size_t conceal(size_t samples);
+  void make_noise(std::span<float> out);
+  void take_noise();
   void change_rate(size_t ratio);
   void adapt(core::TimePoint now);
   bool take_out(int64_t most, bool insist, core::TimePoint now);
@@ -132,6 +136,8 @@ class AudioSource final : public core::FrameSink {
   Format* format_ = nullptr;
   core::Codec codec_ = core::Codec::opus;
   Repeater repeater_;
+  ComfortNoise comfort_;
+  bool noisy_ = false;  // comfort_ is what is being heard
   bool playing_ = false;
   int64_t next_sequence_ = 0;
   int64_t next_time_ = 0;  // media time behind the newest sample in pcm_
@@ -161,7 +167,7 @@ class AudioSource final : public core::FrameSink {
   struct Shown {
     std::atomic<bool> speaking{false};
     std::atomic<double> level{-127}, buffered_ms{0}, gain_db{0}, echo_ms{0};
-    std::atomic<uint64_t> frames{0}, concealed{0}, late{0}, duplicates{0}, errors{0}, fec{0}, stretched{0};
+    std::atomic<uint64_t> frames{0}, concealed{0}, late{0}, duplicates{0}, errors{0}, fec{0}, red{0}, stretched{0};
   };
   Shown shown_;
 };

@@ -31,6 +31,7 @@ core::Result<AudioFormat> checked_format(AudioFormat format, core::Bitrate opus_
   if (format.codec == core::Codec::opus && (format.packet_time_ms == 30 || format.packet_time_ms == 50)) {
     return make_error(ErrorCode::unsupported, "Opus in packets of " + std::to_string(format.packet_time_ms) + " ms");
   }
+  format.expected_loss = format.codec == core::Codec::opus ? std::clamp(format.expected_loss, 0, 50) : 0;
   const bool variable = format.codec == core::Codec::opus || format.codec == core::Codec::aac;
   if (!variable) {
     format.bitrate = row->default_bitrate;
@@ -48,6 +49,7 @@ core::Result<std::unique_ptr<EncoderStream>> EncoderStream::create(const AudioFo
   AudioEncoderConfig config;
   config.channels = format.channels;
   config.bitrate = format.bitrate;
+  config.expected_loss = format.expected_loss;
   config.packet_samples =
       row->packet_step_ms == 0 ? row->fixed_packet_samples : format.packet_time_ms * row->sample_rate / 1000;
   auto encoder = row->make_encoder(config);

@@ -39,9 +39,9 @@ class AudioDecoder {
 struct AudioEncoderConfig {
   int channels = 1;
   core::Bitrate bitrate;
-  int packet_samples = 0;    ///< per channel, at the codec's rate
-  int complexity = 5;        ///< Opus: 0…10
-  bool in_band_fec = false;  ///< Opus
+  int packet_samples = 0;  ///< per channel, at the codec's rate
+  int complexity = 5;      ///< Opus: 0…10
+  int expected_loss = 0;   ///< per cent; Opus: above 0 with in-band FEC
 };
 
 class AudioEncoder {

@@ -81,8 +81,8 @@ class OpusAudioEncoder final : public AudioEncoder {
     opus_encoder_ctl(encoder, OPUS_SET_BITRATE(static_cast<opus_int32>(config.bitrate.bits_per_second)));
     opus_encoder_ctl(encoder, OPUS_SET_COMPLEXITY(config.complexity));
     opus_encoder_ctl(encoder, OPUS_SET_VBR(1));
-    opus_encoder_ctl(encoder, OPUS_SET_INBAND_FEC(config.in_band_fec ? 1 : 0));
-    opus_encoder_ctl(encoder, OPUS_SET_PACKET_LOSS_PERC(config.in_band_fec ? 10 : 0));
+    opus_encoder_ctl(encoder, OPUS_SET_INBAND_FEC(config.expected_loss > 0 ? 1 : 0));
+    opus_encoder_ctl(encoder, OPUS_SET_PACKET_LOSS_PERC(config.expected_loss));
     // The two channels are equal: libopus codes them as one where the rate is too small for both.
     if (channels_ == 2) stereo_.resize(packet_samples_ * 2);
   }
@@ -135,10 +135,10 @@ core::Result<std::unique_ptr<AudioEncoder>> make_opus_encoder(const AudioEncoder
   int error = OPUS_OK;
   // At our usual rates libopus would choose its transform coder anyway: asking for nothing else saves 4 of 6.5 ms of
   // look-ahead. In-band redundancy exists in the speech modes only.
-  const bool rich = config.bitrate >= core::Bitrate::kbps(40) && !config.in_band_fec;
-  const int application = config.in_band_fec ? OPUS_APPLICATION_VOIP
-                          : rich             ? OPUS_APPLICATION_RESTRICTED_LOWDELAY
-                                             : OPUS_APPLICATION_AUDIO;
+  const bool rich = config.bitrate >= core::Bitrate::kbps(40) && config.expected_loss == 0;
+  const int application = config.expected_loss > 0 ? OPUS_APPLICATION_VOIP
+                          : rich                   ? OPUS_APPLICATION_RESTRICTED_LOWDELAY
+                                                   : OPUS_APPLICATION_AUDIO;
   OpusEncoder* encoder = opus_encoder_create(kSampleRate, config.channels, application, &error);
   if (!encoder) {
     return core::make_error(core::ErrorCode::internal, std::string("Opus encoder: ") + opus_strerror(error));

@@ -38,6 +38,10 @@ class ReceiveStream {
   std::optional<int64_t> receive_repeated(Seq16 sequence);
   /// Unwrapped RTP time of a fresh packet; counts jitter. Not for telephone-events.
   int64_t receive_time(RtpTime32 timestamp, core::TimePoint now);
+  /// Whether a packet of the last kWindow was received; `sequence` unwrapped.
+  bool received(int64_t sequence) const {
+    return highest_ && sequence <= *highest_ && sequence > *highest_ - kWindow && seen(sequence);
+  }
   /// RTP time of a sender report on the same line as the packets'.
   std::optional<int64_t> time_of_report(RtpTime32 timestamp) const;
   /// Says that RTP time must go on by the time passed, whatever the sender wrote in this packet.

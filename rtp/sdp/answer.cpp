@@ -59,6 +59,13 @@ NegotiatedMedia plan_section(const Description& offer, size_t index, const Media
   track.send_format = send;
   track.receive_formats = {receive};
   track.packet_time_ms = packet_time(media, codec);
+  if (const Format* red = choose_red(media.formats, chosen.payload_type, 48000); red && capabilities.red) {
+    track.red = track.red_send = red->payload_type;
+  }
+  if (const Format* noise = choose_comfort_noise(media.formats, 8000); noise && capabilities.comfort_noise) {
+    track.comfort_noise = noise->payload_type;
+    result.comfort_noise = true;
+  }
   if (capabilities.kind == core::MediaKind::audio && capabilities.telephone_event) {
     if (const Format* event = choose_telephone_event(media, chosen.clock_rate)) {
       track.telephone_event = track.telephone_event_send = event->payload_type;
@@ -132,14 +139,18 @@ Media answered_section(const Media& offered, const NegotiatedMedia& agreed, cons
     if (receive.rtx_payload_type)
       section.formats.push_back(rtx_format(*receive.rtx_payload_type, receive.payload_type));
   }
-  if (track.telephone_event) {
-    const auto found = std::ranges::find(offered.formats, *track.telephone_event, &Format::payload_type);
-    if (found != offered.formats.end()) {
-      section.formats.push_back(*found);
-      section.formats.back().feedback.clear();
-      section.formats.back().fmtp = "0-15";
-    }
-  }
+  const auto add_as_offered = [&](uint8_t payload_type, std::string_view encoding, std::string_view fmtp) {
+    const auto found = std::ranges::find(offered.formats, payload_type, &Format::payload_type);
+    if (found == offered.formats.end() || !text::equals_ignoring_case(found->encoding, encoding)) return;
+    section.formats.push_back(*found);
+    section.formats.back().feedback.clear();
+    section.formats.back().fmtp = fmtp;
+  };
+  const PayloadFormat& first = track.receive_formats.front();
+  if (track.red) add_as_offered(*track.red, "red", fmt::format("{0}/{0}", first.payload_type));
+  // Only beside codecs of its own clock rate (RFC 3389 §5).
+  if (agreed.comfort_noise && core::clock_rate_of(first.codec) == 8000) add_as_offered(track.comfort_noise, "CN", "");
+  if (track.telephone_event) add_as_offered(*track.telephone_event, "telephone-event", "0-15");
   for (const auto& [id, uri] :
        {std::pair{track.transport_cc_extension, transport_cc_uri},
         std::pair{track.audio_level_extension, audio_level_uri}, std::pair{track.mid_extension, mid_uri}}) {

@@ -136,6 +136,24 @@ std::vector<std::vector<uint8_t>> parameter_sets_of(const std::string& fmtp) {
   return result;
 }
 
+const Format* choose_red(const std::vector<Format>& formats, uint8_t payload_type, uint32_t clock_rate) {
+  const std::string type = std::to_string(payload_type);
+  const auto found = std::ranges::find_if(formats, [&](const Format& each) {
+    if (!equals_ignoring_case(each.encoding, "red") || each.clock_rate != clock_rate) return false;
+    std::string types = each.fmtp;
+    while (types.starts_with(type + "/")) types.erase(0, type.size() + 1);
+    return types.empty() || types == type;
+  });
+  return found == formats.end() ? nullptr : &*found;
+}
+
+const Format* choose_comfort_noise(const std::vector<Format>& formats, uint32_t clock_rate) {
+  const auto found = std::ranges::find_if(formats, [&](const Format& each) {
+    return equals_ignoring_case(each.encoding, "CN") && each.clock_rate == clock_rate;
+  });
+  return found == formats.end() ? nullptr : &*found;
+}
+
 PayloadFormat payload_format_of(const Format& format, Codec codec) {
   PayloadFormat result;
   result.payload_type = format.payload_type;

@@ -15,6 +15,10 @@ namespace partyline::rtp::sdp {
 /// (baseline, main and high family; modes 0 and 1).
 std::optional<core::Codec> codec_of(const Format& format);
 bool is_telephone_event(const Format& format);
+/// RED around packets of `payload_type` and nothing else (RFC 2198 §5: fmtp "111/111"), or null.
+const Format* choose_red(const std::vector<Format>& formats, uint8_t payload_type, uint32_t clock_rate);
+/// Comfort noise (RFC 3389) at the codec's clock rate, or null.
+const Format* choose_comfort_noise(const std::vector<Format>& formats, uint32_t clock_rate);
 /// The type that repeats packets of `payload_type` (RFC 4588 §8.6: rtx with apt), if there is one.
 std::optional<uint8_t> rtx_type_of(const std::vector<Format>& formats, uint8_t payload_type);
 Format rtx_format(uint8_t payload_type, uint8_t repeated);

@@ -24,6 +24,8 @@ struct MediaCapabilities {
   Direction direction = Direction::sendrecv;  ///< what we are willing to do
   bool nack = true, rtx = false, transport_cc = false, remb = false;
   bool stereo = false;
+  bool red = false;            ///< audio: RFC 2198 beside Opus
+  bool comfort_noise = false;  ///< audio: RFC 3389 taken beside codecs of 8 kHz
   /// What this leg's transport can carry: RTP/AVP(F), and SAVP(F) keyed by DTLS. (SDES keys, a=crypto, never.)
   bool plain = true, dtls = true;
 };
@@ -47,6 +49,7 @@ struct NegotiatedMedia {
   TrackConfig track;
   std::string protocol;
   bool rtcp_mux = false;
+  bool comfort_noise = false;  ///< offered, and taken up in the answer
   std::string remote_address;  ///< c= of the peer (SIP)
   uint16_t remote_port = 0, remote_rtcp_port = 0;
   std::string remote_rtcp_address;
@@ -77,6 +80,7 @@ struct OfferOptions {
   /// Payload types; the defaults suit Chromium, SRS and Janus' fixed subscriber types (opus 111, VP8 96, H264 107/…).
   uint8_t opus = 111, vp8 = 96, h264_mode1 = 107, h264_mode0 = 108, telephone_event = 101;
   uint8_t vp8_rtx = 97, h264_mode1_rtx = 109;  ///< offered in WebRTC only: phones know no RTX
+  uint8_t red = 63;                            ///< Chromium's
   uint8_t telephone_event_48k = 110;           ///< beside Opus; `telephone_event` is the one of the 8 kHz codecs
 };
 Description write_offer(const std::vector<MediaCapabilities>& capabilities,

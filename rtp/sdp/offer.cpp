@@ -109,6 +109,19 @@ void add_rtx(Media& section, const OfferOptions& options) {
   }
 }
 
+/// RED around Opus (RFC 2198), as Chromium offers it.
+void add_red(Media& section, const OfferOptions& options) {
+  const auto opus = std::ranges::find(section.formats, options.opus, &Format::payload_type);
+  if (opus == section.formats.end()) return;
+  Format format;
+  format.payload_type = options.red;
+  format.encoding = "red";
+  format.clock_rate = opus->clock_rate;
+  format.channels = opus->channels;
+  format.fmtp = fmt::format("{0}/{0}", options.opus);
+  section.formats.push_back(std::move(format));
+}
+
 Media offered_section(const MediaCapabilities& capabilities, const LocalTransport& transport,
                       const OfferOptions& options, size_t index) {
   Media section;
@@ -118,6 +131,7 @@ Media offered_section(const MediaCapabilities& capabilities, const LocalTranspor
   for (const Codec codec : capabilities.codecs) {
     if (core::kind_of(codec) == capabilities.kind) add_formats(section, codec, capabilities, options);
   }
+  if (capabilities.red && options.webrtc) add_red(section, options);
   if (capabilities.kind == core::MediaKind::audio && capabilities.telephone_event) {
     add_telephone_events(section, options);
   }
@@ -238,6 +252,15 @@ void add_telephone_event(TrackConfig& track, const Media& offered, const Media& 
   }
 }
 
+/// RED on our type, and to the peer on its own.
+void add_agreed_red(TrackConfig& track, const Media& offered, const Media& answered) {
+  const auto ours = std::ranges::find(offered.formats, "red", &Format::encoding);
+  const Format* theirs = choose_red(answered.formats, track.send_format->payload_type, 48000);
+  if (ours == offered.formats.end() || !theirs) return;
+  track.red = ours->payload_type;
+  track.red_send = theirs->payload_type;
+}
+
 /// An answer may only take up what was offered, under the same id (RFC 8285 §6).
 void keep_offered_extensions(TrackConfig& track, const Media& offered) {
   const auto keep = [&](uint8_t& id, std::string_view uri) {
@@ -278,6 +301,7 @@ std::string accept_section(const Description& offer, const Description& answer, 
   if (!track.send_format->transport_cc) track.transport_cc_extension = 0;
   track.packet_time_ms = packet_time(*theirs, track.send_format->codec);
   if (capabilities.kind == core::MediaKind::audio) add_telephone_event(track, ours, *theirs);
+  if (capabilities.red) add_agreed_red(track, ours, *theirs);
   accepted.push_back(std::move(result));
   return {};
 }

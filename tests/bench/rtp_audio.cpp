@@ -1,6 +1,7 @@
 // Audio rows: what a listener gets of a voice sent over a bad network (tests/support/voice_path.hpp).
 //   late:      packets that came too late to be played, of those sent, in per cent
 //   concealed: made-up sound in per cent of the time
+//   recovered: lost packets played from in-band FEC or RED, of those sent, in per cent
 //   delay:     mean time from a packet's sending to its first sample's tick, less the network's mean delay
 //   back:      after the network is good again, how long until the buffer is within 20 ms of its least
 #include <algorithm>
@@ -42,6 +43,8 @@ void measure(Results& results, const std::string& name, VoicePathSettings settin
   const auto calm = std::find_if(waits.rbegin(), waits.rend(), [&](double wait) { return wait > waits.back() + 20; });
   results.add(name, "late", 100 * static_cast<double>(after.late_frames - before.late_frames) / sent, "%");
   results.add(name, "concealed", 100 * static_cast<double>(after.concealed_ms - before.concealed_ms) / time, "%");
+  const auto recovered = after.fec_recovered + after.red_recovered - before.fec_recovered - before.red_recovered;
+  results.add(name, "recovered", 100 * static_cast<double>(recovered) / sent, "%");
   results.add(name, "delay", sum / ticks, "ms");
   results.add(name, "back", static_cast<double>(waits.rend() - calm) * 0.02, "s");
 }
@@ -82,6 +85,14 @@ const Scenario loss_fec("audio", "loss_10pc_opus_fec", [](Results& results, bool
   VoicePathSettings settings = on_link(lossy(0.1));
   settings.in_band_fec = true;
   measure(results, "loss_10pc_opus_fec", settings, quick);
+});
+const Scenario loss_red("audio", "loss_10pc_opus_red", [](Results& results, bool quick) {
+  VoicePathSettings settings = on_link(lossy(0.1));
+  settings.prepare = [](rtp::TrackConfig& track) { track.red = track.red_send = 63; };
+  measure(results, "loss_10pc_opus_red", settings, quick);
+});
+const Scenario loss_g722("audio", "loss_10pc_g722", [](Results& results, bool quick) {
+  measure(results, "loss_10pc_g722", on_link(lossy(0.1), Codec::g722), quick);
 });
 const Scenario loss_pcmu("audio", "loss_10pc_pcmu", [](Results& results, bool quick) {
   measure(results, "loss_10pc_pcmu", on_link(lossy(0.1), Codec::pcmu), quick);

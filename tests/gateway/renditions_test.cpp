@@ -65,5 +65,18 @@ TEST(Renditions, Vp8FollowsMaxFrameSizeAndRate) {
   EXPECT_LE(rendition.frames_per_second, 15);
 }
 
+TEST(Renditions, OpusPreparesForLossInBandWhereThePeerKnowsNothingBetter) {
+  rtp::TrackConfig track;
+  track.send_format = rtp::PayloadFormat{};
+  track.send_format->codec = core::Codec::opus;
+  track.send_format->opus_inband_fec = true;
+  EXPECT_EQ(choose_audio_format(track, core::Bitrate::kbps(64), 10).expected_loss, 10);
+  track.red_send = 63;
+  EXPECT_EQ(choose_audio_format(track, core::Bitrate::kbps(64), 10).expected_loss, 0);
+  track.red_send.reset();
+  track.send_format->opus_inband_fec = false;
+  EXPECT_EQ(choose_audio_format(track, core::Bitrate::kbps(64), 10).expected_loss, 0);
+}
+
 }  // namespace
 }  // namespace partyline::gateway

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <random>
 
 namespace partyline::rtp {
@@ -72,6 +73,49 @@ TEST(RemoteClock, audio_and_video_with_reports_agree_although_video_takes_longer
   }
   EXPECT_TRUE(clock.synchronised(audio));
   EXPECT_NEAR(ms_between(video_capture, audio_capture), 0, 1);
+}
+
+/// A sender whose audio takes 10 ms and whose video 40 ms, with a report of each a second; the reports' NTP time is off
+/// by what the two functions say. The greatest distance of two captures of one moment after five seconds, in ms.
+double lips_apart(const std::function<core::Duration(int)>& audio_off,
+                  const std::function<core::Duration(int)>& video_off) {
+  RemoteClock clock;
+  const auto audio = clock.add_stream(48000), video = clock.add_stream(90000);
+  double worst = 0;
+  TimePoint audio_before, video_before;
+  for (int i = 0; i < 3000; ++i) {
+    const core::Duration sent = 20ms * i;
+    clock.on_packet(audio, i * 960, kStart + sent + 10ms);
+    clock.on_packet(video, 5000 + i * 1800, kStart + sent + 40ms);
+    if (i % 50 == 10) clock.on_sender_report(audio, ntp(1h + sent + audio_off(i)), i * 960, kStart + sent + 10ms);
+    if (i % 50 == 35)
+      clock.on_sender_report(video, ntp(1h + sent + video_off(i)), 5000 + i * 1800, kStart + sent + 40ms);
+    const TimePoint spoken = clock.capture(audio, i * 960, kStart + sent + 40ms);
+    const TimePoint seen = clock.capture(video, 5000 + i * 1800, kStart + sent + 40ms);
+    if (i >= 250) {
+      worst = std::max(worst, std::abs(ms_between(seen, spoken)));
+      EXPECT_NEAR(ms_between(spoken, audio_before), 20, 2);
+      EXPECT_NEAR(ms_between(seen, video_before), 20, 2);
+    }
+    audio_before = spoken;
+    video_before = seen;
+  }
+  return worst;
+}
+
+TEST(RemoteClock, reports_that_are_wrong_for_one_stream_leave_it_by_arrival) {
+  const auto right = [](int) { return 0s; };
+  for (const core::Duration off : {core::Duration(2s), core::Duration(-2s), core::Duration(1h), core::Duration(-1h)}) {
+    EXPECT_LT(lips_apart(right, [off](int) { return off; }), 40) << core::to_ms(off);
+    EXPECT_LT(lips_apart([off](int) { return off; }, right), 40) << core::to_ms(off);
+  }
+}
+
+TEST(RemoteClock, a_senders_clock_that_is_set_during_the_call_moves_neither_lips_nor_voice_visibly) {
+  for (const core::Duration step : {core::Duration(400ms), core::Duration(-400ms), core::Duration(3h)}) {
+    const auto set = [step](int i) { return i < 1000 ? core::Duration::zero() : step; };
+    EXPECT_LT(lips_apart(set, set), 40) << core::to_ms(step);
+  }
 }
 
 TEST(RemoteClock, an_absurd_report_is_refused_until_three_agree) {

@@ -1,6 +1,7 @@
 // What a session makes of packets as real peers send them: crafted one by one.
 #include <gtest/gtest.h>
 
+#include "rtp/payload/red.hpp"
 #include "rtp/payload/telephone_event.hpp"
 #include "tests/rtp/session_world.hpp"
 
@@ -36,9 +37,64 @@ class SessionReceive : public testing::Test {
     for (const auto& frame : side.audio) out.push_back(frame.sequence);
     return out;
   }
+  /// A RED packet (payload type 63) of `numbers`: each a block of PCMU whose only byte is its number, the last its own.
+  void red(uint16_t sequence, const Bytes& numbers) {
+    Bytes payload;
+    for (size_t i = 0; i + 1 < numbers.size(); ++i) {
+      const auto header = red_header(0, static_cast<uint32_t>(160 * (numbers.size() - 1 - i)), 1);
+      payload.insert(payload.end(), header.begin(), header.end());
+    }
+    payload.push_back(0);
+    payload.insert(payload.end(), numbers.begin(), numbers.end());
+    packet(63, sequence, uint32_t{160} * static_cast<uint16_t>(sequence + 10), 1, payload);
+  }
   TimePoint now{1000h};
   Side side;
 };
+
+TEST_F(SessionReceive, payload_type_13_beside_pcmu_describes_noise_and_is_no_loss) {
+  audio(1, 0);
+  audio(2, 160);
+  packet(13, 3, 320, 1, {45, 127});
+  audio(4, 8000);
+  EXPECT_EQ(sequences(), (std::vector<int64_t>{1, 2, 3, 4}));
+  EXPECT_TRUE(side.audio[2].comfort_noise);
+  EXPECT_EQ(bytes_of(side.audio[2]), (Bytes{45, 127}));
+  EXPECT_FALSE(side.audio[1].comfort_noise || side.audio[3].comfort_noise);
+  EXPECT_EQ(side.session->stats().audio.packets_lost, 0u);
+}
+
+TEST_F(SessionReceive, red_brings_lost_packets_back_once_in_their_place) {
+  TrackConfig track = audio_track();
+  track.red = 63;
+  side.make({track});
+  red(65534, {1});
+  red(65535, {1, 2});    // 1 is there already
+  red(1, {1, 2, 3, 4});  // 0, the 3, is lost; that it is counted back over the wrap is the point
+  red(2, {2, 3, 4, 5});  // the 3 again
+  std::vector<uint8_t> contents;
+  std::vector<int64_t> times;
+  for (const auto& frame : side.audio) {
+    contents.push_back(frame.data[0]);
+    times.push_back(frame.rtp_time - side.audio[0].rtp_time);
+    EXPECT_EQ(frame.recovered, frame.data[0] == 3);
+  }
+  EXPECT_EQ(contents, (Bytes{1, 2, 3, 4, 5}));
+  EXPECT_EQ(times, (std::vector<int64_t>{0, 160, 320, 480, 640}));
+  EXPECT_EQ(sequences(), (std::vector<int64_t>{65534, 65535, 65536, 65537, 65538}));
+  EXPECT_EQ(side.session->stats().audio.packets_recovered, 1u);
+}
+
+TEST_F(SessionReceive, red_that_is_broken_or_of_a_strange_codec_changes_nothing) {
+  TrackConfig track = audio_track();
+  track.red = 63;
+  side.make({track});
+  audio(1, 160);
+  packet(63, 2, 320, 1, {0x80, 1});
+  packet(63, 3, 480, 1, {99, 1, 2, 3});
+  audio(4, 640);
+  EXPECT_EQ(side.audio.size(), 2u);
+}
 
 TEST_F(SessionReceive, audio_is_delivered_at_once_unwrapped_and_twice_never) {
   for (uint16_t s : {65534, 65535, 1, 0, 1, 65535, 2}) {

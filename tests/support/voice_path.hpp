@@ -78,6 +78,8 @@ struct VoicePathSettings {
   /// What reaches the ears is marked with the moment it was spoken instead of what the sessions make of it: then
   /// AudioSource::playout_delay() is the true delay from mouth to ear.
   bool true_capture = true;
+  std::shared_ptr<rtp::RemoteClock> clock;  ///< the listener's; null: one of his own
+  bool reports = true;                      ///< the talker's RTCP reaches the listener
   std::function<void(rtp::TrackConfig&)> prepare = [](rtp::TrackConfig&) {};  ///< what the two have agreed
 };
 
@@ -91,7 +93,7 @@ class VoicePath {
     mixer::AudioEncoderConfig config;
     config.bitrate = row.default_bitrate;
     config.packet_samples = settings.packet_ms * rate_ / 1000;
-    config.in_band_fec = settings.in_band_fec;
+    config.expected_loss = settings.in_band_fec ? 10 : 0;
     encoder_ = std::move(row.make_encoder(config).value());
     pcm_.resize(static_cast<size_t>(config.packet_samples));
     rtp::TrackConfig track;
@@ -106,6 +108,7 @@ class VoicePath {
     rtp::SessionConfig session;
     session.tracks = {track};
     talker_.session = std::make_unique<rtp::Session>(session, talker_, local(now));
+    session.remote_clock = settings.clock;
     listener_.session = std::make_unique<rtp::Session>(session, listener_, now);
   }
 
@@ -161,7 +164,9 @@ class VoicePath {
       if (this == &path->talker_ && !path->origin_) path->origin_ = rtp::parse_packet(packet)->timestamp.value;
       send(packet);
     }
-    void send_rtcp(std::span<const uint8_t> packet) override { send(packet); }
+    void send_rtcp(std::span<const uint8_t> packet) override {
+      if (this == &path->listener_ || path->settings.reports) send(packet);
+    }
     void send(std::span<const uint8_t> packet) {
       (this == &path->talker_ ? path->forward : path->backward).send(packet, path->sending_at_);
     }

@@ -51,7 +51,7 @@ class Talker {
     AudioEncoderConfig config;
     config.bitrate = row.default_bitrate;
     config.packet_samples = packet_ms * rate_ / 1000;
-    config.in_band_fec = fec_wanted();
+    config.expected_loss = fec_wanted() ? 10 : 0;
     encoder_ = std::move(row.make_encoder(config).value());
   }
   static bool& fec_wanted() {
@@ -84,6 +84,8 @@ class Talker {
     position_ += packet_ms_ * kSamplesPerMs;
     rtp_ += packet_ms_ * static_cast<int64_t>(core::clock_rate_of(codec_)) / 1000;
   }
+  /// The number of a packet that is made elsewhere.
+  int64_t take_sequence() { return sequence_++; }
   void set_signal(Signal signal) { signal_ = std::move(signal); }
   int64_t position() const { return position_; }
 

@@ -113,6 +113,37 @@ TEST(Loss, OfATenthIsMadeGoodByInBandFecForOnePacketOfDelay) {
   }
 }
 
+TEST(Loss, OfATenthIsMadeGoodByRedOnceTheListenerHasReportedIt) {
+  VoicePathSettings settings = lossy(Codec::opus, 0.1);
+  settings.prepare = [](rtp::TrackConfig& track) { track.red = track.red_send = 63; };
+  VoicePath path(settings);
+  path.run(10s);
+  const Outcome outcome = observe(path, 60s);
+  EXPECT_LT(outcome.concealed, 0.02);
+  EXPECT_GT(path.ears.stats().red_recovered, 200u);
+  EXPECT_GT(path.listener_session().stats().audio.packets_recovered, 200u);
+  EXPECT_LT(outcome.delay, 20 + 20 + 4);
+  path.forward.settings.loss = 0;
+  path.run(60s);
+  const uint64_t bytes = path.talker_session().stats().audio.bytes_sent;
+  path.run(10s);
+  EXPECT_NEAR(static_cast<double>(path.talker_session().stats().audio.bytes_sent - bytes), 500 * (160 + 12), 9000);
+}
+
+TEST(Loss, RedDoesNotDisturbWhereNothingIsLostOrAllIsDisordered) {
+  VoicePathSettings settings = lossy(Codec::pcmu, 0.1);
+  settings.prepare = [](rtp::TrackConfig& track) { track.red = track.red_send = 63; };
+  VoicePath path(settings);
+  path.run(5s);  // learns of the loss
+  path.forward.settings.loss = 0;
+  path.forward.settings.reorder = 0.1;
+  path.forward.settings.reorder_by = 30ms;
+  path.run(3s);
+  const Outcome outcome = observe(path, 5s);
+  EXPECT_EQ(outcome.concealed, 0);
+  EXPECT_EQ(outcome.late, 0);
+}
+
 TEST(Loss, InBandFecCostsNoDelayWhereNothingIsLost) {
   VoicePathSettings settings = lossy(Codec::opus, 0);
   const double plain = observe(*std::make_unique<VoicePath>(settings), 10s).delay;

@@ -92,7 +92,7 @@ TEST(Opus, RecoversALostPacketFromTheNextOnesRedundancy) {
   AudioEncoderConfig config;
   config.bitrate = core::Bitrate::kbps(24);
   config.packet_samples = 960;
-  config.in_band_fec = true;
+  config.expected_loss = 10;
   const auto encoder = std::move(make_opus_encoder(config).value());
   const auto decoder = make_opus_decoder();
   // The tone changes in the very packet that is lost: concealment could only go on with the old one.

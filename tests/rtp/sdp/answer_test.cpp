@@ -22,6 +22,30 @@ const TrackConfig& audio_track(const AnswerPlan& plan) {
   return of_kind(plan, core::MediaKind::audio).track;
 }
 
+TEST(SdpAnswer, red_and_comfort_noise_are_taken_by_who_can_use_them) {
+  const Description offer = sample("chromium-offer.sdp");
+  auto able = audio();
+  able.red = able.comfort_noise = true;
+  const AnswerPlan plan = planned(offer, {able});
+  EXPECT_EQ(audio_track(plan).red, 63);
+  EXPECT_EQ(audio_track(plan).red_send, 63);
+  const Description answer = answered(offer, plan, ice_transport());
+  ASSERT_GE(answer.media[0].formats.size(), 2U);
+  EXPECT_EQ(answer.media[0].formats[0].encoding, "opus");
+  EXPECT_EQ(answer.media[0].formats[1].encoding, "red");
+  EXPECT_EQ(answer.media[0].formats[1].fmtp, "111/111");
+  for (const Format& format : answer.media[0].formats) EXPECT_NE(format.encoding, "CN");  // Opus has its own
+
+  EXPECT_FALSE(audio_track(planned(offer, {audio()})).red);
+
+  auto narrow = audio({Codec::pcmu});
+  narrow.red = narrow.comfort_noise = true;
+  const AnswerPlan phone = planned(offer, {narrow});
+  EXPECT_FALSE(audio_track(phone).red);  // it is of Opus
+  const Description to_phone = answered(offer, phone, ice_transport());
+  EXPECT_EQ(std::ranges::count(to_phone.media[0].formats, "CN", &Format::encoding), 1);
+}
+
 TEST(SdpAnswer, chromium_gets_constrained_baseline_in_mode_1) {
   auto capabilities = video({Codec::h264});
   capabilities.transport_cc = true;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "tests/rtp/sdp/samples.hpp"
 
 namespace partyline::rtp::sdp {
@@ -154,6 +156,30 @@ TEST(SdpOffer, our_own_answerer_understands_our_own_offers) {
       EXPECT_EQ(media[i].direction, reversed(plan.media[i].direction));
     }
   }
+}
+
+TEST(SdpOffer, red_is_offered_around_opus_and_used_where_it_is_answered) {
+  auto able = audio({Codec::opus});
+  able.red = true;
+  OfferOptions options;
+  options.webrtc = true;
+  const Description offer = write_offer({able}, {ice_transport()}, options);
+  const auto red = std::ranges::find(offer.media[0].formats, "red", &Format::encoding);
+  ASSERT_NE(red, offer.media[0].formats.end());
+  EXPECT_EQ(red->fmtp, "111/111");
+  const auto agreed = [&](const MediaCapabilities& peer) {
+    const auto media =
+        accept_answer(offer, answered(offer, planned(offer, {peer}), ice_transport()), std::vector{able});
+    EXPECT_TRUE(media);
+    return media ? media->front().track : TrackConfig{};
+  };
+  EXPECT_EQ(agreed(able).red, 63);
+  EXPECT_EQ(agreed(able).red_send, 63);
+  EXPECT_EQ(agreed(able).receive_formats.size(), 1U);
+  EXPECT_FALSE(agreed(audio({Codec::opus})).red);
+  options.webrtc = false;
+  const Description to_phone = write_offer({able}, {plain_transport()}, options);
+  EXPECT_EQ(std::ranges::count(to_phone.media[0].formats, "red", &Format::encoding), 0);
 }
 
 }  // namespace
