@@ -18,9 +18,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                      {"If-Match", std::string(tag)},
                      {"Authorization", std::string(text.substr(std::min(first + 1, size), second - first))}};
   request.body = text.substr(std::min(second + 1, size));
-  const auto response = sfu::answer_patch(request, "\"tag\"", "ufrag");
-  if (response.status != 204 && response.status != 412 && response.status != 422) std::abort();
-  if (response.status == 204 && tag.find("\"tag\"") == std::string_view::npos) std::abort();
+  const auto verdict = sfu::judge_patch(request, "\"tag\"", "ufrag");
+  const int status = verdict.response.status;
+  const bool star = tag.find('*') != std::string_view::npos;
+  if (!verdict.restart.empty() && !star) std::abort();
+  if (verdict.restart.empty() && status != 204 && status != 400 && status != 412 && status != 422) std::abort();
+  if (verdict.restart.empty() && status == 204 && tag.find("\"tag\"") == std::string_view::npos) std::abort();
   if (!sfu::check_token(request, "secret") && text.find("secret") == std::string_view::npos) std::abort();
   if (!sfu::check_names(tag, "a") && (tag.empty() || tag.find('/') != std::string_view::npos)) std::abort();
   for (const auto codec : {core::Codec::h264, core::Codec::vp8}) (void)sfu::starts_keyframe(codec, {data, size});
