@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "core/counters.hpp"
-#include "mixer/audio/pitch.hpp"
 
 namespace partyline::mixer {
 namespace {
@@ -12,17 +11,8 @@ namespace {
 constexpr size_t kPcmCapacity = 12288;  // a stretched tick, a 120 ms packet, and room
 constexpr int64_t kJumpTime = 5 * kSampleRate;
 constexpr int64_t kJumpSequence = 500;
-constexpr int64_t kLongestFill = 2 * kSampleRate;
 constexpr int64_t kLongestStall = 120 * kSamplesPerMs;
 constexpr core::Duration kLongestDelay = std::chrono::seconds(1);  // more is a clock gone wrong
-constexpr int64_t kOpusStep = 120;                                 // libopus conceals multiples of 2.5 ms
-constexpr int64_t kDeadBand = 48;                                  // 1 ms more than needed is not worth a stretch
-constexpr size_t kStretchWindow = 240;
-constexpr size_t kMostInserted = 480;  // two of them must fit into a tick's samples
-constexpr int kStretchEvery = 3;       // ticks
-constexpr double kGoodLikeness = 0.6;
-constexpr double kQuiet = -55;    // dBov: any cut will do
-constexpr int kInsistAfter = 10;  // refused stretches
 
 core::Counter& dropped(const char* reason) {
   return core::counter("partyline_mixer_audio_dropped_total", std::string("reason=\"") + reason + "\"");
@@ -205,29 +195,6 @@ int64_t AudioSource::ready_samples() const {
 }
 
 // What the old codec has left is a few milliseconds: straight lines between its samples, or their means, will do.
-void AudioSource::change_rate(size_t ratio) {
-  if (ratio == ratio_) return;
-  const size_t length = std::min(filled_ * ratio_ / ratio, pcm_.size());
-  if (ratio < ratio_) {
-    const size_t parts = ratio_ / ratio;
-    for (size_t i = length; i-- > 0;) {  // from the end: each is read before it is written over
-      const size_t at = i / parts;
-      const float next = at + 1 < filled_ ? pcm_[at + 1] : pcm_[at];
-      pcm_[i] = pcm_[at] + (next - pcm_[at]) * static_cast<float>(i % parts) / static_cast<float>(parts);
-    }
-  } else {
-    const size_t parts = ratio / ratio_;
-    for (size_t i = 0; i < length; ++i) {
-      float sum = 0;
-      for (size_t part = 0; part < parts; ++part) sum += pcm_[i * parts + part];
-      pcm_[i] = sum / static_cast<float>(parts);
-    }
-  }
-  filled_ = length;
-  ratio_ = ratio;
-  repeater_.reset(ratio_);
-}
-
 std::span<const float> AudioSource::samples_at(int rate) {
   const int from = this->rate();
   if (from == rate) return samples();
@@ -244,188 +211,6 @@ std::span<const float> AudioSource::samples_at(int rate) {
   converted.resampler.process(samples(), out);
   converted.tick = ticks_;
   return out;
-}
-
-void AudioSource::decode_front(core::TimePoint now) {
-  QueuedFrame& front = queue_.front();
-  if (!format_ || format_->row->codec != front.frame.codec) {
-    format_ = format_of(front.frame.codec);
-    codec_ = front.frame.codec;
-    change_rate(static_cast<size_t>(kSampleRate / format_->row->sample_rate));
-  }
-  if (front.frame.comfort_noise) return take_noise();
-  comfort_.stop();
-  const size_t before = filled_;
-  const int decoded = format_->decoder->decode(front.frame.data, std::span(pcm_).subspan(filled_));
-  if (decoded > 0) {
-    filled_ += static_cast<size_t>(decoded);
-    repeater_.on_good({pcm_.data() + before, filled_ - before});
-    packet_samples_ = front.samples;
-    noisy_ = false;
-    if (front.frame.recovered) shown_.red.fetch_add(1, std::memory_order_relaxed);
-  } else {
-    shown_.errors.fetch_add(1, std::memory_order_relaxed);
-    for (int64_t left = packet_samples_; left > 0;) left -= static_cast<int64_t>(conceal(static_cast<size_t>(left)));
-  }
-  capture_time_ = front.time;
-  capture_ = front.frame.capture;
-  const double waited = std::chrono::duration<double, std::milli>(
-                            now - front.frame.arrival + samples_to_duration(static_cast<int64_t>(before * ratio_)))
-                            .count();
-  buffered_ms_ += (waited - buffered_ms_) * 0.05;
-  next_time_ = front.time + front.samples;
-  next_sequence_ = front.frame.sequence + 1;
-  queue_.pop();
-}
-
-// From here on noise fills the time, until somebody talks again.
-void AudioSource::take_noise() {
-  const QueuedFrame& front = queue_.front();
-  comfort_.describe(front.frame.data, rate() == 8000);
-  capture_time_ = front.time;
-  capture_ = front.frame.capture;
-  next_time_ = std::max(next_time_, front.time);
-  next_sequence_ = front.frame.sequence + 1;
-  queue_.pop();
-}
-
-// What was heard last goes on and fades into the noise.
-void AudioSource::make_noise(std::span<float> out) {
-  if (noisy_) return comfort_.render(out);
-  Block noise;
-  const std::span<float> made(noise.data(), out.size());
-  comfort_.render(made);
-  repeater_.conceal(out);
-  for (size_t i = 0; i < out.size(); ++i) {
-    const float weight = static_cast<float>(i + 1) / static_cast<float>(out.size());
-    out[i] += (made[i] - out[i]) * weight;
-  }
-  repeater_.reset(ratio_);
-  noisy_ = true;
-}
-
-// `samples` at 48 kHz, at most 20 ms at a time; returns how much of them (0: too little to fill).
-size_t AudioSource::conceal(size_t samples) {
-  samples = std::min(std::min(samples, kTickSamples) / ratio_, pcm_.size() - filled_);
-  const std::span<float> out(pcm_.data() + filled_, samples);
-  if (comfort_.wanted()) {
-    make_noise(out);
-    filled_ += samples;
-    return samples * ratio_;
-  }
-  const auto steps = static_cast<size_t>(kOpusStep);
-  if (format_ && format_->row->sample_rate == kSampleRate && ratio_ == 1 && samples >= steps) {
-    samples -= samples % steps;
-    if (format_->decoder->conceal(out.first(samples))) {
-      filled_ += samples;
-      return samples;
-    }
-  }
-  repeater_.conceal(out.first(samples));
-  if (format_) format_->decoder->on_loss();
-  filled_ += samples;
-  return samples * ratio_;
-}
-
-void AudioSource::fill_gap(int64_t gap) {
-  const QueuedFrame& front = queue_.front();
-  const bool lost = front.frame.sequence != next_sequence_;
-  // The last packet before the one we have may be inside it.
-  if (lost && gap == packet_samples_ && format_ && format_->row->sample_rate == kSampleRate &&
-      static_cast<size_t>(gap) <= pcm_.size() - filled_ &&
-      format_->decoder->recover(front.frame.data, {pcm_.data() + filled_, static_cast<size_t>(gap)})) {
-    filled_ += static_cast<size_t>(gap);
-    next_time_ += gap;
-    shown_.fec.fetch_add(1, std::memory_order_relaxed);
-    return;
-  }
-  // Whole packets, so that the last one can still be recovered.
-  const int64_t most = lost && gap > packet_samples_ ? std::min(gap, packet_samples_) : gap;
-  const auto made = static_cast<int64_t>(conceal(static_cast<size_t>(most)));
-  next_time_ += made;
-  if (lost && !noisy_) shown_.concealed.fetch_add(static_cast<uint64_t>(made), std::memory_order_relaxed);
-}
-
-void AudioSource::stall() {
-  stalled_ += static_cast<int64_t>(conceal(kTickSamples / 2));
-}
-
-void AudioSource::fill(size_t wanted, core::TimePoint now) {
-  // Each turn adds at least a sample or consumes a packet.
-  while (filled_ * ratio_ < wanted) {
-    if (queue_.empty()) {
-      stall();
-      continue;
-    }
-    settle_stall();
-    const QueuedFrame& front = queue_.front();
-    const int64_t gap = front.frame.codec == codec_ ? front.time - next_time_ : 0;
-    if (gap > kLongestFill || (gap > 0 && gap < static_cast<int64_t>(ratio_))) {
-      next_time_ = front.time;  // a hole this long is not worth keeping time for, nor one of less than a sample
-    } else if (gap > 0) {
-      fill_gap(gap);
-    } else {
-      decode_front(now);
-    }
-  }
-}
-
-bool AudioSource::take_out(int64_t most, bool insist, core::TimePoint now) {
-  const auto wanted = static_cast<size_t>(std::min<int64_t>(most, kMaxPeriod));
-  if (ready_samples() < static_cast<int64_t>(kTickSamples + wanted)) return false;
-  fill(kTickSamples + wanted, now);  // may change the rate
-  const std::span<float> pcm(pcm_.data(), filled_);
-  const size_t longest = wanted / ratio_;
-  const size_t shortest = kMinPeriod / ratio_;
-  size_t period = longest;
-  if (level_dbov(pcm.first(kTickSamples / ratio_)) > kQuiet) {
-    if (longest < shortest) return false;
-    const Period found = find_period(pcm, kStretchWindow / ratio_, shortest, longest, ratio_);
-    if (found.likeness < kGoodLikeness && !insist) return false;
-    period = found.samples;
-  }
-  filled_ = remove_period(pcm, period);
-  window_.on_shift(-static_cast<int64_t>(period * ratio_));
-  return true;
-}
-
-bool AudioSource::put_in(bool insist, core::TimePoint now) {
-  if (ready_samples() < static_cast<int64_t>(kTickSamples)) return false;
-  fill(kTickSamples, now);
-  const std::span<float> pcm(pcm_);
-  const size_t longest = kMostInserted / ratio_;
-  size_t period = longest;
-  if (level_dbov(pcm.first(kTickSamples / ratio_)) > kQuiet) {
-    const Period found =
-        find_period(pcm.first(filled_), kStretchWindow * 2 / ratio_, kMinPeriod / ratio_, longest, ratio_);
-    if (found.likeness < kGoodLikeness && !insist) return false;
-    period = found.samples;
-  }
-  filled_ = insert_period(pcm, filled_, period);
-  window_.on_shift(static_cast<int64_t>(period * ratio_));
-  return true;
-}
-
-void AudioSource::adapt(core::TimePoint now) {
-  if (adapt_wait_ > 0) {
-    --adapt_wait_;
-    return;
-  }
-  const auto allowed = window_.allowed();
-  if (!allowed) return;
-  bool done = false;
-  const bool insist = adapt_skipped_ >= kInsistAfter;
-  if (*allowed < 0) {
-    done = put_in(insist, now);
-  } else if (*allowed > kDeadBand && window_.settled()) {
-    done = take_out(*allowed, insist, now);
-  } else {
-    return;
-  }
-  adapt_skipped_ = done ? 0 : adapt_skipped_ + 1;
-  if (!done) return;
-  adapt_wait_ = kStretchEvery - 1;
-  shown_.stretched.fetch_add(1, std::memory_order_relaxed);
 }
 
 void AudioSource::measure_delay(core::TimePoint now) {
