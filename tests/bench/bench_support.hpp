@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -94,5 +95,25 @@ class Results {
   std::vector<Row> rows_;
   size_t printed_ = 0;
 };
+
+/// The program's arguments, as every benchmark takes them; `run` does the rest. The exit code.
+inline int run_bench(int argc, char** argv, int (*run)(bool quick, const std::string& only, const std::string& json)) {
+  bool quick = false;
+  std::string only, json;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument == "--quick") {
+      quick = true;
+    } else if (argument == "--only" && i + 1 < argc) {
+      only = argv[++i];
+    } else if (argument == "--json" && i + 1 < argc) {
+      json = argv[++i];
+    } else {
+      std::fprintf(stderr, "usage: %s [--quick] [--only PART-OF-A-CASE] [--json FILE]\n", argv[0]);
+      return 2;
+    }
+  }
+  return run(quick, only, json);
+}
 
 }  // namespace partyline::bench

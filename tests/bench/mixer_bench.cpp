@@ -9,7 +9,6 @@
 // The feeder's own cost (the same reels played to nobody) is subtracted. Sides run in turn, room, floor, room, floor,
 // and the cheaper run of each counts: other programs can only add. Starting up (half a second of media) is not
 // measured.
-#include <cstring>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -312,19 +311,5 @@ int run(bool quick, const std::string& only, const std::string& json) {
 }  // namespace partyline::bench
 
 int main(int argc, char** argv) {
-  bool quick = false;
-  std::string json, only;
-  for (int i = 1; i < argc; ++i) {
-    if (std::strcmp(argv[i], "--quick") == 0) {
-      quick = true;
-    } else if (std::strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
-      json = argv[++i];
-    } else if (std::strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
-      only = argv[++i];
-    } else {
-      std::fprintf(stderr, "usage: mixer_bench [--quick] [--only PART-OF-A-CASE-NAME] [--json FILE]\n");
-      return 2;
-    }
-  }
-  return partyline::bench::run(quick, only, json);
+  return partyline::bench::run_bench(argc, argv, partyline::bench::run);
 }

@@ -1,6 +1,5 @@
 // What networks do to media: every registered scenario (rtp_scenario.hpp) in virtual time, one table a family.
 #include <algorithm>
-#include <cstring>
 #include <string>
 
 #include "tests/bench/rtp_scenario.hpp"
@@ -36,19 +35,5 @@ int run(bool quick, const std::string& only, const std::string& json) {
 }  // namespace partyline::bench
 
 int main(int argc, char** argv) {
-  bool quick = false;
-  std::string only, json;
-  for (int i = 1; i < argc; ++i) {
-    if (std::strcmp(argv[i], "--quick") == 0) {
-      quick = true;
-    } else if (std::strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
-      only = argv[++i];
-    } else if (std::strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
-      json = argv[++i];
-    } else {
-      std::fprintf(stderr, "usage: rtp_bench [--quick] [--only FAMILY|PART-OF-A-CASE] [--json FILE]\n");
-      return 2;
-    }
-  }
-  return partyline::bench::run(quick, only, json);
+  return partyline::bench::run_bench(argc, argv, partyline::bench::run);
 }

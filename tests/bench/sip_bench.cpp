@@ -7,7 +7,6 @@
 //   idle:    rooms of the configuration in which nobody is, and a lone caller in a room.
 //
 // A case without loss had no late tick. Sides run in turn; the cheaper of two runs counts, other programs can only add.
-#include <cstring>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -264,19 +263,5 @@ int run(bool quick, const std::string& only, const std::string& json) {
 }  // namespace partyline::bench
 
 int main(int argc, char** argv) {
-  bool quick = false;
-  std::string json, only;
-  for (int i = 1; i < argc; ++i) {
-    if (std::strcmp(argv[i], "--quick") == 0) {
-      quick = true;
-    } else if (std::strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
-      only = argv[++i];
-    } else if (std::strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
-      json = argv[++i];
-    } else {
-      std::fprintf(stderr, "usage: sip_bench [--quick] [--only PART-OF-A-CASE-NAME] [--json FILE]\n");
-      return 2;
-    }
-  }
-  return partyline::bench::run(quick, only, json);
+  return partyline::bench::run_bench(argc, argv, partyline::bench::run);
 }
