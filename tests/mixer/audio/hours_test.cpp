@@ -122,7 +122,7 @@ Lips six_hours(double ppm, bool reports) {
     ++lips.words;
     lips.worst = std::max(lips.worst, std::fabs(ms(*behind - camera.behind)));
   };
-  voice.run(6h / kShare);
+  voice.run(core::Duration(6h) / kShare);
   lips.step = ear.step;
   return lips;
 }
@@ -147,7 +147,7 @@ TEST_P(Skew, AnHourWithoutPausesIsAbsorbedAPeriodAtATime) {
     ear.listen(voice, 3s);
     depth = std::max(depth, voice.ears.stats().buffered_ms);
   };
-  voice.run(1h / kShare);
+  voice.run(core::Duration(1h) / kShare);
   EXPECT_LT(depth, 30);
   EXPECT_LE(voice.ears.stats().concealed_ms, 40u);
   // 1.08 s in all; a period is 2.5 to 15 ms.
