@@ -1,30 +1,11 @@
 #include "gateway/renditions.hpp"
 
 #include <algorithm>
-#include <array>
+
+#include "core/h264_level.hpp"
 
 namespace partyline::gateway {
 namespace {
-
-// ITU-T H.264 table A-1: macroblocks a second, macroblocks a frame, baseline bitrate.
-struct Level {
-  int level_idc;
-  int64_t macroblocks_per_second;
-  int macroblocks_per_frame;
-  int64_t kbps;
-};
-constexpr std::array<Level, 12> kLevels{{{10, 1485, 99, 64},
-                                         {11, 3000, 396, 192},
-                                         {12, 6000, 396, 384},
-                                         {13, 11880, 396, 768},
-                                         {20, 11880, 396, 2000},
-                                         {21, 19800, 792, 4000},
-                                         {22, 20250, 1620, 4000},
-                                         {30, 40500, 1620, 10000},
-                                         {31, 108000, 3600, 14000},
-                                         {32, 216000, 5120, 20000},
-                                         {40, 245760, 8192, 20000},
-                                         {51, 983040, 36864, 240000}}};
 
 int64_t macroblocks(core::VideoSize size) {
   return static_cast<int64_t>((size.width + 15) / 16) * ((size.height + 15) / 16);
@@ -48,10 +29,10 @@ mixer::VideoRendition choose_rendition(const rtp::PayloadFormat& format, std::op
   int64_t most_bits = room.bitrate.bits_per_second;
   if (format.codec == core::Codec::h264) {
     if (format.h264.packetization_mode == 0) rendition.max_nal_bytes = kMode0NalBytes;
-    const Level* level = &kLevels.front();
+    const core::H264Level* level = &core::kH264Levels.front();
     // Nothing said means level 1.0 by the book (RFC 6184 §8.1); phones that say nothing show SD all the same.
     const int level_idc = format.h264 == rtp::H264Parameters{} ? kUnsaidLevel : format.h264.level_idc;
-    for (const Level& row : kLevels)
+    for (const core::H264Level& row : core::kH264Levels)
       if (row.level_idc <= level_idc) level = &row;
     most_per_frame = std::max<int64_t>(level->macroblocks_per_frame, format.max_frame_size);
     most_per_second = level->macroblocks_per_second;

@@ -1,8 +1,8 @@
 #include "mixer/codec/video_encoder.hpp"
 
-#include <algorithm>
-#include <array>
 #include <string>
+
+#include "core/h264_level.hpp"
 
 namespace partyline::mixer {
 
@@ -40,34 +40,16 @@ core::Result<std::unique_ptr<VideoEncoder>> make_video_encoder(const VideoRendit
 }
 
 int h264_level(core::VideoSize size, int frames_per_second, core::Bitrate bitrate) {
-  struct Row {
-    int level, blocks_per_second, blocks, kbps;
-  };
-  // ITU-T H.264 table A-1: MaxMBPS, MaxFS, MaxBR (1000 bit/s, baseline).
-  static constexpr std::array<Row, 15> kLevels{{{10, 1485, 99, 64},
-                                                {11, 3000, 396, 192},
-                                                {12, 6000, 396, 384},
-                                                {13, 11880, 396, 768},
-                                                {20, 11880, 396, 2000},
-                                                {21, 19800, 792, 4000},
-                                                {22, 20250, 1620, 4000},
-                                                {30, 40500, 1620, 10000},
-                                                {31, 108000, 3600, 14000},
-                                                {32, 216000, 5120, 20000},
-                                                {40, 245760, 8192, 20000},
-                                                {42, 522240, 8704, 50000},
-                                                {50, 589824, 22080, 135000},
-                                                {51, 983040, 36864, 240000},
-                                                {52, 2073600, 36864, 240000}}};
   const int wide = (size.width + 15) / 16;
   const int high = (size.height + 15) / 16;
   const int blocks = wide * high;
-  for (const Row& row : kLevels) {
-    // A side may have at most sqrt(8 * MaxFS) macroblocks (A.3.1 f, g).
-    const bool sides = wide * wide <= 8 * row.blocks && high * high <= 8 * row.blocks;
-    if (sides && blocks <= row.blocks && int64_t{blocks} * frames_per_second <= row.blocks_per_second &&
-        bitrate.bits_per_second <= int64_t{row.kbps} * 1000) {
-      return row.level;
+  for (const core::H264Level& level : core::kH264Levels) {
+    const int most_squared = 8 * level.macroblocks_per_frame;
+    const bool sides = wide * wide <= most_squared && high * high <= most_squared;
+    if (sides && blocks <= level.macroblocks_per_frame &&
+        int64_t{blocks} * frames_per_second <= level.macroblocks_per_second &&
+        bitrate.bits_per_second <= level.kbps * 1000) {
+      return level.level_idc;
     }
   }
   return 52;
