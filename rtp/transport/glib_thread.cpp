@@ -6,17 +6,6 @@
 namespace partyline::rtp {
 namespace {
 
-using Work = std::function<void()>;
-
-gboolean run_work(gpointer work) {
-  (*static_cast<Work*>(work))();
-  return G_SOURCE_REMOVE;
-}
-
-void delete_work(gpointer work) {
-  delete static_cast<Work*>(work);
-}
-
 gboolean stay(gpointer) {
   return G_SOURCE_CONTINUE;
 }
@@ -32,12 +21,32 @@ GlibThread::~GlibThread() {
 }
 
 void GlibThread::post(std::function<void()> work) {
+  {
+    const std::lock_guard lock(mutex_);
+    work_.push_back(std::move(work));
+  }
   // Not g_main_context_invoke(): that would run the work right here whenever the loop is not inside its context.
   GSource* source = g_idle_source_new();
   g_source_set_priority(source, G_PRIORITY_DEFAULT);
-  g_source_set_callback(source, run_work, new Work(std::move(work)), delete_work);
+  g_source_set_callback(
+      source,
+      [](gpointer self) -> gboolean {
+        static_cast<GlibThread*>(self)->run_first();
+        return G_SOURCE_REMOVE;
+      },
+      this, nullptr);
   g_source_attach(source, context_);
   g_source_unref(source);
+}
+
+void GlibThread::run_first() {
+  std::function<void()> work;
+  {
+    const std::lock_guard lock(mutex_);
+    work = std::move(work_.front());
+    work_.pop_front();
+  }
+  work();
 }
 
 void GlibThread::run() {

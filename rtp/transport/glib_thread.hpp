@@ -5,7 +5,9 @@
 #include <glib.h>
 
 #include <atomic>
+#include <deque>
 #include <functional>
+#include <mutex>
 #include <thread>
 
 namespace partyline::rtp {
@@ -24,8 +26,12 @@ class GlibThread {
 
  private:
   void run();
+  void run_first();
 
   GMainContext* const context_;
+  // Work waits here and not in the loop's sources, whose locks ThreadSanitizer cannot see.
+  std::mutex mutex_;
+  std::deque<std::function<void()>> work_;
   std::atomic<bool> stopping_ = false;
   std::atomic<int> closing_ = 0;
   std::thread thread_;
