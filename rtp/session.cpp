@@ -173,6 +173,8 @@ core::TimePoint Session::Impl::tick(core::TimePoint now) {
       earlier(now + kVideoTick);
     } else {
       service_digits(track, now);
+      if (track.nack()) send_audio_nacks(track, now);
+      earlier(track.audio_losses.next());
       earlier(now + (track.digit || !track.digits.empty() ? kDigitTick : kAudioTick));
     }
     if (track.next_report && now >= *track.next_report) send_reports(track, now);

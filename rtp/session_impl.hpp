@@ -16,6 +16,7 @@
 #include "core/ring.hpp"
 #include "rtp/bandwidth_estimator.hpp"
 #include "rtp/expected_loss.hpp"
+#include "rtp/jitter/audio_losses.hpp"
 #include "rtp/jitter/frame_assembler.hpp"
 #include "rtp/jitter/keyframe_requester.hpp"
 #include "rtp/jitter/receive_stream.hpp"
@@ -100,6 +101,7 @@ struct Track {
   std::optional<int64_t> highest_audio;
   std::array<int64_t, 16> recovered{};  ///< sequence numbers taken from redundancy, a ring
   size_t recovered_count = 0;
+  AudioLosses audio_losses;
   ReorderBuffer reorder;
   FrameAssembler assembler;
   FrameAssembler::Drops drops_counted;
@@ -154,12 +156,15 @@ struct Session::Impl {
   void on_round_trip(core::Duration sample, bool measured);
 
   // session_receive.cpp
+  struct AudioArrival : ReceiveStream::Arrival {
+    bool repeated = false;  ///< asked for, and sent again
+  };
   void receive_rtp(core::Buffer packet, core::TimePoint now);
   Track* route(const PacketView& view);
   bool accept_source(Track& track, const PacketView& view, const PayloadFormat* format, core::TimePoint now);
   void receive_event(Track& track, const PacketView& view, const ReceiveStream::Arrival& arrival, core::TimePoint now);
   void receive_audio(Track& track, core::Buffer packet, const PacketView& view, const RedPacket* red,
-                     const ReceiveStream::Arrival& arrival, core::TimePoint now);
+                     const AudioArrival& arrival, core::TimePoint now);
   void receive_redundancy(Track& track, const core::Buffer& packet, const RedPacket& red, int64_t sequence,
                           int64_t rtp_time, core::TimePoint now);
   void receive_video(Track& track, core::Buffer packet, const PacketView& view, const ReceiveStream::Arrival& arrival,
@@ -168,6 +173,7 @@ struct Session::Impl {
   void service_video(Track& track, core::TimePoint now);
   bool resume_behind_loss(Track& track, core::TimePoint now);
   int64_t media_time(Track& track, const PacketView& view, core::TimePoint now);
+  bool note_audio_loss(Track& track, const ReceiveStream::Arrival& arrival, core::TimePoint now);
 
   // session_send.cpp
   bool send(const core::EncodedFrame& frame, core::TimePoint now);
@@ -200,6 +206,8 @@ struct Session::Impl {
   void keyframe_wanted_by_peer(uint32_t ssrc);
   void send_reports(Track& track, core::TimePoint now);
   void send_nacks(Track& track, core::TimePoint now);
+  void send_audio_nacks(Track& track, core::TimePoint now);
+  void push_nack(Track& track, std::span<const Seq16> missing);
   void send_keyframe_request(Track& track, core::TimePoint now);
   void send_transport_feedback(core::TimePoint now);
   void send_bye(core::TimePoint now);

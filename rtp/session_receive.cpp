@@ -15,6 +15,7 @@ constexpr core::Duration kSourceSilence = 300ms;  // of the old source, before a
 constexpr uint32_t kNoiseClock = 8000;            // Hz (RFC 3389 §5)
 constexpr int64_t kAudioLate = 100;               // packets behind the newest
 constexpr core::Duration kReordering = 10ms;
+constexpr core::Duration kInOrder = 3ms;  // of jitter: what is missing is lost
 constexpr core::Duration kFirstReport = 500ms;
 constexpr core::Duration kTransportFeedback = 50ms;
 
@@ -65,6 +66,7 @@ bool Session::Impl::accept_source(Track& track, const PacketView& view, const Pa
   track.in.start(view.ssrc, rate);
   clock->restart_stream(track.clock_id, rate);
   track.highest_audio.reset();
+  track.audio_losses.clear();
   if (track.video()) {
     track.reorder.clear();
     track.assembler.restart();
@@ -139,11 +141,23 @@ void Session::Impl::receive_rtp(core::Buffer packet, core::TimePoint now) {
   if (track->video()) {
     if (format) receive_video(*track, std::move(packet), *view, arrival, now);
     if (!format) counters.unknown_payload.add();
-  } else if (format && !view->payload.empty()) {
-    receive_audio(*track, std::move(packet), *view, red ? &*red : nullptr, arrival, now);
+    return;
+  }
+  const bool repeated_audio = note_audio_loss(*track, arrival, now);
+  if (format && !view->payload.empty()) {
+    receive_audio(*track, std::move(packet), *view, red ? &*red : nullptr, {arrival, repeated_audio}, now);
   } else {
     receive_event(*track, *view, arrival, now);
   }
+  if (track->nack()) send_audio_nacks(*track, now);
+}
+
+/// True when the packet is one that was asked for again.
+bool Session::Impl::note_audio_loss(Track& track, const ReceiveStream::Arrival& arrival, core::TimePoint now) {
+  if (arrival.restarted) track.audio_losses.clear();
+  if (!track.nack()) return false;
+  const auto disorder = std::chrono::microseconds(static_cast<int64_t>(track.in.jitter_ms() * 1000));
+  return track.audio_losses.on_packet(arrival.sequence, disorder > kInOrder ? disorder : 0ms, now);
 }
 
 int64_t Session::Impl::media_time(Track& track, const PacketView& view, core::TimePoint now) {
@@ -183,6 +197,7 @@ void Session::Impl::receive_redundancy(Track& track, const core::Buffer& packet,
     if (!format || format->codec != track.last_format->codec || block.data.empty()) continue;
     if (track.in.received(number) || std::ranges::find(track.recovered, number) != track.recovered.end()) continue;
     track.recovered[track.recovered_count++ % track.recovered.size()] = number;
+    track.audio_losses.forget(number);
     core::EncodedFrame frame;
     frame.codec = format->codec;
     frame.rtp_time = rtp_time - block.time_offset;
@@ -198,7 +213,7 @@ void Session::Impl::receive_redundancy(Track& track, const core::Buffer& packet,
 }
 
 void Session::Impl::receive_audio(Track& track, core::Buffer packet, const PacketView& view, const RedPacket* red,
-                                  const ReceiveStream::Arrival& arrival, core::TimePoint now) {
+                                  const AudioArrival& arrival, core::TimePoint now) {
   if (track.highest_audio && arrival.sequence < *track.highest_audio - kAudioLate) {
     counters.late.add();
     ++track.stats.packets_discarded;
@@ -207,7 +222,10 @@ void Session::Impl::receive_audio(Track& track, core::Buffer packet, const Packe
   track.highest_audio = std::max(track.highest_audio.value_or(arrival.sequence), arrival.sequence);
   core::EncodedFrame frame;
   frame.codec = track.last_format->codec;
-  frame.rtp_time = media_time(track, view, now);
+  // What was sent again says nothing of jitter or clocks.
+  const auto time = arrival.repeated ? track.in.time_of_report(view.timestamp) : std::nullopt;
+  frame.rtp_time = time ? *time : media_time(track, view, now);
+  if (arrival.repeated) ++track.stats.packets_recovered;
   if (red) receive_redundancy(track, packet, *red, arrival.sequence, frame.rtp_time, now);
   frame.comfort_noise = view.payload_type == track.config.comfort_noise && !track.format_of(view.payload_type);
   frame.sequence = track.audio_number(arrival.sequence);

@@ -233,13 +233,24 @@ void Session::Impl::send_nacks(Track& track, core::TimePoint now) {
   ReorderBuffer::Asking asking{retry_interval(), round_trip.value_or(0ms)};
   if (lossy_and_long(track.reorder.loss())) asking.echo = std::max<core::Duration>(*round_trip / 5, 15ms);
   track.reorder.take_nacks(now, asking, missing);
+  // At worst every other packet is missing: 17 numbers an entry, 200 entries fit by far.
+  push_nack(track, std::span(missing.begin(), std::min<size_t>(missing.size(), 256)));
+}
+
+void Session::Impl::send_audio_nacks(Track& track, core::TimePoint now) {
+  const auto due = track.audio_losses.next();
+  if (!due || now < *due) return;
+  rtcp::BoundedList<Seq16, rtcp::kMaxNacks> missing;
+  track.audio_losses.take(now, retry_interval(), round_trip.value_or(0ms), missing);
+  push_nack(track, {missing.begin(), missing.size()});
+}
+
+void Session::Impl::push_nack(Track& track, std::span<const Seq16> missing) {
   if (missing.empty()) return;
   std::array<uint8_t, kRtcpBytes> room;
   rtcp::Writer writer(room);
   open_feedback(track, writer);
-  // At worst every other packet is missing: 17 numbers an entry, 200 entries fit by far.
-  const size_t most = std::min<size_t>(missing.size(), 256);
-  writer.nack({track.out.ssrc(), track.in.ssrc()}, std::span(missing.begin(), most));
+  writer.nack({track.out.ssrc(), track.in.ssrc()}, missing);
   ++track.stats.nacks_sent;
   push_rtcp(writer);
 }

@@ -20,6 +20,7 @@ sdp::MediaCapabilities capabilities(MediaKind kind, std::vector<Codec> codecs, s
   result.h264 = {0x42, 0xE0, 52, 1, true};  // forwarding has no level of its own
   result.telephone_event = false;
   result.rtx = true;
+  result.nack = kind == MediaKind::video;  // audio is forwarded once
   result.direction = direction;
   result.transport_cc = direction == sdp::Direction::recvonly;
   result.plain = false;

@@ -19,7 +19,6 @@ std::vector<MediaCapabilities> capabilities_of(Role role, const PeerConfig& conf
   audio.kind = MediaKind::audio;
   audio.codecs = {Codec::opus};
   audio.telephone_event = false;
-  audio.nack = false;
   audio.red = !publishing;  // an SFU may hand on what browsers send
   audio.direction = publishing ? Direction::sendonly : Direction::recvonly;
   std::vector<MediaCapabilities> all{audio};

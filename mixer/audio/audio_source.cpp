@@ -36,6 +36,7 @@ Drops& drops() {
 }  // namespace
 
 AudioSource::AudioSource(uint64_t member) : member_(member), pcm_(kPcmCapacity) {
+  replaced_.fill(INT64_MIN);
   formats_.reserve(8);
   drops();
 }
@@ -50,6 +51,7 @@ AudioSourceStats AudioSource::stats() const {
   stats.level_dbov = shown_.level.load(std::memory_order_relaxed);
   stats.frames = shown_.frames.load(std::memory_order_relaxed);
   stats.concealed_ms = shown_.concealed.load(std::memory_order_relaxed) / kSamplesPerMs;
+  stats.quiet_ms = shown_.quiet.load(std::memory_order_relaxed) / kSamplesPerMs;
   stats.late_frames = shown_.late.load(std::memory_order_relaxed);
   stats.duplicates = shown_.duplicates.load(std::memory_order_relaxed);
   stats.fec_recovered = shown_.fec.load(std::memory_order_relaxed);
@@ -79,6 +81,10 @@ bool AudioSource::is_jump(const QueuedFrame& entry) const {
   if (entry.frame.codec != codec_) return false;  // another clock: judged when its turn comes
   return std::abs(entry.frame.sequence - next_sequence_) > kJumpSequence ||
          std::abs(entry.time - next_time_) > kJumpTime;
+}
+
+bool AudioSource::is_replaced(int64_t sequence) const {
+  return std::find(replaced_.begin(), replaced_.end(), sequence) != replaced_.end();
 }
 
 // Whether the packet before this one is missing and inside it.
@@ -117,6 +123,11 @@ void AudioSource::receive(core::EncodedFrame&& frame, core::TimePoint now) {
   const bool late = known_clock && (entry.frame.sequence < next_sequence_ || time + entry.samples / 2 < next_time_);
   const bool two_in_one = known_clock && brings_another(entry);
   const int64_t samples = entry.samples;
+  if (late && is_replaced(entry.frame.sequence)) {
+    // Nobody missed it: no reason to wait longer for the next one.
+    shown_.duplicates.fetch_add(1, std::memory_order_relaxed);
+    return drops().duplicate.add();
+  }
   if (!late) {
     const PlayoutQueue::Insert inserted = queue_.insert(std::move(entry));
     if (inserted == PlayoutQueue::Insert::duplicate) {
@@ -146,13 +157,21 @@ void AudioSource::start(core::TimePoint) {
   adapt_wait_ = adapt_skipped_ = 0;
   capture_time_ = front.time;
   capture_ = front.frame.capture;
+  replaced_.fill(INT64_MIN);
   window_.restart();
+  // Silence goes on for as long as what is here does not last until the packet behind it.
+  const int64_t length = queue_.front().samples, tick = kTickSamples;
+  const int64_t spare = std::max(tick - ready_samples(), length > tick ? length % tick : 0);
+  if (spare <= 0 || queue_.front().frame.comfort_noise) return;
+  filled_ = static_cast<size_t>(spare) / ratio_;
+  std::fill_n(pcm_.begin(), filled_, 0.0F);
 }
 
 void AudioSource::stop() {
   playing_ = false;
   filled_ = 0;
   stalled_ = 0;
+  quiet_ = 0;
   repeater_.reset(ratio_);
 }
 
@@ -178,7 +197,7 @@ void AudioSource::settle_stall() {
   if (front.frame.codec == codec_) {
     const int64_t passed = std::clamp<int64_t>(front.time - next_time_, 0, stalled_);
     const bool dtx = front.frame.sequence == next_sequence_ && passed > 0;
-    if (!dtx && !noisy_) shown_.concealed.fetch_add(static_cast<uint64_t>(stalled_), std::memory_order_relaxed);
+    if (!dtx) note_concealed(stalled_);
     next_time_ += passed;
     window_.on_shift(stalled_ - passed);
   }

@@ -46,6 +46,7 @@ struct AudioSourceStats {
   bool speaking = false;
   double level_dbov = -127;
   uint64_t frames = 0, concealed_ms = 0, late_frames = 0, duplicates = 0, decode_errors = 0;
+  uint64_t quiet_ms = 0;       ///< made up inside a pause: nobody heard it; not in concealed_ms
   uint64_t fec_recovered = 0;  ///< lost packets whose sound came from the next one
   uint64_t red_recovered = 0;  ///< lost packets that came with another one (RFC 2198)
   uint64_t stretched = 0;      ///< periods put in or taken out
@@ -108,6 +109,10 @@ class AudioSource final : public core::FrameSink {
   void fill(size_t wanted, core::TimePoint now);
   void fill_gap(int64_t gap);
   void stall();
+  void note_concealed(int64_t samples);
+  void settle_quiet(std::span<const float> decoded);
+  void note_replaced(int64_t sequence) { replaced_[replaced_count_++ % replaced_.size()] = sequence; }
+  bool is_replaced(int64_t sequence) const;
   void decode_front(core::TimePoint now);
   size_t conceal(size_t samples);
   void make_noise(std::span<float> out);
@@ -143,6 +148,9 @@ class AudioSource final : public core::FrameSink {
   int64_t next_time_ = 0;  // media time behind the newest sample in pcm_
   int64_t stalled_ = 0;    // 48 kHz samples made up at the end of pcm_ for which no media time has passed yet
   int64_t packet_samples_ = 960;
+  std::array<int64_t, 16> replaced_{};  // packets that were heard from redundancy, a ring
+  size_t replaced_count_ = 0;
+  int64_t quiet_ = 0;          // 48 kHz samples made up behind silence; whether in a pause, what follows will say
   int64_t capture_time_ = 0;   // media time whose capture is known …
   core::TimePoint capture_{};  // … this
   int adapt_wait_ = 0;         // ticks until the next stretch
@@ -167,7 +175,8 @@ class AudioSource final : public core::FrameSink {
   struct Shown {
     std::atomic<bool> speaking{false};
     std::atomic<double> level{-127}, buffered_ms{0}, gain_db{0}, echo_ms{0};
-    std::atomic<uint64_t> frames{0}, concealed{0}, late{0}, duplicates{0}, errors{0}, fec{0}, red{0}, stretched{0};
+    std::atomic<uint64_t> frames{0}, concealed{0}, late{0}, duplicates{0}, errors{0}, fec{0}, red{0}, stretched{0},
+        quiet{0};
   };
   Shown shown_;
 };

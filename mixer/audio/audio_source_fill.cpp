@@ -60,7 +60,11 @@ void AudioSource::decode_front(core::TimePoint now) {
     repeater_.on_good({pcm_.data() + before, filled_ - before});
     packet_samples_ = front.samples;
     noisy_ = false;
-    if (front.frame.recovered) shown_.red.fetch_add(1, std::memory_order_relaxed);
+    if (quiet_ > 0) settle_quiet({pcm_.data() + before, filled_ - before});
+    if (front.frame.recovered) {
+      shown_.red.fetch_add(1, std::memory_order_relaxed);
+      note_replaced(front.frame.sequence);
+    }
   } else {
     shown_.errors.fetch_add(1, std::memory_order_relaxed);
     for (int64_t left = packet_samples_; left > 0;) left -= static_cast<int64_t>(conceal(static_cast<size_t>(left)));
@@ -135,13 +139,30 @@ void AudioSource::fill_gap(int64_t gap) {
     filled_ += static_cast<size_t>(gap);
     next_time_ += gap;
     shown_.fec.fetch_add(1, std::memory_order_relaxed);
+    note_replaced(front.frame.sequence - 1);
     return;
   }
   // Whole packets, so that the last one can still be recovered.
   const int64_t most = lost && gap > packet_samples_ ? std::min(gap, packet_samples_) : gap;
   const auto made = static_cast<int64_t>(conceal(static_cast<size_t>(most)));
   next_time_ += made;
-  if (lost && !noisy_) shown_.concealed.fetch_add(static_cast<uint64_t>(made), std::memory_order_relaxed);
+  if (lost) note_concealed(made);
+}
+
+// Inside a pause nothing is missed; at its end the beginning of a word may be.
+void AudioSource::note_concealed(int64_t samples) {
+  if (noisy_) return;
+  if (heard_level_ > kQuiet) {
+    shown_.concealed.fetch_add(static_cast<uint64_t>(samples), std::memory_order_relaxed);
+  } else {
+    quiet_ += samples;
+  }
+}
+
+void AudioSource::settle_quiet(std::span<const float> decoded) {
+  auto& counter = level_dbov(decoded) > kQuiet ? shown_.concealed : shown_.quiet;
+  counter.fetch_add(static_cast<uint64_t>(quiet_), std::memory_order_relaxed);
+  quiet_ = 0;
 }
 
 void AudioSource::stall() {

@@ -31,7 +31,7 @@ Format format_of(Codec codec, uint8_t payload_type, const MediaCapabilities& cap
   PayloadFormat wanted;
   const bool video = core::kind_of(codec) == core::MediaKind::video;
   wanted.pli = wanted.fir = video;
-  wanted.nack = video && capabilities.nack;
+  wanted.nack = (video || codec == Codec::opus) && capabilities.nack;
   wanted.remb = video && capabilities.remb;
   wanted.transport_cc = capabilities.transport_cc;
   if (feedback) format.feedback = feedback_lines(wanted);

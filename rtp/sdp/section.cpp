@@ -138,7 +138,7 @@ NegotiatedMedia section_facts(const Description& peer, size_t index, const Media
 
 void agree_feedback(PayloadFormat& format, const MediaCapabilities& capabilities, uint8_t transport_cc_extension) {
   const bool video = capabilities.kind == core::MediaKind::video;
-  format.nack = format.nack && video && capabilities.nack;
+  format.nack = format.nack && capabilities.nack;
   format.pli = format.pli && video;
   format.fir = format.fir && video;
   format.remb = format.remb && video && capabilities.remb;

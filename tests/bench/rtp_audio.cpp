@@ -1,7 +1,7 @@
 // Audio rows: what a listener gets of a voice sent over a bad network (tests/support/voice_path.hpp).
 //   late:      packets that came too late to be played, of those sent, in per cent
 //   concealed: made-up sound in per cent of the time
-//   recovered: lost packets played from in-band FEC or RED, of those sent, in per cent
+//   recovered: lost packets played from in-band FEC or RED, or sent again, of those sent, in per cent
 //   delay:     mean time from a packet's sending to its first sample's tick, less the network's mean delay
 //   back:      after the network is good again, how long until the buffer is within 20 ms of its least
 #include <algorithm>
@@ -25,6 +25,7 @@ void measure(Results& results, const std::string& name, VoicePathSettings settin
   const core::Duration network = path.settings.link.delay, packet = std::chrono::milliseconds(path.settings.packet_ms);
   path.run(5s);
   const auto before = path.ears.stats();
+  const auto came_before = path.listener_session().stats().audio.packets_recovered;
   const int64_t spoken = path.spoken;
   double sum = 0;
   int ticks = 0;
@@ -34,6 +35,7 @@ void measure(Results& results, const std::string& name, VoicePathSettings settin
   };
   path.run(quick ? 20s : 60s);
   const auto after = path.ears.stats();
+  const auto came_again = path.listener_session().stats().audio.packets_recovered;
   const double sent = static_cast<double>(path.spoken - spoken), time = ticks * 20.0;
   path.forward.settings = {};
   path.forward.settings.delay = network;
@@ -43,7 +45,7 @@ void measure(Results& results, const std::string& name, VoicePathSettings settin
   const auto calm = std::find_if(waits.rbegin(), waits.rend(), [&](double wait) { return wait > waits.back() + 20; });
   results.add(name, "late", 100 * static_cast<double>(after.late_frames - before.late_frames) / sent, "%");
   results.add(name, "concealed", 100 * static_cast<double>(after.concealed_ms - before.concealed_ms) / time, "%");
-  const auto recovered = after.fec_recovered + after.red_recovered - before.fec_recovered - before.red_recovered;
+  const auto recovered = after.fec_recovered - before.fec_recovered + came_again - came_before;
   results.add(name, "recovered", 100 * static_cast<double>(recovered) / sent, "%");
   results.add(name, "delay", sum / ticks, "ms");
   results.add(name, "back", static_cast<double>(waits.rend() - calm) * 0.02, "s");
@@ -70,6 +72,16 @@ test::FakeLink::Settings lossy(double loss) {
   return link;
 }
 
+/// 10 % loss, a round trip of 40 ms, and NACK agreed.
+VoicePathSettings asking_again() {
+  VoicePathSettings settings = on_link(lossy(0.1));
+  settings.prepare = [](rtp::TrackConfig& track) {
+    track.receive_formats[0].nack = track.send_format->nack = true;
+    track.feedback_profile = track.reduced_size_rtcp = true;
+  };
+  return settings;
+}
+
 const Scenario quiet("audio", "quiet",
                      [](Results& results, bool quick) { measure(results, "quiet", on_link({}), quick); });
 const Scenario jitter_10("audio", "jitter_10ms", [](Results& results, bool quick) {
@@ -85,6 +97,14 @@ const Scenario loss_fec("audio", "loss_10pc_opus_fec", [](Results& results, bool
   VoicePathSettings settings = on_link(lossy(0.1));
   settings.in_band_fec = true;
   measure(results, "loss_10pc_opus_fec", settings, quick);
+});
+const Scenario loss_nack("audio", "loss_10pc_opus_nack", [](Results& results, bool quick) {
+  measure(results, "loss_10pc_opus_nack", asking_again(), quick);
+});
+const Scenario loss_fec_nack("audio", "loss_10pc_fec_nack", [](Results& results, bool quick) {
+  VoicePathSettings settings = asking_again();
+  settings.in_band_fec = true;
+  measure(results, "loss_10pc_fec_nack", settings, quick);
 });
 const Scenario loss_red("audio", "loss_10pc_opus_red", [](Results& results, bool quick) {
   VoicePathSettings settings = on_link(lossy(0.1));

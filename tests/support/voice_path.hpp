@@ -13,6 +13,7 @@
 #include <numbers>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "mixer/audio/audio_source.hpp"
@@ -157,6 +158,7 @@ class VoicePath {
   std::function<bool(int64_t)> speaks = [](int64_t) { return true; };
   std::function<void(const core::EncodedFrame&)> on_frame = [](const core::EncodedFrame&) {};
   int64_t spoken = 0;  ///< packets sent
+  std::string digits;  ///< pressed at either side, as the other one noticed them
 
  private:
   struct Side final : rtp::SessionEvents {
@@ -171,7 +173,7 @@ class VoicePath {
       (this == &path->talker_ ? path->forward : path->backward).send(packet, path->sending_at_);
     }
     void on_frame(const core::EncodedFrame& frame) override { path->hear(frame); }
-    void on_digit(char) override {}
+    void on_digit(char digit) override { path->digits += digit; }
     void on_keyframe_request() override {}
     void on_target_bitrate(core::Bitrate) override {}
 

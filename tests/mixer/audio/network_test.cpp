@@ -98,6 +98,16 @@ VoicePathSettings lossy(Codec codec, double loss) {
   return settings;
 }
 
+VoicePathSettings asks_again(double loss, core::Duration round_trip) {
+  VoicePathSettings settings = lossy(Codec::opus, loss);
+  settings.link.delay = settings.back.delay = round_trip / 2;
+  settings.prepare = [](rtp::TrackConfig& track) {
+    track.receive_formats[0].nack = track.send_format->nack = true;
+    track.feedback_profile = track.reduced_size_rtcp = true;
+  };
+  return settings;
+}
+
 TEST(Loss, OfATenthIsMadeGoodByInBandFecForOnePacketOfDelay) {
   for (const auto phase : {0ms, 7ms, 14ms}) {
     VoicePathSettings settings = lossy(Codec::opus, 0.1);
@@ -111,6 +121,61 @@ TEST(Loss, OfATenthIsMadeGoodByInBandFecForOnePacketOfDelay) {
     EXPECT_LT(outcome.delay, 20 + 20 + 4);
     EXPECT_LT(longest_hole(path.last(60s)), 5);
   }
+}
+
+TEST(Loss, InsideAPauseIsNoneThatAnybodyHears) {
+  for (const auto phase : {0ms, 4ms, 8ms, 12ms, 16ms}) {
+    VoicePathSettings settings = lossy(Codec::opus, 0.1);
+    settings.signal = test::voice_like(true);
+    settings.in_band_fec = true;
+    settings.phase = phase;
+    VoicePath path(settings);
+    path.run(5s);
+    const AudioSourceStats before = path.ears.stats();
+    EXPECT_LT(observe(path, 60s).concealed, 0.016) << phase / 1ms;
+    // A quarter of a second in two is silent; what is lost there cannot be in the next packet, and need not be.
+    EXPECT_NEAR(static_cast<double>(path.ears.stats().quiet_ms - before.quiet_ms), 60'000 * 0.125 * 0.1, 350);
+  }
+}
+
+TEST(Loss, OfATenthIsAskedForAgainWhereTheAnswerIsSoonThere) {
+  for (const auto round_trip : {20ms, 40ms, 50ms}) {
+    for (const bool in_band_fec : {false, true}) {
+      VoicePathSettings settings = asks_again(0.1, round_trip);
+      settings.in_band_fec = in_band_fec;
+      VoicePath path(settings);
+      path.run(8s);
+      const Outcome outcome = observe(path, 60s);
+      EXPECT_LT(outcome.concealed, 0.02) << round_trip / 1ms;
+      EXPECT_LT(outcome.late, 0.006);
+      EXPECT_LT(outcome.delay, ms(round_trip) + 20 + 20 + 20 + 10);
+      EXPECT_GT(path.listener_session().stats().audio.packets_recovered, 200u);
+      EXPECT_LT(path.talker_session().stats().audio.packets_resent, 500u);
+    }
+  }
+}
+
+TEST(Loss, IsNotAskedForWhereTheAnswerWouldComeTooLate) {
+  VoicePathSettings settings = asks_again(0.1, 120ms);
+  settings.in_band_fec = true;
+  VoicePath path(settings);
+  path.run(10s);
+  const uint64_t asked = path.listener_session().stats().audio.nacks_sent;
+  const Outcome outcome = observe(path, 30s);
+  EXPECT_EQ(path.listener_session().stats().audio.nacks_sent, asked);
+  EXPECT_LT(outcome.concealed, 0.02);
+  EXPECT_LT(outcome.delay, 20 + 20 + 4 + 10);
+}
+
+TEST(Loss, AskingAgainCostsNothingWhereNothingIsLostOrAllIsDisordered) {
+  VoicePathSettings settings = asks_again(0, 40ms);
+  const double plain = observe(*std::make_unique<VoicePath>(lossy(Codec::opus, 0)), 10s).delay;
+  EXPECT_NEAR(observe(*std::make_unique<VoicePath>(settings), 10s).delay, plain, 0.5);
+  settings.link.delay = 100ms;
+  settings.link.sigma = 20ms;
+  VoicePath path(settings);
+  path.run(30s);
+  EXPECT_LT(path.talker_session().stats().audio.packets_resent, 1500u / 50);
 }
 
 TEST(Loss, OfATenthIsMadeGoodByRedOnceTheListenerHasReportedIt) {

@@ -158,6 +158,22 @@ TEST(SdpOffer, our_own_answerer_understands_our_own_offers) {
   }
 }
 
+TEST(SdpOffer, lost_opus_is_asked_for_only_where_the_peer_takes_that_up) {
+  const std::vector<MediaCapabilities> capabilities{audio({Codec::opus, Codec::pcmu})};
+  const Description offer = parsed(to_string(write_offer(capabilities, {ice_transport()}, {.webrtc = true})));
+  const auto plan = plan_answer(offer, capabilities);
+  ASSERT_TRUE(plan);
+  EXPECT_TRUE(plan->media[0].track.send_format->nack);
+  Description answer = parsed(to_string(write_answer(offer, *plan, {ice_transport()}, 1, 1)));
+  const auto agreed = accepted(offer, answer, capabilities);
+  EXPECT_TRUE(agreed.at(0).track.send_format->nack);
+  EXPECT_TRUE(agreed.at(0).track.receive_formats[0].nack);
+  for (auto& format : answer.media[0].formats) format.feedback.clear();
+  const auto without = accepted(offer, answer, capabilities);
+  EXPECT_FALSE(without.at(0).track.send_format->nack);
+  EXPECT_FALSE(without.at(0).track.receive_formats[0].nack);
+}
+
 TEST(SdpOffer, red_is_offered_around_opus_and_used_where_it_is_answered) {
   auto able = audio({Codec::opus});
   able.red = true;
