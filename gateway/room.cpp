@@ -133,7 +133,8 @@ void Room::play(mixer::Tone tone) {
   mixer_->play(tone);
 }
 
-bool Room::remove_leg(const std::string& id, const std::string& why) {
+// By value: the caller's id is often the very key that is erased here.
+bool Room::remove_leg(std::string id, const std::string& why) {
   const auto found = legs_.find(id);
   if (found == legs_.end()) return false;
   const auto leg = std::move(found->second);

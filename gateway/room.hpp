@@ -38,7 +38,7 @@ class Room {
   /// A new SIP leg, in the mix once its SDP is settled. `limit` when the room is full.
   core::Result<std::shared_ptr<SipLeg>> add_sip_leg(SipLeg::Call call);
   /// The one way out, whatever the cause. False: no such leg.
-  bool remove_leg(const std::string& id, const std::string& why);
+  bool remove_leg(std::string id, const std::string& why);
   bool kick_leg(const std::string& id);
   std::shared_ptr<Leg> find_leg(const std::string& id) const;
 

@@ -13,12 +13,6 @@
 #include "tests/mixer/video/video_test_support.hpp"
 #include "tests/support/paths.hpp"
 
-// fontconfig keeps its patterns for the life of the process, out of the leak checker's sight.
-extern "C" const char* __lsan_default_suppressions();
-extern "C" const char* __lsan_default_suppressions() {
-  return "leak:libfontconfig\n";
-}
-
 namespace partyline::mixer {
 namespace {
 
