@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
+#include <cmath>
 #include <ctime>
 
 #include "core/log.hpp"
@@ -16,6 +17,7 @@
 #include "gateway/metrics.hpp"
 #include "gateway/pages.hpp"
 #include "gateway/still.hpp"
+#include "mixer/room_mixer.hpp"
 
 namespace partyline::gateway {
 
@@ -61,6 +63,7 @@ void Api::add_room_routes(http::Server& server) {
   };
   route("GET", "/rooms", [this](const Request&) { return list_rooms(); });
   route("GET", "/rooms/{room}", [this](const Request& r) { return show_room(r); });
+  route("GET", "/mixer", [this](const Request&) { return show_mixer(); });
   route("PATCH", "/rooms/{room}", [this](const Request& r) { return change_room(r); });
   route("POST", "/rooms/{room}/outputs", [this](const Request& r) { return add_output(r); });
   route("DELETE", "/rooms/{room}/outputs/{id}", [this](const Request& r) { return remove_output(r); });
@@ -78,6 +81,18 @@ http::Response Api::list_rooms() const {
 http::Response Api::show_room(const Request& request) const {
   const auto* room = rooms_.find(request.params.at("room"));
   return room ? http::json(200, room->describe(core::Clock::now())) : no_such("room", request.params.at("room"));
+}
+
+http::Response Api::show_mixer() const {
+  const auto load = services_.engine->load();
+  json::array cuts;
+  for (const auto& cut : load.cuts) cuts.emplace_back(cut);
+  return http::json(200, json::object{{"threads", load.threads},
+                                      {"busy", std::round(load.busy * 1000) / 1000},
+                                      {"governor", load.governed},
+                                      {"accepts_rooms", load.accepts_rooms},
+                                      {"step", load.step},
+                                      {"cuts", std::move(cuts)}});
 }
 
 http::Response Api::change_room(const Request& request) {
@@ -197,7 +212,7 @@ void Api::add_hook_route(http::Server& server) {
     if (auto verdict = rooms_.judge_hook(*hook); !verdict) {
       core::log_warn("hook for {}/{} refused: {}", core::printable(hook->room), core::printable(hook->stream),
                      verdict.error().message);
-      co_return refuse(403, verdict.error().message);
+      co_return refuse(verdict.error().code == ErrorCode::unavailable ? 503 : 403, verdict.error().message);
     }
     auto timer = std::make_shared<boost::asio::steady_timer>(services_.executor, std::chrono::milliseconds(50));
     timer->async_wait([this, timer, hook = *hook](const boost::system::error_code& error) {
@@ -212,7 +227,7 @@ void Api::add_health_routes(http::Server& server) {
   server.route("GET", "/healthz", healthy);
   server.route("GET", "/readyz", healthy);
   server.route("GET", "/metrics", guarded([this](const Request&) {
-                 Response response = http::text(200, render_metrics(rooms_));
+                 Response response = http::text(200, render_metrics(rooms_, services_.engine->load()));
                  response.headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}};
                  return response;
                }));

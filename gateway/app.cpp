@@ -86,8 +86,10 @@ Result<> App::Impl::start() {
   if (!services.layouts->knows(config.rooms.layout))
     return core::make_error(core::ErrorCode::invalid,
                             fmt::format("[rooms] layout is one of: {}", fmt::join(services.layouts->names(), ", ")));
-  engine = std::make_unique<mixer::Engine>(mixer::EngineConfig{
-      .worker_threads = config.mixer.threads, .font = mixer::EngineConfig{}.font, .layouts = services.layouts});
+  engine = std::make_unique<mixer::Engine>(mixer::EngineConfig{.worker_threads = config.mixer.threads,
+                                                               .font = mixer::EngineConfig{}.font,
+                                                               .layouts = services.layouts,
+                                                               .governor = config.mixer.governor});
   ice = std::make_unique<rtp::NiceService>(identity);
   ports = std::make_unique<rtp::PortPool>(static_cast<uint16_t>(config.sip.rtp_first_port),
                                           static_cast<uint16_t>(config.sip.rtp_last_port));

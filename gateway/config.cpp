@@ -157,6 +157,7 @@ const std::vector<Key>& keys() {
       {"audio", "comfort_noise_dbov", number(FIELD(audio.comfort_noise_dbov), -127, -50)},
       {"audio", "tones", text(FIELD(audio.tones), {"none", "join", "join_and_leave"})},
       {"mixer", "threads", number(FIELD(mixer.threads), 0, 256)},
+      {"mixer", "governor", flag(FIELD(mixer.governor))},
   };
   return table;
 }

@@ -107,6 +107,7 @@ struct Config {
 
   struct Mixer {
     int threads = 0;
+    bool governor = true;  ///< under overload pictures suffer in a fixed order, and new rooms are refused
   } mixer;
 
   std::vector<StaticRoom> static_rooms;

@@ -115,7 +115,7 @@ void write_legs(Writer& writer, const RoomManager& manager) {
 
 }  // namespace
 
-std::string render_metrics(const RoomManager& manager) {
+std::string render_metrics(const RoomManager& manager, const mixer::EngineLoad& load) {
   Writer writer;
   const auto& rooms = manager.rooms();
   writer.gauge("partyline_rooms", "Rooms there are",
@@ -143,6 +143,13 @@ std::string render_metrics(const RoomManager& manager) {
   mixer_gauge("partyline_room_video_outputs", "Receivers of mixed video", &mixer::RoomStats::video_outputs);
   mixer_gauge("partyline_room_audio_ticks_late", "Audio ticks that came late", &mixer::RoomStats::audio_ticks_late);
   mixer_gauge("partyline_room_video_ticks_late", "Video ticks left out", &mixer::RoomStats::video_ticks_late);
+  mixer_gauge("partyline_room_pool_seconds", "Time of the worker pool it took", &mixer::RoomStats::pool_seconds);
+  const auto engine_gauge = [&](std::string_view name, std::string_view help, double value) {
+    writer.gauge(name, help, [value](auto&& sample) { sample("", value); });
+  };
+  engine_gauge("partyline_mixer_busy_ratio", "Share of the worker pool's time in use", load.busy);
+  engine_gauge("partyline_mixer_governor_step", "Cuts the overload governor has made; 0: none", load.step);
+  engine_gauge("partyline_mixer_accepts_rooms", "0: new rooms are refused", load.accepts_rooms ? 1 : 0);
   write_legs(writer, manager);
   writer.counters();
   return writer.take();

@@ -4,9 +4,10 @@
 #include <string>
 
 #include "gateway/room_manager.hpp"
+#include "mixer/room_mixer.hpp"
 
 namespace partyline::gateway {
 
-std::string render_metrics(const RoomManager& rooms);
+std::string render_metrics(const RoomManager& rooms, const mixer::EngineLoad& load);
 
 }  // namespace partyline::gateway

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 
+#include "core/counters.hpp"
 #include "core/log.hpp"
 #include "gateway/event_bus.hpp"
 #include "gateway/names.hpp"
@@ -60,6 +61,13 @@ bool Room::mix_wanted() const {
   return sip_legs_ > 0 || !outputs_.empty() || !mix_players_.empty();
 }
 
+Result<> Room::may_mix() const {
+  if (mixer_ || kept_ || services_.engine->load().accepts_rooms) return {};
+  static core::Counter& refused = core::counter("partyline_rooms_refused_total", "reason=\"overload\"");
+  refused.add();
+  return make_error(ErrorCode::unavailable, fmt::format("overloaded: room {} cannot be mixed now", name_));
+}
+
 void Room::update() {
   if (mix_wanted() && !mixer_) start_mixing();
   if (!mix_wanted() && mixer_) stop_mixing();
@@ -101,6 +109,7 @@ void Room::stop_mixing() {
 Result<std::shared_ptr<SipLeg>> Room::add_sip_leg(SipLeg::Call call) {
   if (legs_.size() >= static_cast<size_t>(services_.config->rooms.max_legs))
     return make_error(ErrorCode::limit, fmt::format("room {} is full ({} legs)", name_, legs_.size()));
+  if (auto allowed = may_mix(); !allowed) return allowed.error();
   ++sip_legs_;
   update();
   auto leg = std::make_shared<SipLeg>(services_, next_id("sip"), std::move(call), *mixer_, picture());
@@ -234,6 +243,7 @@ Result<std::string> Room::add_output(const std::string& url) {
   if (outputs_.size() >= kMostOutputs)
     return make_error(ErrorCode::limit, fmt::format("room {} has {} outputs already", name_, outputs_.size()));
   if (auto valid = RoomOutput::check_url(services_, url); !valid) return valid.error();
+  if (auto allowed = may_mix(); !allowed) return allowed.error();
   const std::string id = next_id("out");
   // The output is wanted before it exists: the mixer must be there to feed it.
   outputs_[id] = nullptr;

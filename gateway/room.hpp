@@ -31,6 +31,8 @@ class Room {
 
   const std::string& name() const { return name_; }
   bool mixing() const { return mixer_ != nullptr; }
+  /// Whether it may be mixed: `unavailable` while the engine has too much to do to begin with another room.
+  core::Result<> may_mix() const;
   /// Nobody and nothing is left that would need this room.
   bool unused() const;
   size_t leg_count() const { return legs_.size(); }

@@ -97,9 +97,18 @@ void RoomManager::check_later() {
     if (error || stopped_) return;
     const auto now = core::Clock::now();
     for (auto& [name, room] : rooms_) room->check(now);
+    tell_load();
     std::erase_if(rooms_, [](const auto& room) { return room.second->unused(); });
     check_later();
   });
+}
+
+void RoomManager::tell_load() {
+  const auto load = services_.engine->load();
+  if (std::exchange(mixer_step_, load.step) == load.step) return;
+  boost::json::array cuts;
+  for (const auto& cut : load.cuts) cuts.emplace_back(cut);
+  services_.events->publish("mixer.step", {{"step", load.step}, {"cuts", std::move(cuts)}});
 }
 
 Room* RoomManager::find(const std::string& name) {
@@ -269,7 +278,10 @@ Result<> RoomManager::judge_hook(const SrsHook& hook) {
   }
   if (!is_valid_name(hook.room)) return make_error(ErrorCode::invalid, std::string("room: ") + kNameRule);
   const auto room = enter(hook.room);
-  return room ? Result<>{} : Result<>(room.error());
+  if (!room) return room.error();
+  if (hook.action == SrsHook::Action::play && is_mix_stream(hook.stream))
+    if (auto allowed = (*room)->may_mix(); !allowed) return allowed;
+  return {};
 }
 
 // Faster than any time-out of media: the first hook of a restarted server tells that all sessions of before are gone.

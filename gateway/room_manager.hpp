@@ -57,6 +57,7 @@ class RoomManager final : public sip::SipEvents {
   void settle(sip::CallId call, const std::string& sdp);
   void digit(const std::string& room, const std::string& leg, char digit);
   void check_later();
+  void tell_load();
   void notice_restart(const SrsHook& hook);
 
   const Services& services_;
@@ -65,6 +66,7 @@ class RoomManager final : public sip::SipEvents {
   std::map<sip::CallId, Call> calls_;
   std::map<std::string, std::string> services_seen_;  ///< SFU's server_id → service_id
   boost::asio::steady_timer timer_;
+  int mixer_step_ = 0;  ///< of the overload governor, as told last
   bool stopped_ = false;
 };
 

@@ -64,6 +64,7 @@ core::Result<std::unique_ptr<RoomOutput>> RoomOutput::create(const Services& ser
   auto video = mixer.add_video_output(picture, output->live_->video_sink());
   if (!video) return video.error().with_context("picture");
   output->video_ = *video;
+  mixer.hold_size(*video);  // files and FLV say it once, at their start
   output->wish_ = std::make_shared<KeyframeWish>(mixer, *video);
   output->live_->set_feedback(output->wish_);
   return output;

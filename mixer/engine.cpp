@@ -15,4 +15,8 @@ std::unique_ptr<RoomMixer> Engine::create_room(RoomConfig config) {
   return std::make_unique<RoomMixerImpl>(impl_->parts, config);
 }
 
+EngineLoad Engine::load() const {
+  return impl_->parts->governor->load();
+}
+
 }  // namespace partyline::mixer

@@ -30,6 +30,7 @@ struct EngineConfig {
   int worker_threads = 0;                                                                ///< 0: one a core
   std::string font = "Noto Sans, Noto Sans CJK SC, Noto Sans Arabic, Noto Color Emoji";  ///< Pango family list
   std::shared_ptr<const LayoutCatalog> layouts;                                          ///< null: grid and speaker
+  bool governor = false;  ///< under overload do less, in the order of mixer/governor.hpp
 };
 
 struct RoomConfig {
@@ -90,6 +91,17 @@ struct RoomStats {
   int members = 0, audio_encoders = 0, video_encoders = 0, audio_outputs = 0, video_outputs = 0;
   uint64_t audio_ticks = 0, audio_ticks_late = 0, video_ticks = 0, video_ticks_late = 0, frames_encoded = 0;
   bool mixing = false;
+  double pool_seconds = 0;  ///< what the room took of the pool's time: decoding, composing, encoding
+};
+
+/// How the engine fares, and what it does about it.
+struct EngineLoad {
+  int threads = 0;
+  double busy = 0;                ///< share of the pool's time in use during the last half second, 0 … 1
+  bool governed = false;          ///< EngineConfig::governor
+  bool accepts_rooms = true;      ///< false: what is there already is enough
+  int step = 0;                   ///< how many cuts are made; 0: none
+  std::vector<std::string> cuts;  ///< them in words
 };
 
 using OutputId = uint64_t;
@@ -136,6 +148,9 @@ class RoomMixer {
   /// For any video output, of a member or of the room: its receiver needs a keyframe. Merged to one per 500 ms an
   /// encoder.
   virtual void request_keyframe(OutputId output) = 0;
+  /// For any video output: its receiver cannot follow a change of size (a file says it in its head). Its room keeps its
+  /// size under overload, too.
+  virtual void hold_size(OutputId output) = 0;
   virtual core::Result<> set_layout(std::string layout) = 0;
   /// Everybody hears it; not while another one is heard.
   virtual void play(Tone tone) = 0;
@@ -147,6 +162,7 @@ class Engine {
   explicit Engine(EngineConfig config);
   ~Engine();  ///< all rooms must be gone
   std::unique_ptr<RoomMixer> create_room(RoomConfig config);
+  EngineLoad load() const;
 
  private:
   struct Impl;

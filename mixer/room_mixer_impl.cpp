@@ -148,11 +148,13 @@ RoomMixerImpl::RoomMixerImpl(std::shared_ptr<EngineParts> engine, const RoomConf
   room_->audio = std::make_shared<AudioRoom>(config.opus_bitrate, room_->relay);
   room_->audio->set_comfort_noise(config.comfort_noise_dbov);
   room_->engine->audio.add(room_->audio);
+  room_->engine->governor->add(config.name, room_->video);
 }
 
 RoomMixerImpl::~RoomMixerImpl() {
   room_->audio->close();
   room_->engine->audio.remove(room_->audio);
+  room_->engine->governor->remove(room_->video);
   room_->video->stop();
 }
 
@@ -188,6 +190,7 @@ RoomStats RoomMixerImpl::stats() const {
   stats.video_ticks_late = video.ticks_late;
   stats.frames_encoded = audio.packets_encoded + video.frames_encoded;
   stats.mixing = audio.outputs > 0 || video.outputs > 0;
+  stats.pool_seconds = static_cast<double>(room_->video->progress().spent_ns) / 1e9;
   return stats;
 }
 

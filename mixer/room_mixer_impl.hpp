@@ -13,6 +13,7 @@
 #include "core/mailbox.hpp"
 #include "mixer/audio/audio_room.hpp"
 #include "mixer/audio/audio_thread.hpp"
+#include "mixer/engine_governor.hpp"
 #include "mixer/room_mixer.hpp"
 #include "mixer/video/video_room.hpp"
 #include "mixer/worker_pool.hpp"
@@ -21,10 +22,19 @@ namespace partyline::mixer {
 
 struct EngineParts {
   explicit EngineParts(EngineConfig engine_config)
-      : config(std::move(engine_config)), pool(config.worker_threads), audio(pool.executor()) {}
+      : config(std::move(engine_config)),
+        pool(config.worker_threads),
+        audio(pool.executor(kLeisure)),
+        governor(std::make_shared<EngineGovernor>(pool, config.governor)) {
+    governor->start();
+  }
+  ~EngineParts() { governor->stop(); }
+  EngineParts(const EngineParts&) = delete;
+  EngineParts& operator=(const EngineParts&) = delete;
   const EngineConfig config;
   WorkerPool pool;  // outlives the audio thread, which leaves what it is done with to it
   AudioThread audio;
+  const std::shared_ptr<EngineGovernor> governor;
 };
 
 /// What audio finds out and video needs to know, carried from the audio tick to the pool in order. The mailbox takes no
@@ -106,6 +116,7 @@ class RoomMixerImpl final : public RoomMixer {
   core::Result<OutputId> add_video_output(VideoRendition rendition, std::shared_ptr<core::FrameSink> sink) override;
   void remove_output(OutputId output) override { room_->remove_output(output); }
   void request_keyframe(OutputId output) override { room_->video->request_keyframe(output); }
+  void hold_size(OutputId output) override { room_->video->hold_size(output); }
   core::Result<> set_layout(std::string layout) override { return room_->video->set_layout(std::move(layout)); }
   void play(Tone tone) override { room_->audio->play(tone); }
   RoomStats stats() const override;

@@ -30,6 +30,8 @@ asio::awaitable<core::Result<>> post(std::string url, std::string body, std::chr
   request.max_body_bytes = 64 * 1024;
   const auto response = co_await core::http::fetch(std::move(request));
   if (!response) co_return core::make_error(ErrorCode::unavailable, "the hook " + response.error().message);
+  // Not now: whoever asked may come again.
+  if (response->status == 503) co_return core::make_error(ErrorCode::unavailable, "the hook refused: overloaded");
   if (!Hooks::accepts(response->status, response->body))
     co_return core::make_error(ErrorCode::forbidden, "the hook refused");
   co_return core::Result<>();

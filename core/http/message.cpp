@@ -70,7 +70,9 @@ Response problem(int status, std::string_view title, std::string_view detail) {
 
 Response problem(const Error& error) {
   const Mapping mapping = mapping_of(error.code);
-  return problem(mapping.status, mapping.title, error.message);
+  Response response = problem(mapping.status, mapping.title, error.message);
+  if (mapping.status == 503) response.headers.emplace_back("Retry-After", "30");
+  return response;
 }
 
 Response with_cors(Response response, std::string_view exposed_headers) {

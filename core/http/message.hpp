@@ -57,7 +57,7 @@ Response json(int status, const boost::json::value& value);
 /// application/problem+json (RFC 9457): `title` is the kind of error, `detail` says what to do about this one.
 Response problem(int status, std::string_view title, std::string_view detail);
 /// The status an Error maps to: invalid 400, unauthorized 401, forbidden 403, not_found 404, conflict 409, limit 429,
-/// unsupported 422, timeout 504, unavailable 503, else 500.
+/// unsupported 422, timeout 504, unavailable 503 (with Retry-After), else 500.
 Response problem(const Error& error);
 
 }  // namespace partyline::core::http

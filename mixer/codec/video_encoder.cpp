@@ -27,13 +27,13 @@ core::Result<> check_rendition(const VideoRendition& rendition) {
   return {};
 }
 
-core::Result<std::unique_ptr<VideoEncoder>> make_video_encoder(const VideoRendition& rendition) {
+core::Result<std::unique_ptr<VideoEncoder>> make_video_encoder(const VideoRendition& rendition, EncoderEffort effort) {
   if (auto checked = check_rendition(rendition); !checked) return checked.error();
   switch (rendition.codec) {
     case core::Codec::h264:
-      return make_x264_encoder(rendition);
+      return make_x264_encoder(rendition, effort);
     case core::Codec::vp8:
-      return make_vpx_encoder(rendition);
+      return make_vpx_encoder(rendition, effort);
     default:
       return make_jpeg_encoder(rendition);
   }

@@ -27,15 +27,19 @@ class VideoEncoder {
   virtual bool encode(const I420View& picture, int64_t rtp_time, bool force_keyframe, EncodedPicture& out) = 0;
 };
 
+/// Quality for processor time.
+enum class EncoderEffort : uint8_t { usual, least };
+
 /// Says why a rendition cannot be made: codec, odd or extreme size, rate.
 core::Result<> check_rendition(const VideoRendition& rendition);
-core::Result<std::unique_ptr<VideoEncoder>> make_video_encoder(const VideoRendition& rendition);
+core::Result<std::unique_ptr<VideoEncoder>> make_video_encoder(const VideoRendition& rendition,
+                                                               EncoderEffort effort = EncoderEffort::usual);
 
 /// The lowest H.264 level (times ten; table A-1) that allows this size, rate and bitrate in the baseline profile.
 int h264_level(core::VideoSize size, int frames_per_second, core::Bitrate bitrate);
 
-core::Result<std::unique_ptr<VideoEncoder>> make_x264_encoder(const VideoRendition& rendition);
-core::Result<std::unique_ptr<VideoEncoder>> make_vpx_encoder(const VideoRendition& rendition);
+core::Result<std::unique_ptr<VideoEncoder>> make_x264_encoder(const VideoRendition& rendition, EncoderEffort effort);
+core::Result<std::unique_ptr<VideoEncoder>> make_vpx_encoder(const VideoRendition& rendition, EncoderEffort effort);
 core::Result<std::unique_ptr<VideoEncoder>> make_jpeg_encoder(const VideoRendition& rendition);
 
 }  // namespace partyline::mixer

@@ -9,12 +9,13 @@
 namespace partyline::mixer {
 namespace {
 
-constexpr int kSpeed = -8;               // negative: fixed, not adapted to the clock
+constexpr int kSpeed = -8;  // negative: fixed, not adapted to the clock
+constexpr int kMostSpeed = -14;
 constexpr unsigned kIntraPercent = 450;  // of the mean picture's bits
 
 class VpxEncoder final : public VideoEncoder {
  public:
-  static core::Result<std::unique_ptr<VideoEncoder>> open(const VideoRendition& rendition) {
+  static core::Result<std::unique_ptr<VideoEncoder>> open(const VideoRendition& rendition, EncoderEffort effort) {
     vpx_codec_enc_cfg_t config;
     if (vpx_codec_enc_config_default(vpx_codec_vp8_cx(), &config, 0) != VPX_CODEC_OK) {
       return core::make_error(core::ErrorCode::internal, "libvpx has no VP8 encoder");
@@ -43,7 +44,7 @@ class VpxEncoder final : public VideoEncoder {
     }
     self->open_ = true;
     self->duration_ = static_cast<unsigned long>(90'000 / rendition.frames_per_second);
-    vpx_codec_control(&self->codec_, VP8E_SET_CPUUSED, kSpeed);
+    vpx_codec_control(&self->codec_, VP8E_SET_CPUUSED, effort == EncoderEffort::least ? kMostSpeed : kSpeed);
     vpx_codec_control(&self->codec_, VP8E_SET_STATIC_THRESHOLD, 1u);
     vpx_codec_control(&self->codec_, VP8E_SET_NOISE_SENSITIVITY, 0u);
     vpx_codec_control(&self->codec_, VP8E_SET_TOKEN_PARTITIONS, 0);
@@ -90,8 +91,8 @@ class VpxEncoder final : public VideoEncoder {
 
 }  // namespace
 
-core::Result<std::unique_ptr<VideoEncoder>> make_vpx_encoder(const VideoRendition& rendition) {
-  return VpxEncoder::open(rendition);
+core::Result<std::unique_ptr<VideoEncoder>> make_vpx_encoder(const VideoRendition& rendition, EncoderEffort effort) {
+  return VpxEncoder::open(rendition, effort);
 }
 
 }  // namespace partyline::mixer

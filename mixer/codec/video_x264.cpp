@@ -13,6 +13,7 @@ namespace {
 // Measured on a 2x2 canvas of 720p30 at 2 Mbit/s: veryfast gains 0.1 to 0.6 dB (SSIM 0.963 to 0.966) for half as much
 // processor time again; ultrafast loses 0.2 to 0.3 dB (SSIM 0.951) to save a quarter.
 constexpr const char* kPreset = "superfast";
+constexpr const char* kLeastPreset = "ultrafast";
 constexpr double kBufferSeconds = 0.6;  // how far a keyframe may run ahead of the constant rate
 constexpr int kSliceSizeReserve = 16;   // x264 estimates escaping and start code; keep clear of the limit
 
@@ -20,9 +21,9 @@ struct EncoderDeleter {
   void operator()(x264_t* p) const { x264_encoder_close(p); }
 };
 
-core::Result<x264_param_t> parameters_for(const VideoRendition& rendition) {
+core::Result<x264_param_t> parameters_for(const VideoRendition& rendition, EncoderEffort effort) {
   x264_param_t p;
-  if (x264_param_default_preset(&p, kPreset, "zerolatency") < 0) {
+  if (x264_param_default_preset(&p, effort == EncoderEffort::least ? kLeastPreset : kPreset, "zerolatency") < 0) {
     return core::make_error(core::ErrorCode::internal, "x264 does not know its preset");
   }
   p.i_log_level = X264_LOG_NONE;
@@ -102,8 +103,8 @@ class X264Encoder final : public VideoEncoder {
 
 }  // namespace
 
-core::Result<std::unique_ptr<VideoEncoder>> make_x264_encoder(const VideoRendition& rendition) {
-  auto parameters = parameters_for(rendition);
+core::Result<std::unique_ptr<VideoEncoder>> make_x264_encoder(const VideoRendition& rendition, EncoderEffort effort) {
+  auto parameters = parameters_for(rendition, effort);
   if (!parameters) return parameters.error();
   x264_t* encoder = x264_encoder_open(&*parameters);
   if (!encoder) return core::make_error(core::ErrorCode::internal, "x264 cannot open an encoder");

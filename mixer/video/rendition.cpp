@@ -13,13 +13,23 @@ core::Duration keyframe_period(core::Codec codec) {
   return codec == core::Codec::h264 ? std::chrono::milliseconds(1990) : std::chrono::seconds(10);
 }
 
+constexpr core::Bitrate kLeastBitrate = core::Bitrate::kbps(64);
+constexpr int kLeastSide = 64;
+
 }  // namespace
+
+core::VideoSize shrunk(core::VideoSize size, int sixths) {
+  const auto side = [sixths](int full) { return std::max(full * sixths / 6 & ~1, std::min(full, kLeastSide)); };
+  return {side(size.width), side(size.height)};
+}
 
 Rendition::Rendition(VideoRendition what, int room_frames_per_second, std::shared_ptr<EncodeTotals> totals)
     : what_(what),
       room_rate_(std::max(1, room_frames_per_second)),
       totals_(std::move(totals)),
-      gate_(keyframe_period(what.codec)) {}
+      gate_(keyframe_period(what.codec)) {
+  set_economy({}, room_rate_);
+}
 
 void Rendition::add(OutputId id, std::shared_ptr<OutputGate> gate) {
   outputs_.emplace_back(id, std::move(gate));
@@ -34,6 +44,19 @@ bool Rendition::has(OutputId id) const {
   return std::any_of(outputs_.begin(), outputs_.end(), [id](const auto& output) { return output.first == id; });
 }
 
+void Rendition::set_economy(const Economy& economy, int room_rate) {
+  room_rate_ = std::max(1, room_rate);
+  settings_ = {what_, economy.least_effort ? EncoderEffort::least : EncoderEffort::usual};
+  VideoRendition& less = settings_.what;
+  less.frames_per_second = std::min(what_.frames_per_second, room_rate_);
+  if (what_.codec == core::Codec::jpeg) return;  // a still is of the size that was asked for
+  less.size = shrunk(what_.size, economy.size_sixths);
+  // Fewer bits for fewer pixels; half the pictures need more than half of them.
+  less.bitrate.bits_per_second = less.bitrate.bits_per_second * economy.size_sixths / 6;
+  if (economy.rate_divisor > 1) less.bitrate.bits_per_second = less.bitrate.bits_per_second * 3 / 4;
+  less.bitrate = std::max(less.bitrate, std::min(what_.bitrate, kLeastBitrate));
+}
+
 bool Rendition::wants_tick(uint64_t index) const {
   const auto rate = static_cast<uint64_t>(std::min(what_.frames_per_second, room_rate_));
   const auto room = static_cast<uint64_t>(room_rate_);
@@ -42,7 +65,7 @@ bool Rendition::wants_tick(uint64_t index) const {
 
 EncodeJob Rendition::make_job(std::shared_ptr<Rendition> self, I420Image picture, core::TimePoint now) {
   if (failed_.exchange(false)) gate_.retry();
-  EncodeJob job{std::move(self), std::move(picture), now, gate_.take(now), {}};
+  EncodeJob job{std::move(self), std::move(picture), now, gate_.take(now), {}, settings_};
   job.outputs.reserve(outputs_.size());
   for (const auto& [id, gate] : outputs_) job.outputs.push_back(gate);
   return job;
@@ -54,16 +77,16 @@ void EncodeJob::run() {
 
 void Rendition::encode(const EncodeJob& job) {
   if (broken_) return;
+  if (job.settings != opened_) encoder_.reset();
   if (!encoder_) {
-    VideoRendition effective = what_;
-    effective.frames_per_second = std::min(what_.frames_per_second, room_rate_);
-    auto made = make_video_encoder(effective);
+    auto made = make_video_encoder(job.settings.what, job.settings.effort);
     if (!made) {
       broken_ = true;  // said once: it will not get better
       core::log_error("video encoder {}x{}: {}", what_.size.width, what_.size.height, made.error().message);
       return;
     }
     encoder_ = std::move(*made);
+    opened_ = job.settings;
   }
   if (!started_) first_ = job.capture;
   started_ = true;

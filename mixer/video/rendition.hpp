@@ -14,6 +14,7 @@
 #include "core/time.hpp"
 #include "mixer/codec/video_encoder.hpp"
 #include "mixer/codec/video_picture.hpp"
+#include "mixer/governor.hpp"
 #include "mixer/room_mixer.hpp"
 #include "mixer/video/keyframes.hpp"
 
@@ -38,11 +39,21 @@ class OutputGate {
   std::shared_ptr<core::FrameSink> sink_;
 };
 
+/// A size under overload: so many sixths of both sides, and even.
+core::VideoSize shrunk(core::VideoSize size, int sixths);
+
 struct EncodeTotals {
   std::atomic<uint64_t> frames{0}, keyframes{0}, failures{0};
 };
 
 class Rendition;
+
+/// What an encoder is opened for: the rendition, or less under overload.
+struct EncodeSettings {
+  VideoRendition what;
+  EncoderEffort effort = EncoderEffort::usual;
+  bool operator==(const EncodeSettings&) const = default;
+};
 
 /// One picture for one encoder; owns what it needs, so that it may outlive the room.
 struct EncodeJob {
@@ -51,6 +62,7 @@ struct EncodeJob {
   core::TimePoint capture;
   bool keyframe = false;
   std::vector<std::shared_ptr<OutputGate>> outputs;
+  EncodeSettings settings;
   void run();
 };
 
@@ -58,7 +70,11 @@ class Rendition {
  public:
   Rendition(VideoRendition what, int room_frames_per_second, std::shared_ptr<EncodeTotals> totals);
 
-  const VideoRendition& what() const { return what_; }
+  /// What is encoded now.
+  core::VideoSize size() const { return settings_.what.size; }
+  /// `room_rate`: the room's frames a second with this economy. Takes effect with the next job, which opens the encoder
+  /// anew if it must.
+  void set_economy(const Economy& economy, int room_rate);
   void add(OutputId id, std::shared_ptr<OutputGate> gate);
   bool remove(OutputId id);  ///< true: it was here
   bool empty() const { return outputs_.empty(); }
@@ -73,14 +89,16 @@ class Rendition {
   friend struct EncodeJob;
   void encode(const EncodeJob& job);
 
-  VideoRendition what_;
+  const VideoRendition what_;
   int room_rate_;
+  EncodeSettings settings_;
   std::shared_ptr<EncodeTotals> totals_;
   std::vector<std::pair<OutputId, std::shared_ptr<OutputGate>>> outputs_;
   KeyframeGate gate_;
   std::atomic<bool> failed_{false};
   // The rest belongs to the running job.
   std::unique_ptr<VideoEncoder> encoder_;
+  EncodeSettings opened_;
   bool broken_ = false;
   bool started_ = false;
   core::TimePoint first_{};

@@ -21,12 +21,12 @@ bool overlap(const Rect& a, const Rect& b) {
 
 VideoCore::VideoCore(RoomConfig room, std::shared_ptr<const LayoutCatalog> layouts)
     : room_(std::move(room)),
-      interval_(std::chrono::duration_cast<core::Duration>(std::chrono::seconds(1)) /
-                std::clamp(room_.frames_per_second, 1, 60)),
       layouts_(layouts ? std::move(layouts) : std::make_shared<const LayoutCatalog>()),
       layout_(room_.layout),
       canvas_(sane_canvas(room_.canvas)) {
+  room_.canvas = canvas_.size();
   room_.frames_per_second = std::clamp(room_.frames_per_second, 1, 60);
+  economise();
 }
 
 VideoCore::Tile* VideoCore::find(uint64_t member) {
@@ -106,7 +106,10 @@ void VideoCore::set_layout(std::string layout) {
 
 void VideoCore::add_output(OutputId id, VideoRendition rendition, std::shared_ptr<OutputGate> gate) {
   auto& entry = renditions_[rendition];
-  if (!entry) entry = std::make_shared<Rendition>(rendition, room_.frames_per_second, totals_);
+  if (!entry) {
+    entry = std::make_shared<Rendition>(rendition, room_.frames_per_second, totals_);
+    economise();
+  }
   entry->add(id, std::move(gate));
 }
 
@@ -117,6 +120,7 @@ void VideoCore::remove_output(OutputId id) {
       renditions_.erase(it);
       drop_unused_sizes();
     }
+    if (holding_.erase(id) > 0) economise();
     return;
   }
 }
@@ -125,6 +129,33 @@ void VideoCore::request_keyframe(OutputId id) {
   for (const auto& [what, rendition] : renditions_) {
     if (rendition->has(id)) rendition->request_keyframe();
   }
+}
+
+void VideoCore::hold_size(OutputId id) {
+  const bool known = std::ranges::any_of(renditions_, [id](const auto& entry) { return entry.second->has(id); });
+  if (known && holding_.insert(id).second) economise();
+}
+
+void VideoCore::set_economy(const Economy& economy) {
+  if (economy == economy_) return;
+  economy_ = economy;
+  economise();
+}
+
+void VideoCore::economise() {
+  constexpr int kLeastRate = 5;
+  Economy now = economy_;
+  if (!holding_.empty()) now.size_sixths = 6;
+  const int full = room_.frames_per_second;
+  const int rate = std::min(full, std::max(full / now.rate_divisor, kLeastRate));
+  interval_ = std::chrono::duration_cast<core::Duration>(std::chrono::seconds(1)) / rate;
+  for (const auto& [what, rendition] : renditions_) rendition->set_economy(now, rate);
+  if (const core::VideoSize size = shrunk(room_.canvas, now.size_sixths); size != canvas_.size()) {
+    canvas_ = I420Image(size);
+    slate_.reset();
+    arrange_ = blank_ = true;
+  }
+  drop_unused_sizes();
 }
 
 int VideoCore::output_count() const {
@@ -200,7 +231,8 @@ std::vector<EncodeJob> VideoCore::tick(core::TimePoint now) {
   const uint64_t index = ticks_++;
   std::vector<EncodeJob> jobs;
   for (const auto& [what, rendition] : renditions_) {
-    if (rendition->wants_tick(index)) jobs.push_back(rendition->make_job(rendition, picture_for(what.size), now));
+    if (rendition->wants_tick(index))
+      jobs.push_back(rendition->make_job(rendition, picture_for(rendition->size()), now));
   }
   return jobs;
 }
@@ -308,7 +340,7 @@ I420Image VideoCore::picture_for(core::VideoSize size) {
 void VideoCore::drop_unused_sizes() {
   std::erase_if(scaled_, [this](const auto& entry) {
     return std::none_of(renditions_.begin(), renditions_.end(),
-                        [&](const auto& rendition) { return rendition.first.size == entry.first; });
+                        [&](const auto& rendition) { return rendition.second->size() == entry.first; });
   });
 }
 

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,10 @@ class VideoCore {
   void add_output(OutputId id, VideoRendition rendition, std::shared_ptr<OutputGate> gate);
   void remove_output(OutputId id);
   void request_keyframe(OutputId id);
+  /// While it is there, no economy touches the room's size.
+  void hold_size(OutputId id);
+  /// What the room does without from the next tick on: frame_interval() may change.
+  void set_economy(const Economy& economy);
 
   bool active() const { return !renditions_.empty(); }
   /// No outputs any more: nothing is wanted from the feeds.
@@ -103,6 +108,7 @@ class VideoCore {
   void uncover(const Tile& painted);
   I420Image picture_for(core::VideoSize size);
   void drop_unused_sizes();
+  void economise();
 
   RoomConfig room_;
   core::Duration interval_;
@@ -120,6 +126,8 @@ class VideoCore {
   I420Image canvas_;
   uint64_t canvas_version_ = 1;
   std::map<core::VideoSize, Scaled> scaled_;
+  Economy economy_;
+  std::set<OutputId> holding_;  // outputs that keep the size
   std::map<VideoRendition, std::shared_ptr<Rendition>> renditions_;
   std::shared_ptr<EncodeTotals> totals_ = std::make_shared<EncodeTotals>();
   uint64_t ticks_ = 0, tiles_painted_ = 0;

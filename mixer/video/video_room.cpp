@@ -21,9 +21,11 @@ namespace partyline::mixer {
 namespace asio = boost::asio;
 
 struct VideoRoom::Impl : std::enable_shared_from_this<VideoRoom::Impl> {
-  Impl(const asio::any_io_executor& executor, RoomConfig room, const EngineConfig& engine)
-      : pool(executor),
-        strand(asio::make_strand(executor)),
+  Impl(WorkerPool& pool, RoomConfig room, const EngineConfig& engine)
+      : decoding(pool.executor(kDecodeDue, spent)),
+        encoding(pool.executor(kEncodeDue, spent)),
+        drawing(pool.executor(kLeisure, spent)),
+        strand(asio::make_strand(pool.executor(kTickDue, spent))),
         font(engine.font),
         layouts(engine.layouts ? engine.layouts : std::make_shared<const LayoutCatalog>()),
         timer(strand),
@@ -50,8 +52,8 @@ struct VideoRoom::Impl : std::enable_shared_from_this<VideoRoom::Impl> {
   void close();
   void publish();
 
-  asio::any_io_executor pool;
-  asio::any_io_executor strand;
+  const std::shared_ptr<WorkAccount> spent = std::make_shared<WorkAccount>();
+  asio::any_io_executor decoding, encoding, drawing, strand;
   std::string font;
   const std::shared_ptr<const LayoutCatalog> layouts;
 
@@ -121,7 +123,7 @@ void VideoRoom::Impl::run(std::vector<EncodeJob> jobs) {
   jobs_running += static_cast<int>(jobs.size());
   // All but one go to other threads; the last one costs no hop.
   for (size_t i = 0; i + 1 < jobs.size(); ++i) {
-    asio::post(pool, [self = shared_from_this(), job = std::move(jobs[i])]() mutable {
+    asio::post(encoding, [self = shared_from_this(), job = std::move(jobs[i])]() mutable {
       job.run();
       --self->jobs_running;
     });
@@ -134,7 +136,7 @@ void VideoRoom::Impl::run(std::vector<EncodeJob> jobs) {
 void VideoRoom::Impl::draw_wishes() {
   std::vector<ArtKey> wishes = logic.gallery().take_wishes();
   if (wishes.empty()) return;
-  asio::post(pool, [self = shared_from_this(), wishes = std::move(wishes)] {
+  asio::post(drawing, [self = shared_from_this(), wishes = std::move(wishes)] {
     for (const ArtKey& key : wishes) {
       self->on_strand([key, art = draw_art(key, self->font)](Impl& impl) { impl.logic.gallery().hang(key, art); });
     }
@@ -161,7 +163,7 @@ void VideoRoom::Impl::publish() {
 VideoRoom::VideoRoom(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 std::shared_ptr<VideoRoom> VideoRoom::create(WorkerPool& pool, const RoomConfig& room, const EngineConfig& engine) {
-  return std::shared_ptr<VideoRoom>(new VideoRoom(std::make_shared<Impl>(pool.executor(), room, engine)));
+  return std::shared_ptr<VideoRoom>(new VideoRoom(std::make_shared<Impl>(pool, room, engine)));
 }
 
 VideoRoom::~VideoRoom() {
@@ -169,7 +171,7 @@ VideoRoom::~VideoRoom() {
 }
 
 void VideoRoom::add_tile(uint64_t member, const std::string& name, bool visible) {
-  auto source = std::make_shared<VideoSource>(impl_->pool);
+  auto source = std::make_shared<VideoSource>(impl_->decoding);
   {
     const std::unique_lock lock(impl_->sources_mutex);
     if (!impl_->sources.try_emplace(member, source).second) return;
@@ -264,6 +266,19 @@ void VideoRoom::request_keyframe(OutputId id) {
   impl_->on_strand([id](Impl& impl) { impl.logic.request_keyframe(id); });
 }
 
+void VideoRoom::hold_size(OutputId id) {
+  impl_->on_strand([id](Impl& impl) { impl.logic.hold_size(id); });
+}
+
+void VideoRoom::set_economy(const Economy& economy) {
+  impl_->on_strand([economy](Impl& impl) {
+    // The frame that is waited for stays where it is; those after it come by the new interval.
+    impl.origin += impl.frame * impl.logic.frame_interval();
+    impl.frame = 0;
+    impl.logic.set_economy(economy);
+  });
+}
+
 core::Result<> VideoRoom::set_layout(std::string layout) {
   if (!impl_->layouts->knows(layout)) return core::make_error(core::ErrorCode::invalid, "there is no such layout");
   impl_->on_strand([layout = std::move(layout)](Impl& impl) { impl.logic.set_layout(layout); });
@@ -292,6 +307,11 @@ VideoStats VideoRoom::stats() const {
   const std::shared_lock lock(impl_->sources_mutex);
   for (const auto& [member, source] : impl_->sources) stats.members[member] = source->stats();
   return stats;
+}
+
+VideoProgress VideoRoom::progress() const {
+  const std::lock_guard lock(impl_->stats_mutex);
+  return {impl_->snapshot.ticks, impl_->snapshot.ticks_late, impl_->spent->ns.load()};
 }
 
 VideoMemberStats VideoRoom::member_stats(uint64_t member) const {

@@ -23,6 +23,7 @@
 namespace partyline::mixer {
 
 class WorkerPool;
+struct Economy;
 
 struct VideoMemberStats {
   uint64_t frames_decoded = 0;  ///< pictures that came out of the decoder whole
@@ -42,6 +43,12 @@ struct VideoStats {
   uint64_t keyframes_encoded = 0;
   bool ticking = false;
   std::map<uint64_t, VideoMemberStats> members;
+};
+
+/// What the governor looks at.
+struct VideoProgress {
+  uint64_t ticks = 0, ticks_late = 0;
+  int64_t spent_ns = 0;  ///< of the pool's time
 };
 
 class VideoRoom {
@@ -71,9 +78,12 @@ class VideoRoom {
   core::Result<> add_output(OutputId id, VideoRendition rendition, std::shared_ptr<core::FrameSink> sink);
   void remove_output(OutputId id);     ///< the sink is not called after it returns
   void request_keyframe(OutputId id);  ///< merged to one per 500 ms an encoder, never lost
+  void hold_size(OutputId id);         ///< its receiver cannot follow a change of size
+  void set_economy(const Economy& economy);
   core::Result<> set_layout(std::string layout);
   void stop();  ///< no sink is called after it returns; idempotent
   VideoStats stats() const;
+  VideoProgress progress() const;
   /// All zero for a member that has no picture.
   VideoMemberStats member_stats(uint64_t member) const;
 

@@ -9,7 +9,6 @@
 #include "mixer/audio/audio_thread.hpp"
 #include "mixer/audio/pcm.hpp"
 #include "mixer/room_mixer.hpp"
-#include "mixer/worker_pool.hpp"
 
 namespace partyline::mixer {
 namespace {
@@ -119,11 +118,6 @@ TEST(TickSchedule, SkipsWhatWasSleptThrough) {
   TickSchedule schedule(start);
   EXPECT_EQ(schedule.take(start + 10s + 3ms), start + 10s);
   EXPECT_EQ(schedule.skipped(), 500u);
-}
-
-TEST(WorkerPool, RunsWithAThreadACoreWhenNotTold) {
-  WorkerPool pool(0);
-  pool.join();
 }
 
 }  // namespace

@@ -334,5 +334,67 @@ TEST(VideoCore, a_job_may_outlive_its_room) {
   EXPECT_EQ(sink->frames.size(), 1u);
 }
 
+TEST(VideoCore, under_an_economy_there_are_fewer_and_smaller_pictures_and_then_all_is_as_before) {
+  Room room;
+  const auto sink = room.watch(1, {core::Codec::h264, {1280, 720}, 30, core::Bitrate::kbps(2000), 0});
+  const auto half = room.watch(2, kSmall);
+  room.join(1, "")->next = solid_picture({640, 360}, kRed);
+  room.join(2, "")->next = solid_picture({640, 360}, kBlue);
+  const auto run = [&](core::Duration duration) {
+    sink->frames.clear();
+    half->frames.clear();
+    for (const auto until = room.now + duration; room.now < until;) room.tick();
+  };
+  const auto shown = [&](const KeepingSink& seen) {
+    const auto picture = decode_last(seen.frames);
+    EXPECT_TRUE(picture);
+    if (!picture) return core::VideoSize{};
+    const core::VideoSize size = picture->view.size;
+    EXPECT_TRUE(near(pixel(picture->view, size.width / 4, size.height / 2), kRed));
+    EXPECT_TRUE(near(pixel(picture->view, size.width * 3 / 4, size.height / 2), kBlue));
+    return size;
+  };
+  run(1s);
+  EXPECT_NEAR(static_cast<double>(sink->frames.size()), 30, 1);
+  for (const auto& [economy, rate, size, small] :
+       {std::tuple{Economy{true, 1, 6}, 30, core::VideoSize{1280, 720}, core::VideoSize{320, 180}},
+        {Economy{true, 2, 6}, 15, core::VideoSize{1280, 720}, core::VideoSize{320, 180}},
+        {Economy{true, 2, 4}, 15, core::VideoSize{852, 480}, core::VideoSize{212, 120}},
+        {Economy{true, 2, 3}, 15, core::VideoSize{640, 360}, core::VideoSize{160, 90}},
+        {Economy{}, 30, core::VideoSize{1280, 720}, core::VideoSize{320, 180}}}) {
+    room.core.set_economy(economy);
+    run(1s);
+    EXPECT_NEAR(static_cast<double>(sink->frames.size()), rate, 1);
+    ASSERT_FALSE(sink->frames.empty());
+    EXPECT_TRUE(sink->frames.front().keyframe) << "a new encoder, whose first picture stands alone";
+    EXPECT_EQ(shown(*sink), size);
+    EXPECT_EQ(shown(*half), small);
+  }
+}
+
+TEST(VideoCore, a_change_of_economy_does_not_turn_time_back) {
+  Room room;
+  const auto sink = room.watch(1, kSmall);
+  for (const int divisor : {1, 2, 1, 2}) {
+    room.core.set_economy({false, divisor, 6});
+    for (int i = 0; i < 5; ++i) room.tick();
+  }
+  for (size_t i = 1; i < sink->frames.size(); ++i)
+    EXPECT_GE(sink->frames[i].rtp_time - sink->frames[i - 1].rtp_time, 2999);
+}
+
+TEST(VideoCore, a_room_with_an_output_that_cannot_follow_keeps_its_size) {
+  Room room;
+  const auto file = room.watch(1, kSmall);
+  room.core.hold_size(1);
+  room.core.set_economy({true, 2, 3});
+  room.tick();
+  EXPECT_EQ(room.core.canvas().size(), (core::VideoSize{1280, 720}));
+  room.watch(2, kSmall);
+  room.core.remove_output(1);
+  room.tick();
+  EXPECT_EQ(room.core.canvas().size(), (core::VideoSize{640, 360}));
+}
+
 }  // namespace
 }  // namespace partyline::mixer

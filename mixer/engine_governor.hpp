@@ -1,0 +1,59 @@
+// The glue around Governor: twice a second it asks the pool and the rooms how they fare, tells rooms what to do
+// without, and says so in the log and the counters.
+//
+// Thread: add(), remove() and load() from any; the rest on a strand of the pool, due at once, so that it comes through
+// when nothing else does. Decides nothing.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "mixer/governor.hpp"
+#include "mixer/room_mixer.hpp"
+#include "mixer/worker_pool.hpp"
+
+namespace partyline::mixer {
+
+class VideoRoom;
+
+class EngineGovernor : public std::enable_shared_from_this<EngineGovernor> {
+ public:
+  /// `enabled` false: measures, and cuts nothing.
+  EngineGovernor(WorkerPool& pool, bool enabled);
+  void start();
+  /// Before the pool is joined.
+  void stop();
+  void add(const std::string& name, const std::shared_ptr<VideoRoom>& room);
+  void remove(const std::shared_ptr<VideoRoom>& room);
+  EngineLoad load() const;
+
+ private:
+  struct Watched {
+    std::string name;
+    std::weak_ptr<VideoRoom> room;
+    uint64_t ticks = 0, ticks_late = 0;  ///< when last looked at
+    int64_t spent_ns = 0, cost_ns = 0;   ///< in all, and in the last period
+    bool biggest = false;
+  };
+
+  void look_later();
+  void look();
+  LoadSample sample(core::TimePoint now);
+  void choose_biggest();
+  void apply(int change);
+  void say(int change, const LoadSample& sample) const;
+
+  WorkerPool& pool_;
+  const bool enabled_;
+  boost::asio::steady_timer timer_;
+  mutable std::mutex mutex_;  // of all that follows
+  bool stopped_ = false;
+  Governor governor_;
+  double busy_ = 0;  ///< in the last period
+  std::map<const VideoRoom*, Watched> rooms_;
+};
+
+}  // namespace partyline::mixer
