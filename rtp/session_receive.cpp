@@ -321,7 +321,9 @@ void Session::Impl::service_video(Track& track, core::TimePoint now) {
   counters.undecodable.add(drops.undecodable - track.drops_counted.undecodable);
   track.drops_counted = drops;
   if (track.assembler.take_broken_keyframe()) track.keyframes.on_broken_keyframe(now);
-  if (track.assembler.take_keyframe_wish()) track.keyframes.want(now);
+  // No picture refers to one from before it: no need to see the rest of the first one.
+  const bool hopeless = track.reorder.take_black_out() && !keyframe_came && !track.assembler.collecting_keyframe();
+  if (track.assembler.take_keyframe_wish() || hopeless) track.keyframes.want(now);
   if (track.nack() && track.reorder.missing() > 0) send_nacks(track, now);
   send_keyframe_request(track, now);
 }

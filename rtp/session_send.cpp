@@ -19,6 +19,7 @@ constexpr size_t kExtensionRoom = 4 + 3 + 2 + 17 + 3;
 constexpr core::Duration kDigitStep = 20ms, kDigitLength = 100ms, kDigitGap = 60ms;
 constexpr int kDigitEnds = 3;
 constexpr size_t kMaxDigits = 64;
+constexpr uint8_t kSilence = 127, kNoVoice = 60;  // -dBov; louder: the V bit (RFC 6464 §3)
 
 }  // namespace
 
@@ -112,7 +113,7 @@ void Session::Impl::send_packet(Track& track, const PacketHeader& header, std::s
   constexpr uint8_t placeholder[2] = {0, 0};  // transmit() numbers the packet when it really leaves
   if (track_config.transport_cc_extension != 0) writer.add_extension(track_config.transport_cc_extension, placeholder);
   if (audio_level && track_config.audio_level_extension != 0) {
-    const auto level = static_cast<uint8_t>(*audio_level & 0x7F);
+    const auto level = static_cast<uint8_t>(std::min(*audio_level, kSilence) | (*audio_level < kNoVoice ? 0x80 : 0));
     writer.add_extension(track_config.audio_level_extension, {&level, 1});
   }
   if (track_config.mid_extension != 0 && track.out.packets() < kPacketsWithMid) {

@@ -1,6 +1,7 @@
 #include "mixer/audio/encoder_stream.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <string>
 
@@ -76,6 +77,10 @@ size_t EncoderStream::append(std::span<const float> samples) {
 }
 
 bool EncoderStream::encode_packet(TickTime time, size_t packet, size_t before) {
+  // Only peers that speak Opus ask for it (RFC 6464).
+  if (row_.codec == core::Codec::opus) {
+    frame_.audio_level = static_cast<uint8_t>(-std::lround(level_dbov({samples_.data(), packet_samples_})));
+  }
   core::Buffer buffer = core::Buffer::allocate(kMaxEncodedAudio);
   const size_t bytes = encoder_->encode({samples_.data(), packet_samples_}, {buffer.data(), kMaxEncodedAudio});
   waiting_ -= packet_samples_;

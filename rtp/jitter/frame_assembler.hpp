@@ -37,6 +37,8 @@ class FrameAssembler {
   void restart();
   /// Parameter sets from SDP: good until others come in band, and again after restart().
   void set_parameter_sets(const std::vector<std::vector<uint8_t>>& sets);
+  /// What is being put together is a keyframe, as far as one can see.
+  bool collecting_keyframe() const { return collecting_ && info_.keyframe; }
   /// True once after something was lost or could not be decoded.
   bool take_keyframe_wish() { return std::exchange(keyframe_wish_, false); }
   /// True once after a keyframe of which packets are lost.

@@ -33,6 +33,7 @@ void ReorderBuffer::skip_to(int64_t sequence) {
 /// Everything between the highest so far and `sequence`, which has come.
 void ReorderBuffer::note_missing(int64_t sequence, core::TimePoint now) {
   const bool black_out = sequence - highest_ > kBlackOutPackets && now - last_arrival_ >= kBlackOut;
+  black_out_ = black_out_ || black_out;
   for (int64_t s = highest_ + 1; s < sequence; ++s) {
     Slot& hole = slot(s);
     hole.state = State::missing;
@@ -127,6 +128,7 @@ void ReorderBuffer::clear() {
   }
   next_.reset();
   missing_ = bytes_ = 0;
+  black_out_ = false;
   lost_ = 0;
 }
 

@@ -79,6 +79,8 @@ class ReorderBuffer {
   /// From the first NACK of a packet to its coming back, once after each recovery that needed one NACK only: the round
   /// trip, for who has nothing better.
   std::optional<core::Duration> take_recovery_time() { return std::exchange(recovery_time_, std::nullopt); }
+  /// True once after a black-out.
+  bool take_black_out() { return std::exchange(black_out_, false); }
   /// Another source: everything is forgotten.
   void clear();
 
@@ -107,6 +109,7 @@ class ReorderBuffer {
   double loss_ = 0;
   core::TimePoint nack_due_;  ///< no NACK is due before
   std::optional<core::Duration> recovery_time_;
+  bool black_out_ = false;
 };
 
 }  // namespace partyline::rtp

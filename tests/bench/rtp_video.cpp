@@ -87,10 +87,11 @@ const Scenario no_nack_layers("video", "loss_1pc_layers", [](Results& results, b
   measure(results, "loss_1pc_layers", {.loss = 0.01, .round_trip = 50ms, .nack = false, .layers = true}, quick);
 });
 
-void black_out(Results& results, const std::string& name, core::Duration round_trip) {
+void black_out(Results& results, const std::string& name, core::Duration round_trip, core::Bitrate rate = {}) {
   double worst = 0;
   for (uint32_t seed = 1; seed <= 5; ++seed) {
     LossyCall call(0, round_trip, seed);
+    call.world.a_to_b.settings.rate = rate;
     call.run(2s + seed * 7ms);
     auto& world = call.world;
     world.a_to_b.settings.loss = world.b_to_a.settings.loss = 1;
@@ -110,6 +111,9 @@ void black_out(Results& results, const std::string& name, core::Duration round_t
 
 const Scenario black_out_20("black_out", "rtt_20", [](Results& results, bool) { black_out(results, "rtt_20", 20ms); });
 const Scenario black_out_50("black_out", "rtt_50", [](Results& results, bool) { black_out(results, "rtt_50", 50ms); });
+const Scenario black_out_narrow("black_out", "rtt_50_2500k", [](Results& results, bool) {
+  black_out(results, "rtt_50_2500k", 50ms, core::Bitrate::kbps(2500));
+});
 const Scenario black_out_100("black_out", "rtt_100",
                              [](Results& results, bool) { black_out(results, "rtt_100", 100ms); });
 const Scenario black_out_200("black_out", "rtt_200",

@@ -89,5 +89,23 @@ TEST(Session, without_nack_lost_pictures_are_left_out_flagged_and_followed_by_a_
   }
 }
 
+TEST(Session, tells_how_loud_audio_is_and_whether_it_may_be_a_voice) {
+  World world;
+  TrackConfig track = audio_track();
+  track.audio_level_extension = 1;
+  world.a.make({track});
+  const uint8_t bytes[40] = {};
+  for (const auto& [level, on_wire] :
+       {std::pair{15, 0x80 | 15}, std::pair{59, 0x80 | 59}, std::pair{60, 60}, std::pair{127, 127}}) {
+    auto frame = frame_of(core::Codec::opus, bytes, level * 960, world.now);
+    frame.audio_level = static_cast<uint8_t>(level);
+    world.a.session->send(frame, world.now);
+    const auto view = parse_packet(world.a.rtp_sent.back());
+    ASSERT_TRUE(view && view->extension(1));
+    EXPECT_EQ(view->extension(1)->front(), on_wire);  // RFC 6464 §3: the V bit on top
+    EXPECT_EQ(view->audio_level(1), level);
+  }
+}
+
 }  // namespace
 }  // namespace partyline::rtp::test

@@ -51,6 +51,19 @@ TEST(AudioRoom, FiftySilentListenersCostOneEncode) {
   }
 }
 
+TEST(AudioRoom, SaysHowLoudEachPacketOfOpusIs) {
+  AudioRoom room(core::Bitrate::kbps(64));
+  Phone talker, listener, narrow;
+  listener.join(room, 2, nullptr, format_of(Codec::opus));
+  narrow.join(room, 3, nullptr, format_of(Codec::pcmu));
+  TimePoint now = run(room, {}, kStart, 5);
+  EXPECT_EQ(listener.ear->frames.back().audio_level, 127);
+  talker.join(room, 1, std::make_unique<Talker>(Codec::opus, sine(440)), format_of(Codec::opus));
+  run(room, {&talker}, now, 50);
+  EXPECT_EQ(listener.ear->frames.back().audio_level, 15);  // a quarter of full scale, a sine: -12 - 3 dBov
+  EXPECT_FALSE(narrow.ear->frames.back().audio_level);
+}
+
 TEST(AudioRoom, SumsManyTalkersWithoutClipping) {
   AudioRoom room(core::Bitrate::kbps(64));
   std::vector<Phone> talkers(8);
