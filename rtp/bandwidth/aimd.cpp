@@ -61,8 +61,8 @@ void Throughput::add(double arrived_ms, size_t bytes) {
     first_ = newest_ = bucket;
     any_ = true;
   }
-  for (; newest_ < bucket; ++newest_) bytes_[static_cast<size_t>((newest_ + 1) % kBuckets)] = 0;
-  bytes_[static_cast<size_t>(bucket % kBuckets)] += static_cast<double>(bytes);
+  for (; newest_ < bucket; ++newest_) bytes_[slot(newest_ + 1)] = 0;
+  bytes_[slot(bucket)] += static_cast<double>(bytes);
 }
 
 std::optional<double> Throughput::bits_per_second() const {
@@ -70,7 +70,7 @@ std::optional<double> Throughput::bits_per_second() const {
   const int64_t whole = std::min<int64_t>(newest_ - first_, kBuckets - 1);
   if (!any_ || whole * kBucketMs < 150) return std::nullopt;
   double sum = 0;
-  for (int64_t i = newest_ - whole; i < newest_; ++i) sum += bytes_[static_cast<size_t>(i % kBuckets)];
+  for (int64_t i = newest_ - whole; i < newest_; ++i) sum += bytes_[slot(i)];
   return sum * 8000 / (static_cast<double>(whole) * kBucketMs);
 }
 

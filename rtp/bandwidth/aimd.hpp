@@ -44,6 +44,8 @@ class Throughput {
  private:
   static constexpr int kBuckets = 20;
   static constexpr double kBucketMs = 25;
+  /// Feedback may tell of arrivals before the first: bucket numbers may be negative.
+  static size_t slot(int64_t bucket) { return static_cast<size_t>((bucket % kBuckets + kBuckets) % kBuckets); }
   double bytes_[kBuckets] = {};
   int64_t first_ = 0, newest_ = 0;
   bool any_ = false;
