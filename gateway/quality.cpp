@@ -7,6 +7,8 @@
 #include <cmath>
 #include <utility>
 
+#include "rtp/voice_quality.hpp"
+
 namespace partyline::gateway {
 namespace {
 
@@ -19,23 +21,6 @@ constexpr size_t kMostEpisodes = 8;     // of a flow
 constexpr size_t kTold = 2;             // of them in the verdict
 constexpr uint64_t kFrozenWorthTelling = 1000;
 constexpr core::Duration kEncoderAndPacket = 25ms;  // what the peer's own microphone path takes, about
-
-// Ie (impairment of the codec itself) and Bpl (robustness to random loss), G.113 Appendix I.
-struct Impairment {
-  double codec, robustness;
-};
-
-Impairment impairment_of(core::Codec codec) {
-  switch (codec) {
-    case core::Codec::pcmu:
-    case core::Codec::pcma:
-      return {0, 25.1};  // with concealment
-    case core::Codec::g722:
-      return {0, 13};
-    default:
-      return {0, 20};
-  }
-}
 
 double counted(uint64_t now, uint64_t before) {
   return now > before ? static_cast<double>(now - before) : 0;
@@ -54,13 +39,7 @@ std::string clock_time(core::TimePoint at, core::TimePoint now, std::chrono::sys
 }  // namespace
 
 double estimate_mos(core::Codec codec, double concealed, core::Duration delay) {
-  const auto [ie, bpl] = impairment_of(codec);
-  const double loss = std::clamp(concealed, 0.0, 1.0) * 100;
-  const double effective = ie + (95 - ie) * loss / (loss + bpl);  // G.107 §7.5, random loss
-  const double ms = std::chrono::duration<double, std::milli>(delay).count();
-  const double late = 0.024 * ms + (ms > 177.3 ? 0.11 * (ms - 177.3) : 0);  // Id without echo
-  const double r = std::clamp(93.2 - late - effective, 0.0, 100.0);
-  return std::clamp(1 + 0.035 * r + r * (r - 60) * (100 - r) * 7e-6, 1.0, 4.5);  // Annex B
+  return rtp::opinion_score(rtp::transmission_rating(codec, concealed, delay));
 }
 
 void QualityJournal::Episode::take(const Second& second, Flow flow) {

@@ -18,8 +18,7 @@
 
 namespace partyline::gateway {
 
-/// Mean opinion score 1…4.5 of one direction of speech: the E-model (ITU-T G.107) with everything but codec, loss and
-/// delay at its default; codec figures of G.113 Appendix I (Opus: as measured for its in-band FEC and concealment).
+/// Mean opinion score 1…4.5 of one direction of speech (rtp/voice_quality.hpp).
 /// `concealed`: share 0…1 of the playing time that had to be invented. `delay`: mouth to ear, one way.
 double estimate_mos(core::Codec codec, double concealed, core::Duration delay);
 

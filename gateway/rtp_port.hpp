@@ -44,6 +44,9 @@ class RtpPort final : public rtp::TransportEvents,
   /// True if the peer understands PLI or FIR.
   bool has_keyframe_feedback() const;
   void request_keyframe();
+  void set_playout_delay(core::Duration delay) {
+    if (session_) session_->set_playout_delay(delay);
+  }
   /// RTCP BYE, socket closed, handlers dropped. Idempotent.
   void close();
 

@@ -72,7 +72,10 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   rtp::sdp::LocalTransport local_transport(const RtpPort& port) const;
   core::Result<> apply(const std::vector<rtp::sdp::NegotiatedMedia>& media);
   void adapt() override {
-    if (member_) update_audio_output();
+    if (!member_) return;
+    const auto waits = std::chrono::duration<double, std::milli>(member_->stats().playout_delay_ms);
+    if (audio_) audio_->set_playout_delay(std::chrono::duration_cast<core::Duration>(waits));
+    update_audio_output();
   }
   void update_outputs();
   void update_audio_output();

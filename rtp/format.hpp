@@ -61,6 +61,7 @@ struct TrackConfig {
   uint8_t audio_level_extension = 0;
   uint8_t mid_extension = 0;
   bool receiver_reference = false;         ///< a=rtcp-xr:rcvr-rtt of the peer (RFC 3611 §5)
+  bool voip_metrics = false;               ///< a=rtcp-xr:voip-metrics of the peer: it wants to be told (RFC 3611 §4.7)
   bool feedback_profile = false;           ///< RTP/AVPF or SAVPF: feedback may be sent at once (RFC 4585 §3.5)
   bool reduced_size_rtcp = false;          ///< RFC 5506
   std::optional<core::Bitrate> bandwidth;  ///< b=TIAS or b=AS of the peer: what we may send

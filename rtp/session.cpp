@@ -230,6 +230,9 @@ void Session::reconfigure(std::vector<TrackConfig> tracks, core::TimePoint now) 
 void Session::set_bitrate_wish(core::Bitrate wish) {
   impl_->estimator.set_wish(wish);
 }
+void Session::set_playout_delay(core::Duration delay) {
+  impl_->playout_delay = delay;
+}
 void Session::send_bye(core::TimePoint now) {
   impl_->send_bye(now);
   impl_->flush();

@@ -102,6 +102,8 @@ class Session {
   /// What more bandwidth would be used for, bits a second: where transport-cc is agreed, the path is probed with
   /// padding up to it, and the target never goes far beyond. 0 (the start): nothing is probed.
   void set_bitrate_wish(core::Bitrate wish);
+  /// How long received audio waits until it is played; told to peers that ask for it (RFC 3611 §4.7).
+  void set_playout_delay(core::Duration delay);
   /// Sends RTCP BYE for all our SSRCs.
   void send_bye(core::TimePoint now);
   SessionStats stats() const;

@@ -19,6 +19,7 @@
 #include "rtp/jitter/audio_losses.hpp"
 #include "rtp/jitter/frame_assembler.hpp"
 #include "rtp/jitter/keyframe_requester.hpp"
+#include "rtp/jitter/loss_runs.hpp"
 #include "rtp/jitter/receive_stream.hpp"
 #include "rtp/jitter/reorder_buffer.hpp"
 #include "rtp/outbox.hpp"
@@ -102,6 +103,10 @@ struct Track {
   std::array<int64_t, 16> recovered{};  ///< sequence numbers taken from redundancy, a ring
   size_t recovered_count = 0;
   AudioLosses audio_losses;
+  LossRuns loss_runs;                ///< where the peer wants to know
+  std::optional<int64_t> judged_to;  ///< the last packet that is in it
+  int64_t packet_units = 0;          ///< RTP time between the last two packets in a row
+  std::optional<int64_t> last_audio_time;
   ReorderBuffer reorder;
   FrameAssembler assembler;
   FrameAssembler::Drops drops_counted;
@@ -205,6 +210,8 @@ struct Session::Impl {
   void receive_bye(const rtcp::Block& block);
   void keyframe_wanted_by_peer(uint32_t ssrc);
   void send_reports(Track& track, core::TimePoint now);
+  void judge_losses(Track& track, int64_t sequence, int64_t rtp_time, bool in_order);
+  void write_voip_metrics(const Track& track, rtcp::Writer& writer) const;
   void send_nacks(Track& track, core::TimePoint now);
   void send_audio_nacks(Track& track, core::TimePoint now);
   void push_nack(Track& track, std::span<const Seq16> missing);
@@ -236,6 +243,7 @@ struct Session::Impl {
   std::optional<core::Duration> round_trip;
   core::Duration round_trip_variation{};  ///< mean deviation
   bool round_trip_measured = false;
+  core::Duration playout_delay{};  ///< as the owner told
 };
 
 }  // namespace partyline::rtp

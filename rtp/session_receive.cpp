@@ -67,6 +67,7 @@ bool Session::Impl::accept_source(Track& track, const PacketView& view, const Pa
   clock->restart_stream(track.clock_id, rate);
   track.highest_audio.reset();
   track.audio_losses.clear();
+  track.judged_to.reset();
   if (track.video()) {
     track.reorder.clear();
     track.assembler.restart();
@@ -226,6 +227,7 @@ void Session::Impl::receive_audio(Track& track, core::Buffer packet, const Packe
   const auto time = arrival.repeated ? track.in.time_of_report(view.timestamp) : std::nullopt;
   frame.rtp_time = time ? *time : media_time(track, view, now);
   if (arrival.repeated) ++track.stats.packets_recovered;
+  if (track.config.voip_metrics) judge_losses(track, arrival.sequence, frame.rtp_time, arrival.in_order);
   if (red) receive_redundancy(track, packet, *red, arrival.sequence, frame.rtp_time, now);
   frame.comfort_noise = view.payload_type == track.config.comfort_noise && !track.format_of(view.payload_type);
   frame.sequence = track.audio_number(arrival.sequence);

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "rtp/session_impl.hpp"
+#include "rtp/voice_quality.hpp"
 
 namespace partyline::rtp {
 namespace {
@@ -11,6 +12,7 @@ using namespace std::chrono_literals;
 
 constexpr size_t kRtcpBytes = 1200;
 constexpr int kMaxBlocks = 64;
+constexpr uint16_t kDeepestBuffer = 400;  // ms; the mixer waits for nothing that is later
 constexpr core::Duration kEarlyReports = 200ms, kReports = 1s;
 constexpr core::Duration kTransportFeedback = 50ms;
 
@@ -219,6 +221,7 @@ void Session::Impl::send_reports(Track& track, core::TimePoint now) {
     }
     // Who sends nothing learns the round trip only this way (RFC 3611 §4.4).
     const bool tells = track.config.feedback_profile || track.config.receiver_reference;
+    if (received && track.config.voip_metrics) write_voip_metrics(track, writer);
     if (!sending && tells) writer.receiver_reference(track.out.ssrc(), media_ntp(now));
     push_rtcp(writer);
   }
@@ -226,6 +229,46 @@ void Session::Impl::send_reports(Track& track, core::TimePoint now) {
   // The first three within 400 ms: SRS shows nothing to RTMP before it has two, others sync lips by them.
   const bool early = sending && track.reports_sent < 3;
   track.next_report = now + (early ? kEarlyReports : kReports);
+}
+
+// A packet is lost when sixteen later ones are here.
+void Session::Impl::judge_losses(Track& track, int64_t sequence, int64_t rtp_time, bool in_order) {
+  constexpr int64_t patience = 16, most = 500;
+  if (in_order && track.last_audio_time && rtp_time > *track.last_audio_time) {
+    track.packet_units = rtp_time - *track.last_audio_time;
+  }
+  track.last_audio_time = rtp_time;
+  const int64_t last = sequence - patience;
+  if (!track.judged_to || last - *track.judged_to > most)
+    track.judged_to = std::max(last, track.judged_to.value_or(last));
+  while (*track.judged_to < last) track.loss_runs.on_packet(!track.in.received(++*track.judged_to));
+}
+
+void Session::Impl::write_voip_metrics(const Track& track, rtcp::Writer& writer) const {
+  const auto milliseconds = [](double value) { return static_cast<uint16_t>(std::clamp(value, 0.0, 65535.0)); };
+  const auto ms = [&](core::Duration time) { return std::chrono::duration<double, std::milli>(time).count(); };
+  const LossRuns::Summary runs = track.loss_runs.summary();
+  const double packet_ms = static_cast<double>(track.packet_units) * 1000 / std::max(1u, track.in.clock_rate());
+  const double arrived = static_cast<double>(track.stats.packets_received);
+  rtcp::VoipMetrics metrics;
+  metrics.ssrc = track.in.ssrc();
+  metrics.lost = runs.lost;
+  metrics.discarded = arrived > 0 ? static_cast<double>(track.stats.packets_discarded) / arrived : 0;
+  metrics.burst_density = runs.burst_density;
+  metrics.gap_density = runs.gap_density;
+  metrics.burst_ms = milliseconds(runs.burst_packets * packet_ms);
+  metrics.gap_ms = milliseconds(runs.gap_packets * packet_ms);
+  const core::Duration way = round_trip.value_or(0ms);
+  metrics.round_trip_ms = milliseconds(ms(way));
+  // Playing and sending: a packet is made in each direction.
+  metrics.end_system_ms = milliseconds(ms(playout_delay) + packet_ms);
+  const core::Codec codec = track.last_format ? track.last_format->codec : core::Codec::pcmu;
+  metrics.rating = transmission_rating(codec, runs.lost, way / 2 + playout_delay);
+  metrics.listening_score = opinion_score(transmission_rating(codec, runs.lost, 0ms));
+  metrics.conversation_score = opinion_score(metrics.rating);
+  metrics.buffer_ms = milliseconds(ms(playout_delay));
+  metrics.buffer_most_ms = kDeepestBuffer;
+  writer.voip_metrics(track.out.ssrc(), metrics);
 }
 
 void Session::Impl::send_nacks(Track& track, core::TimePoint now) {

@@ -7,7 +7,7 @@ namespace partyline::rtp::rtcp {
 namespace {
 
 constexpr size_t kReportBlockBytes = 24;
-constexpr uint8_t kReceiverReferenceBlock = 4, kDlrrBlock = 5;  // RFC 3611 §4.4, §4.5
+constexpr uint8_t kReceiverReferenceBlock = 4, kDlrrBlock = 5, kVoipMetricsBlock = 7;  // RFC 3611 §4.4, §4.5, §4.7
 
 bool is(const Block& block, Type type, uint8_t format, size_t least_bytes) {
   return block.type == type && block.count == format && block.body.size() >= least_bytes;
@@ -189,9 +189,31 @@ std::optional<Tmmb> parse_tmmbn(const Block& block) {
   return parse_tmmb(block, kTmmbn);
 }
 
+/// `p`: the 32 bytes behind the block's header.
+static VoipMetrics voip_metrics_at(const uint8_t* p) {
+  const auto share = [](uint8_t byte) { return byte / 256.0; };
+  VoipMetrics metrics;
+  metrics.ssrc = read_u32(p);
+  metrics.lost = share(p[4]);
+  metrics.discarded = share(p[5]);
+  metrics.burst_density = share(p[6]);
+  metrics.gap_density = share(p[7]);
+  metrics.burst_ms = read_u16(p + 8);
+  metrics.gap_ms = read_u16(p + 10);
+  metrics.round_trip_ms = read_u16(p + 12);
+  metrics.end_system_ms = read_u16(p + 14);
+  metrics.gmin = p[19];
+  metrics.rating = p[20];
+  metrics.listening_score = p[22] / 10.0;
+  metrics.conversation_score = p[23] / 10.0;
+  metrics.buffer_ms = read_u16(p + 26);
+  metrics.buffer_most_ms = read_u16(p + 28);
+  return metrics;
+}
+
 std::optional<ExtendedReport> parse_extended_report(const Block& block) {
   if (block.type != Type::extended_report || block.body.size() < 4) return std::nullopt;
-  ExtendedReport report{read_u32(block.body.data()), {}, {}};
+  ExtendedReport report{read_u32(block.body.data()), {}, {}, {}};
   for (size_t at = 4; at + 4 <= block.body.size();) {
     const uint8_t kind = block.body[at];
     const size_t length = size_t{read_u16(&block.body[at + 2])} * 4;
@@ -203,6 +225,7 @@ std::optional<ExtendedReport> parse_extended_report(const Block& block) {
         report.dlrr.push({read_u32(&block.body[i]), read_u32(&block.body[i + 4]), read_u32(&block.body[i + 8])});
       }
     }
+    if (kind == kVoipMetricsBlock && length >= 32) report.voip_metrics = voip_metrics_at(&block.body[at]);
     at += length;
   }
   return report;

@@ -165,10 +165,21 @@ struct DlrrEntry {
   uint32_t last_receiver_report = 0;  ///< middle 32 bits of the RRTR
   uint32_t delay_since_last = 0;      ///< 1/65536 s
 };
+/// RFC 3611 §4.7. Shares are 0…1, lengths in ms; what is not here is written as unavailable.
+struct VoipMetrics {
+  uint32_t ssrc = 0;  ///< of the source reported on
+  double lost = 0, discarded = 0, burst_density = 0, gap_density = 0;
+  uint16_t burst_ms = 0, gap_ms = 0, round_trip_ms = 0, end_system_ms = 0;
+  uint8_t gmin = 16;
+  double rating = 0, listening_score = 1, conversation_score = 1;  ///< R 0…100, MOS 1…5
+  uint16_t buffer_ms = 0, buffer_most_ms = 0;                      ///< playout buffer: now, and at its deepest
+  friend bool operator==(const VoipMetrics&, const VoipMetrics&) = default;
+};
 struct ExtendedReport {
   uint32_t ssrc = 0;
   std::optional<NtpTime> receiver_reference;
   BoundedList<DlrrEntry, 16> dlrr;
+  std::optional<VoipMetrics> voip_metrics;
 };
 
 // Each returns nothing when the block is of another type or malformed.
@@ -206,6 +217,7 @@ class Writer {
   bool transport_feedback(const TransportFeedback& feedback);
   bool receiver_reference(uint32_t ssrc, NtpTime ntp);
   bool dlrr(uint32_t ssrc, std::span<const DlrrEntry> entries);
+  bool voip_metrics(uint32_t ssrc, const VoipMetrics& metrics);
 
   std::span<const uint8_t> packet() const { return out_.first(size_); }
   bool empty() const { return size_ == 0; }

@@ -191,4 +191,35 @@ bool Writer::dlrr(uint32_t ssrc, std::span<const DlrrEntry> entries) {
   return true;
 }
 
+bool Writer::voip_metrics(uint32_t ssrc, const VoipMetrics& metrics) {
+  constexpr uint8_t unavailable = 127, adaptive_and_enhanced = 0b10'11'0000;  // concealment and buffer
+  uint8_t* p = open(Type::extended_report, 0, 40);
+  if (!p) return false;
+  const auto share = [](double value) { return static_cast<uint8_t>(std::clamp(value * 256, 0.0, 255.0)); };
+  const auto tenths = [](double score) { return static_cast<uint8_t>(std::clamp(score * 10 + 0.5, 10.0, 50.0)); };
+  write_u32(p, ssrc);
+  p[4] = 7;
+  write_u16(p + 6, 8);
+  write_u32(p + 8, metrics.ssrc);
+  p[12] = share(metrics.lost);
+  p[13] = share(metrics.discarded);
+  p[14] = share(metrics.burst_density);
+  p[15] = share(metrics.gap_density);
+  write_u16(p + 16, metrics.burst_ms);
+  write_u16(p + 18, metrics.gap_ms);
+  write_u16(p + 20, metrics.round_trip_ms);
+  write_u16(p + 22, metrics.end_system_ms);
+  p[24] = p[25] = p[26] = unavailable;  // signal, noise, echo return loss
+  p[27] = metrics.gmin;
+  p[28] = static_cast<uint8_t>(std::clamp(metrics.rating + 0.5, 0.0, 100.0));
+  p[29] = unavailable;  // of an attached network
+  p[30] = tenths(metrics.listening_score);
+  p[31] = tenths(metrics.conversation_score);
+  p[32] = adaptive_and_enhanced;
+  write_u16(p + 34, metrics.buffer_ms);
+  write_u16(p + 36, metrics.buffer_most_ms);
+  write_u16(p + 38, metrics.buffer_most_ms);
+  return true;
+}
+
 }  // namespace partyline::rtp::rtcp

@@ -71,10 +71,18 @@ Direction direction_of_peer(const Media& media) {
   return zeros && media.ice.ufrag.empty() ? direction_of(sends(media.direction), false) : media.direction;
 }
 
-bool has_receiver_reference(const Media& media) {
-  return std::ranges::any_of(media.attributes, [](const std::string& attribute) {
-    return attribute.starts_with("rtcp-xr:") && attribute.find("rcvr-rtt=") != std::string::npos;
+static bool asks_for(const Media& media, std::string_view report) {
+  return std::ranges::any_of(media.attributes, [report](const std::string& attribute) {
+    return attribute.starts_with("rtcp-xr:") && attribute.find(report) != std::string::npos;
   });
+}
+
+bool has_receiver_reference(const Media& media) {
+  return asks_for(media, "rcvr-rtt=");
+}
+
+bool wants_voip_metrics(const Media& media) {
+  return asks_for(media, "voip-metrics");
 }
 
 std::string_view name_of(core::MediaKind kind) {
@@ -133,6 +141,7 @@ NegotiatedMedia section_facts(const Description& peer, size_t index, const Media
   track.reduced_size_rtcp = media.rtcp_reduced_size;
   track.bandwidth = media.bandwidth;
   track.receiver_reference = has_receiver_reference(media);
+  track.voip_metrics = capabilities.kind == core::MediaKind::audio && wants_voip_metrics(media);
   return result;
 }
 

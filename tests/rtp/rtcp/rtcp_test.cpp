@@ -126,6 +126,38 @@ TEST_F(Rtcp, extended_reports_read_back) {
   EXPECT_EQ(report->dlrr[0].delay_since_last, 6u);
 }
 
+TEST_F(Rtcp, voip_metrics_are_nine_words_that_read_back) {
+  const VoipMetrics metrics{.ssrc = 0x01020304,
+                            .lost = 0.25,
+                            .discarded = 255.0 / 256,
+                            .burst_density = 0.5,
+                            .gap_density = 1.0 / 256,
+                            .burst_ms = 400,
+                            .gap_ms = 65535,
+                            .round_trip_ms = 120,
+                            .end_system_ms = 60,
+                            .rating = 87,
+                            .listening_score = 4.2,
+                            .conversation_score = 1,
+                            .buffer_ms = 40,
+                            .buffer_most_ms = 400};
+  ASSERT_TRUE(writer.voip_metrics(3, metrics));
+  const auto block = only_block();
+  ASSERT_EQ(block.body.size(), 40u);
+  EXPECT_EQ((std::vector<uint8_t>(block.body.begin() + 4, block.body.begin() + 16)),
+            (std::vector<uint8_t>{7, 0, 0, 8, 1, 2, 3, 4, 64, 255, 128, 1}));
+  const auto report = parse_extended_report(block);
+  ASSERT_TRUE(report && report->voip_metrics);
+  EXPECT_EQ(*report->voip_metrics, metrics);
+  writer.clear();
+  ASSERT_TRUE(writer.voip_metrics(3, {.lost = 1, .rating = 120, .listening_score = 7, .conversation_score = 0}));
+  const auto capped = parse_extended_report(only_block())->voip_metrics;
+  EXPECT_EQ(capped->lost, 255.0 / 256);
+  EXPECT_EQ(capped->rating, 100);
+  EXPECT_EQ(capped->listening_score, 5);
+  EXPECT_EQ(capped->conversation_score, 1);
+}
+
 TEST_F(Rtcp, a_block_longer_than_the_packet_is_malformed) {
   ASSERT_TRUE(writer.pli({1, 2}));
   Reader reader(writer.packet().first(writer.packet().size() - 4));

@@ -87,6 +87,17 @@ TEST(SdpReceiverReference, is_offered_to_phones_and_answered_where_it_is_offered
   EXPECT_THAT(to_string(write_answer(offer, *plan, {with_ssrcs()}, 1, 1)), Not(HasSubstr("rtcp-xr")));
 }
 
+TEST(SdpVoipMetrics, are_sent_to_who_asks_for_them_and_asked_of_nobody) {
+  const std::vector<MediaCapabilities> capabilities{audio()};
+  auto offer = write_offer(capabilities, {plain_transport()}, {});
+  EXPECT_THAT(to_string(offer), Not(HasSubstr("voip-metrics")));
+  EXPECT_FALSE(plan_answer(offer, capabilities)->media[0].track.voip_metrics);
+  offer.media[0].attributes = {"rtcp-xr:stat-summary=loss,dup voip-metrics"};
+  const auto plan = plan_answer(offer, capabilities);
+  EXPECT_TRUE(plan->media[0].track.voip_metrics);
+  EXPECT_THAT(to_string(write_answer(offer, *plan, {plain_transport()}, 1, 1)), Not(HasSubstr("voip-metrics")));
+}
+
 TEST(SdpParameterSets, are_read_from_base64_and_everything_else_is_left_out) {
   const auto sets = parameter_sets_of("packetization-mode=1;sprop-parameter-sets=Z0LgH9oCgPRA,aM4wpIA=");
   ASSERT_EQ(sets.size(), 2u);

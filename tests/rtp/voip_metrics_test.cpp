@@ -1,0 +1,90 @@
+// What a peer that asks for VoIP metrics (RFC 3611 §4.7) is told of its voice.
+#include <gtest/gtest.h>
+
+#include <string_view>
+
+#include "rtp/jitter/loss_runs.hpp"
+#include "rtp/voice_quality.hpp"
+#include "tests/rtp/session_world.hpp"
+
+namespace partyline::rtp::test {
+namespace {
+
+LossRuns::Summary runs_of(std::string_view packets, int times = 1) {
+  LossRuns runs;
+  for (int i = 0; i < times; ++i) {
+    for (const char packet : packets) runs.on_packet(packet == 'x');
+  }
+  return runs.summary();
+}
+
+TEST(LossRuns, nothing_lost_is_one_long_gap) {
+  const auto summary = runs_of("..........", 10);
+  EXPECT_EQ(summary.lost, 0);
+  EXPECT_EQ(summary.gap_packets, 100);
+  EXPECT_EQ(summary.burst_packets, 0);
+  EXPECT_EQ(runs_of("").lost, 0);
+}
+
+TEST(LossRuns, losses_far_from_each_other_belong_to_the_gap) {
+  const auto summary = runs_of("...................x", 100);
+  EXPECT_NEAR(summary.lost, 0.05, 0.002);
+  EXPECT_NEAR(summary.gap_density, 0.05, 0.005);
+  EXPECT_LE(summary.burst_density, 0.05);
+}
+
+TEST(LossRuns, losses_next_to_each_other_are_a_burst) {
+  // 92 received, then eight of which six are lost.
+  const auto summary = runs_of(
+      "......................"
+      "......................"
+      "......................"
+      ".........................."
+      "xx.xx.xx",
+      50);
+  EXPECT_NEAR(summary.lost, 0.06, 0.003);
+  EXPECT_NEAR(summary.burst_density, 0.75, 0.08);
+  EXPECT_NEAR(summary.burst_packets, 8, 1.5);
+  EXPECT_NEAR(summary.gap_packets, 92, 4);
+  EXPECT_LT(summary.gap_density, 0.01);
+}
+
+std::optional<rtcp::VoipMetrics> last_metrics(const Side& side) {
+  std::optional<rtcp::VoipMetrics> last;
+  for (const auto& packet : side.rtcp_sent) {
+    for (rtcp::Reader reader(packet); const auto block = reader.next();) {
+      const auto report = rtcp::parse_extended_report(*block);
+      if (report && report->voip_metrics) last = report->voip_metrics;
+    }
+  }
+  return last;
+}
+
+TEST(VoipMetrics, tell_a_peer_that_asks_how_its_voice_arrives) {
+  World world({.delay = 40ms, .loss = 0.1});
+  TrackConfig asking = audio_track();
+  asking.voip_metrics = true;
+  world.a.make({audio_track()});
+  world.b.make({asking});
+  world.b.session->set_playout_delay(60ms);
+  Talker talker(world, world.a), back(world, world.b);
+  talker.with_video = back.with_video = false;
+  world.run(30s, [&] {
+    talker();
+    back();
+  });
+  EXPECT_FALSE(last_metrics(world.a));
+  const auto metrics = last_metrics(world.b);
+  ASSERT_TRUE(metrics);
+  EXPECT_NEAR(metrics->lost, 0.1, 0.025);
+  EXPECT_NEAR(metrics->burst_density, 0.13, 0.06);  // random loss: a tenth, and bursts begin and end with a lost packet
+  EXPECT_GT(metrics->burst_ms, 200);
+  EXPECT_NEAR(metrics->round_trip_ms, 80, 5);
+  EXPECT_EQ(metrics->end_system_ms, 60 + 20);
+  EXPECT_EQ(metrics->buffer_ms, 60);
+  EXPECT_NEAR(metrics->rating, transmission_rating(core::Codec::opus, 0.1, 100ms), 6);
+  EXPECT_LT(metrics->conversation_score, metrics->listening_score + 0.01);
+}
+
+}  // namespace
+}  // namespace partyline::rtp::test
