@@ -89,7 +89,8 @@ Result<> App::Impl::start() {
   engine = std::make_unique<mixer::Engine>(mixer::EngineConfig{.worker_threads = config.mixer.threads,
                                                                .font = mixer::EngineConfig{}.font,
                                                                .layouts = services.layouts,
-                                                               .governor = config.mixer.governor});
+                                                               .governor = config.mixer.governor,
+                                                               .pass_through = config.mixer.pass_through});
   ice = std::make_unique<rtp::NiceService>(identity);
   ports = std::make_unique<rtp::PortPool>(static_cast<uint16_t>(config.sip.rtp_first_port),
                                           static_cast<uint16_t>(config.sip.rtp_last_port));

@@ -158,6 +158,7 @@ const std::vector<Key>& keys() {
       {"audio", "tones", text(FIELD(audio.tones), {"none", "join", "join_and_leave"})},
       {"mixer", "threads", number(FIELD(mixer.threads), 0, 256)},
       {"mixer", "governor", flag(FIELD(mixer.governor))},
+      {"mixer", "pass_through", flag(FIELD(mixer.pass_through))},
   };
   return table;
 }

@@ -107,7 +107,8 @@ struct Config {
 
   struct Mixer {
     int threads = 0;
-    bool governor = true;  ///< under overload pictures suffer in a fixed order, and new rooms are refused
+    bool governor = true;      ///< under overload pictures suffer in a fixed order, and new rooms are refused
+    bool pass_through = true;  ///< two parties with a common codec, a sole publisher: no decoding, no encoding
   } mixer;
 
   std::vector<StaticRoom> static_rooms;

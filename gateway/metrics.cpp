@@ -141,6 +141,10 @@ std::string render_metrics(const RoomManager& manager, const mixer::EngineLoad& 
   mixer_gauge("partyline_room_video_encoders", "Video encodes running", &mixer::RoomStats::video_encoders);
   mixer_gauge("partyline_room_audio_outputs", "Receivers of mixed audio", &mixer::RoomStats::audio_outputs);
   mixer_gauge("partyline_room_video_outputs", "Receivers of mixed video", &mixer::RoomStats::video_outputs);
+  mixer_gauge("partyline_room_audio_passed", "Receivers of another member's audio as it is",
+              &mixer::RoomStats::audio_passed);
+  mixer_gauge("partyline_room_video_passed", "Receivers of another member's video as it is",
+              &mixer::RoomStats::video_passed);
   mixer_gauge("partyline_room_audio_ticks_late", "Audio ticks that came late", &mixer::RoomStats::audio_ticks_late);
   mixer_gauge("partyline_room_video_ticks_late", "Video ticks left out", &mixer::RoomStats::video_ticks_late);
   mixer_gauge("partyline_room_pool_seconds", "Time of the worker pool it took", &mixer::RoomStats::pool_seconds);

@@ -4,6 +4,10 @@
 #include "gateway/names.hpp"
 
 namespace partyline::gateway {
+namespace {
+// Constrained baseline; of the level they say, 3.1, they take more.
+constexpr mixer::PassLimits kBrowsers{66, 42};
+}  // namespace
 
 MixPush::MixPush(const Services& services, std::string room, std::string stream, std::string publish_mark,
                  mixer::RoomMixer& mixer, mixer::VideoRendition picture)
@@ -36,7 +40,15 @@ void MixPush::listen_as(mixer::Member* listener) {
   attach();
 }
 
+void MixPush::set_watched(bool watched) {
+  if (watched == watched_) return;
+  detach();
+  watched_ = watched;
+  attach();
+}
+
 void MixPush::attach() {
+  if (!watched_) return;
   mixer::AudioFormat format;
   format.codec = core::Codec::opus;
   format.channels = 1;
@@ -47,6 +59,7 @@ void MixPush::attach() {
                          : mixer_.add_video_output(picture_, peer_->sink());
   if (audio) audio_ = *audio;
   if (video) video_ = *video;
+  if (video) mixer_.allow_pass_through(*video, listener_, kBrowsers);
   if (!audio) core::log_error("room={} {} has no sound: {}", room_, stream_, audio.error().message);
   if (!video) core::log_error("room={} {} has no picture: {}", room_, stream_, video.error().message);
 }

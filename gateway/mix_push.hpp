@@ -21,6 +21,8 @@ class MixPush final : private whip_client::PeerEvents {
 
   /// Takes the mix minus `listener`, or the whole mix when null. Call with null before the member goes away.
   void listen_as(mixer::Member* listener);
+  /// False: somebody who would tell says that nobody plays it, so it carries nothing meanwhile.
+  void set_watched(bool watched);
   const mixer::Member* listener() const { return listener_; }
   const std::string& stream() const { return stream_; }
   whip_client::PeerState state() const { return peer_->state(); }
@@ -39,6 +41,7 @@ class MixPush final : private whip_client::PeerEvents {
   mixer::RoomMixer& mixer_;
   mixer::Member* listener_ = nullptr;
   mixer::VideoRendition picture_;
+  bool watched_ = false;
   std::optional<mixer::OutputId> audio_, video_;
   std::shared_ptr<whip_client::Peer> peer_;
 };

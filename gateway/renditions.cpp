@@ -15,7 +15,12 @@ core::VideoSize scaled(core::VideoSize size, int numerator, int denominator) {
   return {size.width * numerator / denominator & ~1, size.height * numerator / denominator & ~1};
 }
 
-constexpr int kUnsaidLevel = 30;
+// Nothing said means level 1.0 by the book (RFC 6184 §8.1); phones that say nothing show SD all the same.
+int level_of(const rtp::H264Parameters& h264) {
+  constexpr int kUnsaidLevel = 30;
+  return h264 == rtp::H264Parameters{} ? kUnsaidLevel : h264.level_idc;
+}
+
 constexpr int kMode0NalBytes = 1180;  // a packet's 1200 less the RTP header with extensions
 
 }  // namespace
@@ -30,8 +35,7 @@ mixer::VideoRendition choose_rendition(const rtp::PayloadFormat& format, std::op
   if (format.codec == core::Codec::h264) {
     if (format.h264.packetization_mode == 0) rendition.max_nal_bytes = kMode0NalBytes;
     const core::H264Level* level = &core::kH264Levels.front();
-    // Nothing said means level 1.0 by the book (RFC 6184 §8.1); phones that say nothing show SD all the same.
-    const int level_idc = format.h264 == rtp::H264Parameters{} ? kUnsaidLevel : format.h264.level_idc;
+    const int level_idc = level_of(format.h264);
     for (const core::H264Level& row : core::kH264Levels)
       if (row.level_idc <= level_idc) level = &row;
     most_per_frame = std::max<int64_t>(level->macroblocks_per_frame, format.max_frame_size);
@@ -54,6 +58,10 @@ mixer::VideoRendition choose_rendition(const rtp::PayloadFormat& format, std::op
   const int64_t step = std::max<int64_t>(room.bitrate.bits_per_second / 8, 1);
   rendition.bitrate = {std::max<int64_t>(most_bits / step * step, std::min(step, most_bits))};
   return rendition;
+}
+
+mixer::PassLimits pass_limits(const rtp::PayloadFormat& format) {
+  return {format.h264.profile_idc, static_cast<uint8_t>(level_of(format.h264))};
 }
 
 mixer::AudioFormat choose_audio_format(const rtp::TrackConfig& track, core::Bitrate opus_bitrate, int expected_loss) {

@@ -12,6 +12,9 @@ namespace partyline::gateway {
 mixer::VideoRendition choose_rendition(const rtp::PayloadFormat& format, std::optional<core::Bitrate> bandwidth,
                                        const mixer::VideoRendition& room);
 
+/// What a receiver that agreed to `format` decodes, whoever has encoded it.
+mixer::PassLimits pass_limits(const rtp::PayloadFormat& format);
+
 /// `expected_loss`: per cent, by the peer's reports; Opus prepares for it in band where the peer takes no RED.
 mixer::AudioFormat choose_audio_format(const rtp::TrackConfig& track, core::Bitrate opus_bitrate,
                                        int expected_loss = 0);

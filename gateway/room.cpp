@@ -235,6 +235,9 @@ void Room::update_pushes() {
     if (const auto published = streams_.find(std::string(listener_of(stream))); published != streams_.end())
       if (const auto leg = find_leg(published->second.leg)) listener = leg->member();
     push->listen_as(listener);
+    // The embedded SFU tells of every player; of another one there may be more than hooks know.
+    const bool played = std::ranges::any_of(mix_players_, [&](const auto& player) { return player.second == stream; });
+    push->set_watched(played || !services_.config->sfu.embedded);
   }
 }
 
@@ -331,7 +334,8 @@ boost::json::object Room::describe(core::TimePoint now) const {
   out["streams"] = std::move(streams);
   out["pushes"] = std::move(pushes);
   if (const auto stats = mixer_stats()) {
-    out["mixer"] = {{"audio_encoders", stats->audio_encoders},     {"video_encoders", stats->video_encoders},
+    out["mixer"] = {{"audio_passed", stats->audio_passed},         {"video_passed", stats->video_passed},
+                    {"audio_encoders", stats->audio_encoders},     {"video_encoders", stats->video_encoders},
                     {"audio_outputs", stats->audio_outputs},       {"video_outputs", stats->video_outputs},
                     {"audio_ticks_late", stats->audio_ticks_late}, {"video_ticks_late", stats->video_ticks_late}};
   }

@@ -189,6 +189,7 @@ void SipLeg::update_video_output() {
   auto added = member_->add_video_output(rendition, std::make_shared<OutboxSink>(services_.outbox, video_));
   if (!added) return core::log_warn("leg={} sees nothing: {}", id(), added.error().message);
   video_out_ = Output{*added, {}, rendition};
+  mixer_.allow_pass_through(*added, member_.get(), pass_limits(*track.send_format));
   core::log_info("leg={} gets {} {}x{} at {} fps, {} kbit/s", id(), core::name_of(rendition.codec),
                  rendition.size.width, rendition.size.height, rendition.frames_per_second,
                  rendition.bitrate.bits_per_second / 1000);

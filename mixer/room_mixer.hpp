@@ -30,7 +30,8 @@ struct EngineConfig {
   int worker_threads = 0;                                                                ///< 0: one a core
   std::string font = "Noto Sans, Noto Sans CJK SC, Noto Sans Arabic, Noto Color Emoji";  ///< Pango family list
   std::shared_ptr<const LayoutCatalog> layouts;                                          ///< null: grid and speaker
-  bool governor = false;  ///< under overload do less, in the order of mixer/governor.hpp
+  bool governor = false;      ///< under overload do less, in the order of mixer/governor.hpp
+  bool pass_through = false;  ///< what needs no mixing is neither decoded nor encoded
 };
 
 struct RoomConfig {
@@ -52,6 +53,12 @@ struct VideoRendition {
   /// H.264: no NAL unit larger than this (packetization-mode 0 has no fragments); 0: one slice a picture.
   int max_nal_bytes = 0;
   auto operator<=>(const VideoRendition&) const = default;
+};
+
+/// What a receiver of video can take that we have not encoded ourselves.
+struct PassLimits {
+  uint8_t h264_profile_idc = 66;  ///< ITU-T H.264 A.2; 66: baseline
+  uint8_t h264_level_idc = 31;    ///< level × 10
 };
 
 struct AudioFormat {
@@ -89,6 +96,7 @@ struct MemberStats {
 
 struct RoomStats {
   int members = 0, audio_encoders = 0, video_encoders = 0, audio_outputs = 0, video_outputs = 0;
+  int audio_passed = 0, video_passed = 0;  ///< outputs that get another member's stream as it is
   uint64_t audio_ticks = 0, audio_ticks_late = 0, video_ticks = 0, video_ticks_late = 0, frames_encoded = 0;
   bool mixing = false;
   double pool_seconds = 0;  ///< what the room took of the pool's time: decoding, composing, encoding
@@ -151,6 +159,11 @@ class RoomMixer {
   /// For any video output: its receiver cannot follow a change of size (a file says it in its head). Its room keeps its
   /// size under overload, too.
   virtual void hold_size(OutputId output) = 0;
+  /// For any video output, and who looks at it (null: nobody in the room): while it would show nothing but one member's
+  /// picture (of two members the other's, or that of the only publisher) and its receiver can take it, it gets that
+  /// stream as it is, not decoded and not encoded. Changes over and back at keyframes. Sound is passed likewise where
+  /// the codecs are the same and no picture is mixed.
+  virtual void allow_pass_through(OutputId output, const Member* viewer, PassLimits limits) = 0;
   virtual core::Result<> set_layout(std::string layout) = 0;
   /// Everybody hears it; not while another one is heard.
   virtual void play(Tone tone) = 0;

@@ -45,6 +45,7 @@ MemberImpl::MemberImpl(std::shared_ptr<RoomParts> room, const MemberConfig& conf
     : room_(std::move(room)),
       id_(room_->next_member.fetch_add(1)),
       source_(room_->audio->add_source(id_)),
+      audio_input_(*room_->audio, source_),
       video_input_(*room_->video, id_) {
   room_->video->add_tile(id_, config.name, config.visible);
   if (config.presenting) room_->video->set_presenting(id_, true);
@@ -72,6 +73,7 @@ void MemberImpl::set_video_expected(bool expected) {
 
 void MemberImpl::set_muted(bool muted) {
   source_->set_muted(muted);
+  room_->audio->replan();
   room_->video->set_audio_muted(id_, muted);
 }
 
@@ -86,6 +88,12 @@ void MemberImpl::set_pinned(bool pinned) {
 void MemberImpl::set_gain_db(double gain) {
   if (std::isnan(gain)) return;
   source_->set_gain(gain < kLeastGain ? 0.0F : static_cast<float>(std::pow(10.0, std::min(gain, kMostGain) / 20)));
+  room_->audio->replan();
+}
+
+void MemberImpl::set_voice_processing(const VoiceProcessing& wanted) {
+  source_->set_processing(wanted);
+  room_->audio->replan();
 }
 
 core::Result<OutputId> MemberImpl::add_audio_output(AudioFormat format, std::shared_ptr<core::FrameSink> sink) {
@@ -147,6 +155,12 @@ RoomMixerImpl::RoomMixerImpl(std::shared_ptr<EngineParts> engine, const RoomConf
   room_->relay = std::make_shared<SpeechRelay>(room_->engine->pool.executor(), room_->video);
   room_->audio = std::make_shared<AudioRoom>(config.opus_bitrate, room_->relay);
   room_->audio->set_comfort_noise(config.comfort_noise_dbov);
+  if (room_->engine->config.pass_through) {
+    room_->audio->pass_through();
+    room_->video->pass_through([audio = std::weak_ptr(room_->audio)](bool mixes) {
+      if (const auto room = audio.lock()) room->allow_passing(!mixes);
+    });
+  }
   room_->engine->audio.add(room_->audio);
   room_->engine->governor->add(config.name, room_->video);
 }
@@ -175,6 +189,11 @@ core::Result<OutputId> RoomMixerImpl::add_video_output(VideoRendition rendition,
   return id;
 }
 
+void RoomMixerImpl::allow_pass_through(OutputId output, const Member* viewer, PassLimits limits) {
+  const auto* const member = static_cast<const MemberImpl*>(viewer);  // there are no others
+  room_->video->allow_pass_through(output, member ? std::optional(member->id()) : std::nullopt, limits);
+}
+
 RoomStats RoomMixerImpl::stats() const {
   const AudioRoomStats audio = room_->audio->stats();
   const VideoStats video = room_->video->stats();
@@ -182,6 +201,8 @@ RoomStats RoomMixerImpl::stats() const {
   stats.members = room_->members.load();
   stats.audio_encoders = audio.encoders;
   stats.audio_outputs = audio.outputs;
+  stats.audio_passed = audio.passed;
+  stats.video_passed = video.passed;
   stats.audio_ticks = audio.ticks;
   stats.audio_ticks_late = audio.ticks_late;
   stats.video_encoders = video.encoders;

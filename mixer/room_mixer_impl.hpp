@@ -72,7 +72,7 @@ class MemberImpl final : public Member {
   MemberImpl(std::shared_ptr<RoomParts> room, const MemberConfig& config);
   ~MemberImpl() override;
 
-  core::FrameSink& audio_input() override { return *source_; }
+  core::FrameSink& audio_input() override { return audio_input_; }
   core::FrameSink& video_input() override { return video_input_; }
   void set_video_feedback(std::shared_ptr<core::MediaFeedback> feedback) override;
   void set_name(std::string name) override;
@@ -80,14 +80,24 @@ class MemberImpl final : public Member {
   void set_muted(bool muted) override;
   void set_video_muted(bool muted) override;
   void set_gain_db(double gain) override;
-  void set_voice_processing(const VoiceProcessing& wanted) override { source_->set_processing(wanted); }
+  void set_voice_processing(const VoiceProcessing& wanted) override;
   void set_pinned(bool pinned) override;
   core::Result<OutputId> add_audio_output(AudioFormat format, std::shared_ptr<core::FrameSink> sink) override;
   core::Result<OutputId> add_video_output(VideoRendition rendition, std::shared_ptr<core::FrameSink> sink) override;
   void remove_output(OutputId output) override;
   MemberStats stats() const override;
+  uint64_t id() const { return id_; }
 
  private:
+  class AudioInput final : public core::FrameSink {
+   public:
+    AudioInput(AudioRoom& room, std::shared_ptr<AudioSource> source) : room_(room), source_(std::move(source)) {}
+    void push(const core::EncodedFrame& frame) override { room_.push(*source_, frame); }
+
+   private:
+    AudioRoom& room_;
+    const std::shared_ptr<AudioSource> source_;
+  };
   class VideoInput final : public core::FrameSink {
    public:
     VideoInput(VideoRoom& room, uint64_t member) : room_(room), member_(member) {}
@@ -101,6 +111,7 @@ class MemberImpl final : public Member {
   const std::shared_ptr<RoomParts> room_;
   const uint64_t id_;
   std::shared_ptr<AudioSource> source_;
+  AudioInput audio_input_;
   VideoInput video_input_;
   std::mutex mutex_;
   std::vector<OutputId> outputs_;
@@ -117,6 +128,7 @@ class RoomMixerImpl final : public RoomMixer {
   void remove_output(OutputId output) override { room_->remove_output(output); }
   void request_keyframe(OutputId output) override { room_->video->request_keyframe(output); }
   void hold_size(OutputId output) override { room_->video->hold_size(output); }
+  void allow_pass_through(OutputId output, const Member* viewer, PassLimits limits) override;
   core::Result<> set_layout(std::string layout) override { return room_->video->set_layout(std::move(layout)); }
   void play(Tone tone) override { room_->audio->play(tone); }
   RoomStats stats() const override;

@@ -77,6 +77,11 @@ bool Session::Impl::send(const core::EncodedFrame& frame, core::TimePoint now) {
     return false;
   }
   Track& track = **found;
+  if (!track.video() && frame.after_loss) {
+    // Passed on as it came: a number that is left out tells the receiver to fill the gap.
+    track.out.next_sequence();
+    track.sent_audio = {};  // redundancy counts back by numbers
+  }
   if (!plan(track, frame)) return false;
   const RtpTime32 time = track.out.stamp(frame);
   for (size_t i = 0; i < payloads.packets(); ++i) {

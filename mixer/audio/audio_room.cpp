@@ -57,10 +57,12 @@ std::shared_ptr<AudioSource> AudioRoom::add_source(uint64_t member) {
   command.front().add_seat->source = source;
   {
     const std::lock_guard lock(mutex_);
-    source->set_open(!outputs_.empty());
     sources_.push_back(source);
+    open_sources();
+    for (KnownOutput& output : outputs_) output.barred = false;
   }
   post(std::move(command));
+  replan();
   return source;
 }
 
@@ -70,8 +72,23 @@ void AudioRoom::remove_source(uint64_t member) {
   {
     const std::lock_guard lock(mutex_);
     std::erase_if(sources_, [member](const auto& source) { return source->member() == member; });
+    for (KnownOutput& output : outputs_) output.barred = false;
   }
   post(std::move(command));
+  replan();
+}
+
+core::Result<> AudioRoom::make_streams(const AudioFormat& format, bool own, Command& command) {
+  command.format = format;
+  // Made here, on the caller's time: the tick allocates nothing. One stream is for the format's first output.
+  auto shared = EncoderStream::create(format);
+  if (!shared) return shared.error();
+  command.shared = std::move(*shared);
+  if (!own) return {};
+  auto spare = EncoderStream::create(format);
+  if (!spare) return spare.error();
+  command.spare = std::move(*spare);
+  return {};
 }
 
 core::Result<> AudioRoom::add_output(OutputId id, std::optional<uint64_t> member, const AudioFormat& wanted,
@@ -84,50 +101,47 @@ core::Result<> AudioRoom::add_output(OutputId id, std::optional<uint64_t> member
   if (!format) return format.error();
   std::list<Command> commands(1);
   Command& command = commands.front();
-  command.format = *format;
-  // Made here, on the caller's time: the tick allocates nothing. One stream is for the format's first output.
-  auto shared = EncoderStream::create(*format);
-  if (!shared) return shared.error();
-  command.shared = std::move(*shared);
-  if (member) {
-    auto spare = EncoderStream::create(*format);
-    if (!spare) return spare.error();
-    command.spare = std::move(*spare);
-  }
+  if (auto made = make_streams(*format, member.has_value(), command); !made) return made;
+  std::shared_ptr<AudioValve> valve;
+  if (pass_through_) sink = valve = std::make_shared<AudioValve>(std::move(sink), *format);
   auto gate = std::make_shared<AudioOutputGate>(std::move(sink));
   command.add_output = AudioOutput{id, member, gate};
   command.member = member;
   {
-    const std::lock_guard lock(mutex_);
-    outputs_.push_back({id, member, std::move(gate)});
-    for (const auto& source : sources_) source->set_open(true);
+    const std::lock_guard plan(plan_mutex_);
+    {
+      const std::lock_guard lock(mutex_);
+      outputs_.push_back({id, member, std::move(gate), *format, std::move(valve), {}});
+      open_sources();
+    }
+    post(std::move(commands));
   }
-  post(std::move(commands));
+  replan();
   return {};
 }
 
 bool AudioRoom::remove_output(OutputId id) {
-  std::shared_ptr<AudioOutputGate> gate;
-  std::optional<uint64_t> member;
+  KnownOutput gone;
   {
-    const std::lock_guard lock(mutex_);
-    const auto at =
-        std::find_if(outputs_.begin(), outputs_.end(), [id](const KnownOutput& output) { return output.id == id; });
-    if (at == outputs_.end()) return false;
-    gate = std::move(at->gate);
-    member = at->member;
-    outputs_.erase(at);
-    if (outputs_.empty()) {
-      for (const auto& source : sources_) source->set_open(false);
+    const std::lock_guard plan(plan_mutex_);
+    {
+      const std::lock_guard lock(mutex_);
+      const auto at = std::ranges::find(outputs_, id, &KnownOutput::id);
+      if (at == outputs_.end()) return false;
+      gone = std::move(*at);
+      outputs_.erase(at);
+      open_sources();
+    }
+    publish_routes();
+    if (gone.in_mix) {
+      std::list<Command> command;
+      command.push_back(removal_of(gone));
+      post(std::move(command));
     }
   }
-  std::list<Command> command(1);
-  command.front().remove_output = id;
-  command.front().gone.reserve(2);
-  command.front().gate = gate;
-  command.front().member = member;
-  post(std::move(command));
-  gate->close();
+  gone.gate->close();
+  if (gone.valve) gone.valve->shut();
+  replan();
   return true;
 }
 
@@ -298,6 +312,7 @@ AudioRoomStats AudioRoom::stats() const {
   stats.packets_encoded = shown_packets_.load(std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
   stats.outputs = static_cast<int>(outputs_.size());
+  stats.passed = static_cast<int>(std::ranges::count(outputs_, false, &KnownOutput::in_mix));
   return stats;
 }
 

@@ -12,9 +12,12 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
+#include <utility>
 #include <vector>
 
 #include "core/result.hpp"
+#include "mixer/audio/audio_pass.hpp"
 #include "mixer/audio/audio_source.hpp"
 #include "mixer/audio/encoder_group.hpp"
 #include "mixer/audio/limiter.hpp"
@@ -32,6 +35,7 @@ class AudioRoomObserver {
 
 struct AudioRoomStats {
   int encoders = 0, outputs = 0;
+  int passed = 0;  ///< outputs that get a member's packets as they are
   uint64_t ticks = 0, ticks_late = 0, packets_encoded = 0;
 };
 
@@ -51,6 +55,15 @@ class AudioRoom {
 
   void set_comfort_noise(double dbov) { sounds_.set_comfort_noise(dbov); }
   void play(Tone tone) { sounds_.play(tone); }
+
+  /// A member's packet: to its source and to whom it is passed.
+  void push(AudioSource& source, const core::EncodedFrame& frame);
+  /// Before outputs come: where two members have the same codec, or one has only listeners, packets are passed on.
+  void pass_through() { pass_through_ = true; }
+  /// Not while pictures are mixed: they come later than sound that is passed.
+  void allow_passing(bool allowed);
+  /// After something is done to a member's sound, or no longer.
+  void replan();
 
   /// Returns whether there was anybody to mix for.
   bool tick(core::TimePoint now);
@@ -83,7 +96,17 @@ class AudioRoom {
     std::vector<std::unique_ptr<EncoderStream>> gone;  // has room for what remove_output leaves
     std::shared_ptr<AudioOutputGate> gate;             // of remove_output: not to be destroyed by the tick
   };
+  struct KnownOutput;
   class View;
+
+  static core::Result<> make_streams(const AudioFormat& format, bool own, Command& command);
+  static Command removal_of(const KnownOutput& output);
+  AudioSource* source_of(uint64_t member) const;  // mutex_ held, here and below
+  std::optional<uint64_t> wanted_source(const KnownOutput& output) const;
+  void turn(KnownOutput& output);
+  void open_sources();
+  void stay_out(OutputId id);  // not here and below
+  void publish_routes();
 
   void post(std::list<Command> command);
   void apply_commands();
@@ -95,6 +118,8 @@ class AudioRoom {
   void guard_against_echo();
 
   const core::Bitrate opus_bitrate_;
+  bool pass_through_ = false;
+  std::mutex plan_mutex_;  // outputs come and go, and into the mix and out of it, one after the other; never the tick's
   const std::weak_ptr<AudioRoomObserver> observer_;
 
   // Shared with the callers; held for a list operation.
@@ -103,11 +128,21 @@ class AudioRoom {
   std::list<Command> done_;  // with what they removed: the next caller destroys it, the tick frees nothing
   std::vector<std::shared_ptr<AudioSource>> sources_;
   struct KnownOutput {
-    OutputId id;
+    OutputId id = 0;
     std::optional<uint64_t> member;
     std::shared_ptr<AudioOutputGate> gate;
+    AudioFormat format;
+    std::shared_ptr<AudioValve> valve;  // null: never passed
+    std::optional<uint64_t> source;     // aimed at, or still heard while the mix comes back
+    bool in_mix = true;
+    bool barred = false;  // the source sends something else than it hears
   };
   std::vector<KnownOutput> outputs_;
+  using Routes = std::vector<std::pair<uint64_t, std::shared_ptr<AudioValve>>>;  // by source
+  Routes routes_;
+  std::shared_mutex routes_mutex_;  // never the tick's
+  std::atomic<bool> any_routes_{false};
+  bool passing_allowed_ = true;
   std::atomic<bool> commands_{false};
 
   // The tick's.

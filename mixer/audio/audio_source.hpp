@@ -66,6 +66,12 @@ class AudioSource final : public core::FrameSink {
   void set_processing(const VoiceProcessing& wanted);
   AudioSourceStats stats() const;
   uint64_t member() const { return member_; }
+  bool muted() const { return muted_.load(std::memory_order_relaxed); }
+  /// Something is done to its sound that is more than evening out its loudness.
+  bool altered() const {
+    return muted() || gain_.load(std::memory_order_relaxed) != 1.0F ||
+           suppress_noise_.load(std::memory_order_relaxed) || shown_.echo_ms.load(std::memory_order_relaxed) > 0;
+  }
 
   /// Renders the next 20 ms. `now`: the tick's media time.
   void tick(core::TimePoint now);

@@ -131,6 +131,35 @@ void VideoCore::request_keyframe(OutputId id) {
   }
 }
 
+bool VideoCore::mixes() const {
+  return std::ranges::any_of(renditions_, [](const auto& entry) { return entry.first.codec != core::Codec::jpeg; });
+}
+
+std::optional<uint64_t> VideoCore::sole_picture(std::optional<uint64_t> viewer, bool pairs) const {
+  if (layout_ != "auto") return std::nullopt;
+  const Tile* other = nullptr;
+  size_t visible = 0;
+  for (const auto& tile : tiles_) {
+    visible += tile->visible ? 1 : 0;
+    if (tile->visible && tile->member != viewer) other = tile.get();
+  }
+  const bool pair = pairs && tiles_.size() == 2 && visible == 2 && viewer && other &&
+                    std::ranges::any_of(tiles_, [&](const auto& tile) { return tile->member == viewer; });
+  if (!other || !(visible == 1 || pair) || !other->may_show_video()) return std::nullopt;
+  return other->member;
+}
+
+bool VideoCore::may_be_shown(uint64_t member) const {
+  return std::ranges::any_of(
+      tiles_, [member](const auto& tile) { return tile->member == member && tile->visible && tile->may_show_video(); });
+}
+
+bool VideoCore::settled() const {
+  return !arrange_ && std::ranges::all_of(painted_, [](const Tile* tile) {
+    return !tile->may_show_video() || !tile->feed || static_cast<bool>(tile->picture);
+  });
+}
+
 void VideoCore::hold_size(OutputId id) {
   const bool known = std::ranges::any_of(renditions_, [id](const auto& entry) { return entry.second->has(id); });
   if (known && holding_.insert(id).second) economise();

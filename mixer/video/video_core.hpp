@@ -61,6 +61,15 @@ class VideoCore {
   void set_economy(const Economy& economy);
 
   bool active() const { return !renditions_.empty(); }
+  /// Something is encoded that is no still.
+  bool mixes() const;
+  /// Whose picture alone this viewer (nobody: one who is not in the room) would see; nothing: a mix is needed. `pairs`:
+  /// of two members each sees the other.
+  std::optional<uint64_t> sole_picture(std::optional<uint64_t> viewer, bool pairs) const;
+  /// It is here and nobody has covered its picture.
+  bool may_be_shown(uint64_t member) const;
+  /// Everybody who shall be seen can be seen. After a tick.
+  bool settled() const;
   /// No outputs any more: nothing is wanted from the feeds.
   void rest(core::TimePoint now);
   /// `now` is the frame's place in the schedule. Jobs must have run before the next tick.

@@ -12,6 +12,7 @@
 
 #include "core/counters.hpp"
 #include "mixer/codec/video_encoder.hpp"
+#include "mixer/video/pass_board.hpp"
 #include "mixer/video/video_core.hpp"
 #include "mixer/video/video_source.hpp"
 #include "mixer/worker_pool.hpp"
@@ -29,12 +30,17 @@ struct VideoRoom::Impl : std::enable_shared_from_this<VideoRoom::Impl> {
         font(engine.font),
         layouts(engine.layouts ? engine.layouts : std::make_shared<const LayoutCatalog>()),
         timer(strand),
-        logic(std::move(room), layouts) {}
+        pass_timer(strand),
+        logic(std::move(room), layouts),
+        board(logic, [this](uint64_t member) {
+          if (const auto found = source(member)) found->request_keyframe();
+        }) {}
 
   template <class Action>
   void on_strand(Action action) {
     asio::post(strand, [self = shared_from_this(), action = std::move(action)]() mutable {
       action(*self);
+      self->replan();
       self->publish();
     });
   }
@@ -44,6 +50,8 @@ struct VideoRoom::Impl : std::enable_shared_from_this<VideoRoom::Impl> {
     return found == sources.end() ? nullptr : found->second;
   }
 
+  void replan();
+  void watch_passes();
   void start_ticking();
   void schedule();
   void on_timer();
@@ -59,7 +67,11 @@ struct VideoRoom::Impl : std::enable_shared_from_this<VideoRoom::Impl> {
 
   // The strand's.
   asio::steady_timer timer;
+  asio::steady_timer pass_timer;
   VideoCore logic;
+  PassBoard board;
+  std::function<void(bool)> on_mixing;  // passing is not wanted without
+  bool mixing = false, watching = false;
   bool ticking = false, closed = false;
   core::TimePoint origin{};  // the schedule is origin + frame * interval
   int64_t frame = 0;
@@ -69,14 +81,44 @@ struct VideoRoom::Impl : std::enable_shared_from_this<VideoRoom::Impl> {
   mutable std::shared_mutex sources_mutex;
   std::map<uint64_t, std::shared_ptr<VideoSource>> sources;
   std::mutex outputs_mutex;
-  std::map<OutputId, std::shared_ptr<OutputGate>> outputs;
+  struct Door {
+    std::shared_ptr<OutputGate> gate;
+    std::shared_ptr<VideoValve> valve;
+    void shut() const {
+      gate->shut();
+      valve->shut();
+    }
+  };
+  std::map<OutputId, Door> outputs;
   bool stopped = false;  // outputs_mutex
   mutable std::mutex stats_mutex;
   VideoStats snapshot;
 };
 
+void VideoRoom::Impl::replan() {
+  if (!on_mixing || closed) return;
+  board.replan(core::Clock::now());
+  start_ticking();
+  const bool mixes = logic.mixes() || board.warming();
+  if (std::exchange(mixing, mixes) != mixes) on_mixing(mixes);
+  watch_passes();
+}
+
+// Passed pictures come without ticks; what becomes of them is looked after five times a second.
+void VideoRoom::Impl::watch_passes() {
+  if (watching || closed || !board.busy()) return;
+  watching = true;
+  pass_timer.expires_after(std::chrono::milliseconds(200));
+  pass_timer.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    self->watching = false;
+    if (error) return;
+    self->replan();
+    self->publish();
+  });
+}
+
 void VideoRoom::Impl::start_ticking() {
-  if (ticking || closed || !logic.active()) return;
+  if (ticking || closed || (!logic.active() && !board.warming())) return;
   ticking = true;
   origin = core::Clock::now();
   frame = 0;
@@ -92,7 +134,7 @@ void VideoRoom::Impl::schedule() {
 
 void VideoRoom::Impl::on_timer() {
   if (closed) return;
-  if (!logic.active()) {
+  if (!logic.active() && !board.warming()) {
     ticking = false;
     logic.rest(core::Clock::now());
     return publish();
@@ -112,6 +154,7 @@ void VideoRoom::Impl::on_timer() {
   } else {
     ++ticks;
     run(logic.tick(origin + frame * interval));
+    if (board.warming()) board.settle(core::Clock::now());
     draw_wishes();
   }
   ++frame;
@@ -147,13 +190,15 @@ void VideoRoom::Impl::close() {
   closed = true;
   ticking = false;
   timer.cancel();
+  pass_timer.cancel();
   logic.rest(core::Clock::now());
 }
 
 void VideoRoom::Impl::publish() {
   const std::lock_guard lock(stats_mutex);
   snapshot.tiles = logic.tile_count();
-  snapshot.outputs = logic.output_count();
+  snapshot.passed = board.passing();
+  snapshot.outputs = logic.output_count() + snapshot.passed;
   snapshot.encoders = logic.encoder_count();
   snapshot.ticks = ticks;
   snapshot.ticks_late = ticks_late;
@@ -194,6 +239,7 @@ void VideoRoom::remove_tile(uint64_t member) {
 
 void VideoRoom::push(uint64_t member, const core::EncodedFrame& frame) {
   if (const auto source = impl_->source(member)) source->push(frame);
+  impl_->board.route(member, frame, core::Clock::now());
 }
 
 void VideoRoom::set_name(uint64_t member, const std::string& name) {
@@ -234,36 +280,51 @@ void VideoRoom::set_playout_delay(uint64_t member, core::Duration delay) {
 
 core::Result<> VideoRoom::add_output(OutputId id, VideoRendition rendition, std::shared_ptr<core::FrameSink> sink) {
   if (auto checked = check_rendition(rendition); !checked) return checked;
-  auto gate = std::make_shared<OutputGate>(std::move(sink));
+  auto valve = std::make_shared<VideoValve>(std::move(sink));
+  auto gate = std::make_shared<OutputGate>(valve);
   {
     const std::lock_guard lock(impl_->outputs_mutex);
     if (impl_->stopped) return core::make_error(core::ErrorCode::cancelled, "the room is closed");
-    if (!impl_->outputs.try_emplace(id, gate).second) {
+    if (!impl_->outputs.try_emplace(id, Impl::Door{gate, valve}).second) {
       return core::make_error(core::ErrorCode::conflict, "an output of this id exists");
     }
   }
   impl_->on_strand([=](Impl& impl) {
     impl.logic.add_output(id, rendition, gate);
+    impl.board.add(id, rendition, gate, valve);
     impl.start_ticking();
   });
   return {};
 }
 
 void VideoRoom::remove_output(OutputId id) {
-  std::shared_ptr<OutputGate> gate;
+  Impl::Door door;
   {
     const std::lock_guard lock(impl_->outputs_mutex);
     const auto found = impl_->outputs.find(id);
     if (found == impl_->outputs.end()) return;
-    gate = std::move(found->second);
+    door = std::move(found->second);
     impl_->outputs.erase(found);
   }
-  gate->shut();
-  impl_->on_strand([id](Impl& impl) { impl.logic.remove_output(id); });
+  door.shut();
+  impl_->on_strand([id](Impl& impl) {
+    impl.logic.remove_output(id);
+    impl.board.remove(id);
+  });
 }
 
 void VideoRoom::request_keyframe(OutputId id) {
-  impl_->on_strand([id](Impl& impl) { impl.logic.request_keyframe(id); });
+  impl_->on_strand([id](Impl& impl) {
+    if (!impl.board.request_keyframe(id, core::Clock::now())) impl.logic.request_keyframe(id);
+  });
+}
+
+void VideoRoom::pass_through(std::function<void(bool)> on_mixing) {
+  impl_->on_strand([on_mixing = std::move(on_mixing)](Impl& impl) mutable { impl.on_mixing = std::move(on_mixing); });
+}
+
+void VideoRoom::allow_pass_through(OutputId id, std::optional<uint64_t> viewer, PassLimits limits) {
+  impl_->on_strand([=](Impl& impl) { impl.board.allow(id, viewer, limits); });
 }
 
 void VideoRoom::hold_size(OutputId id) {
@@ -286,13 +347,13 @@ core::Result<> VideoRoom::set_layout(std::string layout) {
 }
 
 void VideoRoom::stop() {
-  std::map<OutputId, std::shared_ptr<OutputGate>> gates;
+  std::map<OutputId, Impl::Door> doors;
   {
     const std::lock_guard lock(impl_->outputs_mutex);
     if (std::exchange(impl_->stopped, true)) return;
-    gates.swap(impl_->outputs);
+    doors.swap(impl_->outputs);
   }
-  for (const auto& [id, gate] : gates) gate->shut();
+  for (const auto& [id, door] : doors) door.shut();
   impl_->on_strand([](Impl& impl) { impl.close(); });
 }
 

@@ -11,8 +11,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/frame.hpp"
@@ -37,6 +39,7 @@ struct VideoMemberStats {
 
 struct VideoStats {
   int tiles = 0, outputs = 0, encoders = 0;
+  int passed = 0;  ///< outputs that get a member's pictures as they are
   uint64_t ticks = 0;
   uint64_t ticks_late = 0;  ///< skipped because the one before was still being encoded
   uint64_t frames_encoded = 0;
@@ -79,6 +82,11 @@ class VideoRoom {
   void remove_output(OutputId id);     ///< the sink is not called after it returns
   void request_keyframe(OutputId id);  ///< merged to one per 500 ms an encoder, never lost
   void hold_size(OutputId id);         ///< its receiver cannot follow a change of size
+  /// Before outputs come: allow_pass_through() works. `on_mixing` is told on the pool whenever it begins or ends that
+  /// pictures are mixed.
+  void pass_through(std::function<void(bool)> on_mixing);
+  /// `viewer`: the member that looks at it; nobody: somebody outside.
+  void allow_pass_through(OutputId id, std::optional<uint64_t> viewer, PassLimits limits);
   void set_economy(const Economy& economy);
   core::Result<> set_layout(std::string layout);
   void stop();  ///< no sink is called after it returns; idempotent

@@ -44,6 +44,16 @@ void VideoSource::set_feedback(std::shared_ptr<core::MediaFeedback> feedback) {
   ask_if_due(core::Clock::now());
 }
 
+void VideoSource::request_keyframe() {
+  std::shared_ptr<core::MediaFeedback> feedback;
+  {
+    const std::lock_guard lock(mutex_);
+    feedback = feedback_;
+    if (feedback) ++stats_.keyframe_requests;
+  }
+  if (feedback) feedback->request_keyframe();
+}
+
 void VideoSource::set_playout_delay(core::Duration delay) {
   const std::lock_guard lock(mutex_);
   pictures_.set_delay(delay);

@@ -27,6 +27,8 @@ class VideoSource final : public PictureFeed, public std::enable_shared_from_thi
   void set_feedback(std::shared_ptr<core::MediaFeedback> feedback);
   void set_playout_delay(core::Duration delay);
   VideoMemberStats stats() const;
+  /// For somebody else who decodes its frames. Not merged with wishes of our own.
+  void request_keyframe();
 
   void set_wanted(bool wanted, core::TimePoint now) override;
   std::optional<Picture> take_due(core::TimePoint now, core::Duration half_frame) override;

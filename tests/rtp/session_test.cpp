@@ -34,6 +34,30 @@ TEST(Session, audio_and_video_arrive_whole_and_in_order_both_ways) {
   }
 }
 
+TEST(Session, sound_that_is_passed_on_with_a_hole_arrives_with_a_hole) {
+  World world;
+  join(world);
+  int64_t sent = 0;
+  world.run(200ms, [&, began = world.now] {
+    const auto ms = (world.now - began) / 1ms;
+    if (ms % 20 != 0 || ms == 100) return;
+    const uint8_t bytes[40] = {1, 2, 3};
+    auto frame = frame_of(core::Codec::opus, bytes, ms * 48, world.now);
+    frame.after_loss = ms == 120;
+    sent += world.a.session->send(frame, world.now) ? 1 : 0;
+  });
+  world.run(100ms);
+  ASSERT_EQ(std::ssize(world.b.audio), sent);
+  int holes = 0;
+  for (size_t i = 1; i < world.b.audio.size(); ++i) {
+    const auto& before = world.b.audio[i - 1];
+    const int64_t steps = world.b.audio[i].sequence - before.sequence;
+    EXPECT_EQ(world.b.audio[i].rtp_time - before.rtp_time, 960 * steps) << "loss, and no pause";
+    holes += steps == 2 ? 1 : 0;
+  }
+  EXPECT_EQ(holes, 1);
+}
+
 TEST(Session, every_picture_survives_five_percent_loss_with_nack) {
   for (uint32_t seed = 1; seed <= 5; ++seed) {
     World world({.delay = 25ms, .jitter = 3ms, .loss = 0.05, .duplicate = 0.01}, seed);

@@ -37,7 +37,7 @@ class Gateway:
             "sip": {"address": place.address, "port": self.sip_port, "rtp_first_port": self.rtp_first,
                     "rtp_last_port": self.rtp_first + 399},
             "webrtc": {"address": place.address, "port": self.media_port},
-            "mixer": {"governor": False},  # pictures are judged whatever else the machine has to do
+            "mixer": {"governor": False, "pass_through": False},  # mixes are judged, whatever else the machine has to do
         }
         if place is not HOME:  # without a token the API answers 127.0.0.1 only
             self.settings["api"] = {"token": "operator"}

@@ -1,0 +1,118 @@
+#include "mixer/video/pass_board.hpp"
+
+#include <algorithm>
+#include <mutex>
+
+namespace partyline::mixer {
+namespace {
+
+constexpr core::Duration kWarmUp = std::chrono::milliseconds(400);  // for decoders to come with pictures
+
+}  // namespace
+
+void PassBoard::add(OutputId id, const VideoRendition& rendition, std::shared_ptr<OutputGate> gate,
+                    std::shared_ptr<VideoValve> valve) {
+  Output& output = outputs_[id];
+  output.rendition = rendition;
+  output.gate = std::move(gate);
+  output.valve = std::move(valve);
+}
+
+void PassBoard::allow(OutputId id, std::optional<uint64_t> viewer, const PassLimits& limits) {
+  const auto found = outputs_.find(id);
+  if (found == outputs_.end()) return;
+  Output& output = found->second;
+  output.viewer = viewer;
+  if (!std::exchange(output.allowed, true)) output.valve->allow(output.rendition, limits);
+}
+
+void PassBoard::remove(OutputId id) {
+  if (outputs_.erase(id) > 0) publish_routes();
+}
+
+bool PassBoard::request_keyframe(OutputId id, core::TimePoint now) {
+  const auto found = outputs_.find(id);
+  if (found == outputs_.end() || found->second.valve->state() != State::passing) return false;
+  found->second.valve->request_keyframe(now);
+  replan(now);
+  return true;
+}
+
+std::optional<uint64_t> PassBoard::wanted(const Output& output, bool pairs, core::TimePoint now) const {
+  if (!output.allowed) return std::nullopt;
+  const auto barred = output.valve->barred_until();
+  if (barred && now < *barred) return std::nullopt;
+  return core_.sole_picture(output.viewer, pairs);
+}
+
+void PassBoard::turn(Output& output, std::optional<uint64_t> want, core::TimePoint now) {
+  const State state = output.valve->state();
+  if (!want || (output.source && output.source != want)) {
+    if (state == State::arming || state == State::passing || (state == State::leaving && output.source))
+      output.valve->release(!core_.may_be_shown(*output.source));
+    if (output.valve->state() != State::mixed) return;
+    output.source.reset();
+    if (!want) return;
+  }
+  if (output.source == want && state != State::leaving && state != State::mixed) return;
+  output.source = want;
+  output.valve->aim(now);
+}
+
+// What the valve has come to, told to the mix.
+void PassBoard::follow(OutputId id, Output& output, core::TimePoint now) {
+  const State state = output.valve->state();
+  if (state == State::passing) {
+    output.warm_since.reset();
+    if (std::exchange(output.in_mix, false)) core_.remove_output(id);
+  } else if (!output.in_mix && !output.warm_since) {
+    output.warm_since = now;
+  }
+}
+
+void PassBoard::replan(core::TimePoint now) {
+  const bool pairs = std::ranges::all_of(outputs_, [](const auto& entry) {
+    const Output& output = entry.second;
+    return output.rendition.codec == core::Codec::jpeg || (output.allowed && output.viewer);
+  });
+  for (auto& [id, output] : outputs_) {
+    turn(output, wanted(output, pairs, now), now);
+    follow(id, output, now);
+    if (output.source && output.valve->poll(now)) ask_(*output.source);
+  }
+  publish_routes();
+}
+
+void PassBoard::settle(core::TimePoint now) {
+  for (auto& [id, output] : outputs_) {
+    if (!output.warm_since || (!core_.settled() && now - *output.warm_since < kWarmUp)) continue;
+    output.warm_since.reset();
+    output.in_mix = true;
+    core_.add_output(id, output.rendition, output.gate);
+  }
+}
+
+bool PassBoard::warming() const {
+  return std::ranges::any_of(outputs_, [](const auto& entry) { return entry.second.warm_since.has_value(); });
+}
+
+int PassBoard::passing() const {
+  return static_cast<int>(std::ranges::count_if(outputs_, [](const auto& entry) { return !entry.second.in_mix; }));
+}
+
+void PassBoard::publish_routes() {
+  const std::unique_lock lock(routes_mutex_);
+  routes_.clear();
+  for (const auto& [id, output] : outputs_)
+    if (output.source) routes_.emplace_back(*output.source, output.valve);
+  any_routes_ = !routes_.empty();
+}
+
+void PassBoard::route(uint64_t member, const core::EncodedFrame& frame, core::TimePoint now) {
+  if (!any_routes_) return;
+  const std::shared_lock lock(routes_mutex_);
+  for (const auto& [source, valve] : routes_)
+    if (source == member) valve->pass(frame, now);
+}
+
+}  // namespace partyline::mixer

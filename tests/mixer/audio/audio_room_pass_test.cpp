@@ -1,0 +1,199 @@
+// Two who speak the same codec: their packets go from one to the other, and into a mix when a third one comes.
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "mixer/audio/audio_room.hpp"
+
+namespace partyline::mixer {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Ear final : core::FrameSink {
+  std::vector<core::EncodedFrame> heard;
+  void push(const core::EncodedFrame& frame) override { heard.push_back(frame); }
+};
+
+// A square wave of 400 Hz.
+std::vector<uint8_t> packet_of(uint8_t voice) {
+  std::vector<uint8_t> bytes(160);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>((i / 10) % 2 == 0 ? voice : voice | 0x80);
+  return bytes;
+}
+
+constexpr AudioFormat kPcmu{core::Codec::pcmu, 1, 20, {}, 0};
+
+struct Call {
+  AudioRoom room{core::Bitrate::kbps(64)};
+  core::TimePoint now{1000h};
+  struct Person {
+    std::shared_ptr<AudioSource> source;
+    std::shared_ptr<Ear> ear = std::make_shared<Ear>();
+    uint8_t voice = 0;
+    int64_t sequence = 0;
+  };
+  std::map<uint64_t, Person> people;
+
+  Call() { room.pass_through(); }
+  void join(uint64_t member, uint8_t voice, const AudioFormat& format = kPcmu) {
+    Person& person = people[member];
+    person.voice = voice;
+    person.source = room.add_source(member);
+    ASSERT_TRUE(room.add_output(100 + member, member, format, person.ear));
+  }
+  void leave(uint64_t member) {
+    room.remove_output(100 + member);
+    room.remove_source(member);
+    people.erase(member);
+  }
+  void run(core::Duration duration) {
+    for (const auto until = now + duration; now < until; now += 20ms) {
+      for (auto& [member, person] : people) {
+        core::EncodedFrame frame;
+        frame.codec = core::Codec::pcmu;
+        frame.buffer = core::Buffer::copy_of(packet_of(person.voice));
+        frame.data = std::as_const(frame.buffer).span();
+        frame.sequence = person.sequence;
+        frame.rtp_time = static_cast<int64_t>(member) * 1'000'000 + 160 * person.sequence++;
+        frame.capture = frame.arrival = now - 5ms;
+        room.push(*person.source, frame);
+      }
+      room.tick(now);
+    }
+  }
+  bool hears_as_it_was(uint64_t member, uint8_t voice) {
+    const auto& heard = people[member].ear->heard;
+    return !heard.empty() && std::ranges::equal(heard.back().data, packet_of(voice));
+  }
+};
+
+TEST(AudioRoomPass, two_of_the_same_codec_are_passed_through_and_nothing_is_encoded) {
+  Call call;
+  call.join(1, 0x21);
+  call.join(2, 0x32);
+  call.run(500ms);
+  EXPECT_EQ(call.room.stats().passed, 0) << "a second must pass first";
+  call.run(2s);
+  EXPECT_EQ(call.room.stats().passed, 2);
+  EXPECT_EQ(call.room.stats().outputs, 2);
+  EXPECT_TRUE(call.hears_as_it_was(1, 0x32));
+  EXPECT_TRUE(call.hears_as_it_was(2, 0x21));
+  const auto encoded = call.room.stats().packets_encoded;
+  call.run(1s);
+  EXPECT_EQ(call.room.stats().packets_encoded, encoded);
+  EXPECT_EQ(call.room.stats().encoders, 0);
+}
+
+TEST(AudioRoomPass, everybody_hears_a_packet_each_20_ms_whoever_comes_and_goes) {
+  Call call;
+  call.join(1, 0x21);
+  call.join(2, 0x32);
+  call.run(3s);
+  call.join(3, 0x43);
+  call.run(1s);
+  EXPECT_EQ(call.room.stats().passed, 0);
+  call.leave(3);
+  call.run(3s);
+  EXPECT_EQ(call.room.stats().passed, 2);
+  for (const uint64_t member : {uint64_t{1}, uint64_t{2}}) {
+    const auto& heard = call.people[member].ear->heard;
+    EXPECT_GE(heard.size(), 348u);
+    EXPECT_LE(heard.size(), 351u);
+    for (size_t i = 1; i < heard.size(); ++i) {
+      EXPECT_GE(heard[i].rtp_time - heard[i - 1].rtp_time, 160) << i;
+      EXPECT_LE(heard[i].rtp_time - heard[i - 1].rtp_time, 480) << i;
+    }
+  }
+}
+
+TEST(AudioRoomPass, the_mix_that_comes_back_is_warm) {
+  Call call;
+  call.join(1, 0x21);
+  call.join(2, 0x32);
+  call.run(3s);
+  call.people[1].ear->heard.clear();
+  call.join(3, 0xFF);  // silent
+  call.run(1s);
+  for (const auto& frame : call.people[1].ear->heard)
+    EXPECT_NE(frame.data[80], 0xFF) << "not one packet of silence in between";
+}
+
+TEST(AudioRoomPass, other_codecs_and_what_is_done_to_a_voice_keep_the_mix) {
+  const auto passed_after = [](auto change) {
+    Call call;
+    call.join(1, 0x21);
+    call.join(2, 0x32);
+    call.run(3s);
+    change(call);
+    call.run(3s);
+    return call.room.stats().passed;
+  };
+  EXPECT_EQ(passed_after([](Call&) {}), 2);
+  EXPECT_EQ(passed_after([](Call& call) { call.room.allow_passing(false); }), 0);
+  EXPECT_EQ(passed_after([](Call& call) {
+              call.people[1].source->set_muted(true);
+              call.room.replan();
+            }),
+            1)
+      << "who is muted still hears the other as he is";
+  EXPECT_EQ(passed_after([](Call& call) {
+              call.people[1].source->set_gain(0.5F);
+              call.room.replan();
+            }),
+            1);
+  EXPECT_EQ(passed_after([](Call& call) {
+              call.people[2].source->set_processing({false, true, false});
+              call.room.replan();
+            }),
+            1);
+  EXPECT_EQ(passed_after(
+                [](Call& call) { ASSERT_TRUE(call.room.add_output(7, std::nullopt, kPcmu, std::make_shared<Ear>())); }),
+            0)
+      << "somebody hears the whole mix";
+  Call mixed;
+  mixed.join(1, 0x21);
+  mixed.join(2, 0x32, {core::Codec::opus, 1, 20, {}, 0});
+  mixed.run(3s);
+  EXPECT_EQ(mixed.room.stats().passed, 1) << "one way the codecs are the same";
+}
+
+TEST(AudioRoomPass, who_is_muted_is_silent_from_the_next_packet_on) {
+  Call call;
+  call.join(1, 0x21);
+  call.join(2, 0x32);
+  call.run(3s);
+  call.people[2].source->set_muted(true);
+  call.room.replan();
+  call.people[1].ear->heard.clear();
+  call.run(1s);
+  for (const auto& frame : call.people[1].ear->heard) EXPECT_FALSE(std::ranges::equal(frame.data, packet_of(0x32)));
+}
+
+TEST(AudioRoomPass, one_alone_is_forwarded_to_those_who_only_listen) {
+  Call call;
+  call.join(1, 0x21);
+  const auto viewer = std::make_shared<Ear>();
+  ASSERT_TRUE(call.room.add_output(7, std::nullopt, kPcmu, viewer));
+  call.run(3s);
+  EXPECT_EQ(call.room.stats().passed, 1) << "not to himself";
+  ASSERT_FALSE(viewer->heard.empty());
+  EXPECT_TRUE(std::ranges::equal(viewer->heard.back().data, packet_of(0x21)));
+}
+
+TEST(AudioRoomPass, an_output_that_is_passed_can_be_removed) {
+  Call call;
+  call.join(1, 0x21);
+  call.join(2, 0x32);
+  call.run(3s);
+  const auto ear = call.people[1].ear;
+  call.leave(1);
+  const size_t count = ear->heard.size();
+  EXPECT_EQ(ear.use_count(), 1) << "its sink is free";
+  call.run(1s);
+  EXPECT_EQ(ear->heard.size(), count);
+  EXPECT_EQ(call.room.stats().passed, 0);
+}
+
+}  // namespace
+}  // namespace partyline::mixer

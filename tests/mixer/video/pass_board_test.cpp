@@ -1,0 +1,213 @@
+// Who gets whose pictures as they are, and how they come back into the mix, in virtual time.
+#include "mixer/video/pass_board.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/mixer/video/video_test_support.hpp"
+
+namespace partyline::mixer {
+namespace {
+
+using namespace test;
+
+constexpr VideoRendition kPhone{core::Codec::h264, {640, 360}, 30, core::Bitrate::kbps(1000), 0};
+
+RoomConfig automatic() {
+  RoomConfig config;
+  config.layout = "auto";
+  return config;
+}
+
+/// A room whose members have cameras, and whose outputs are told apart by what they show.
+struct Conference {
+  Conference() : board(room.core, [this](uint64_t member) { ++asked[member]; }) {}
+  Room room{automatic()};
+  PassBoard board;
+  std::map<uint64_t, int> asked;
+  std::map<uint64_t, std::shared_ptr<ScriptedFeed>> feeds;
+  std::map<uint64_t, std::unique_ptr<Camera>> cameras;
+  std::map<uint64_t, Yuv> colours;
+  std::map<OutputId, std::shared_ptr<KeepingSink>> seen;
+
+  void join(uint64_t member, Yuv colour) {
+    feeds[member] = room.join(member, "");
+    cameras[member] = std::make_unique<Camera>(core::VideoSize{640, 360});
+    colours[member] = colour;
+    board.replan(room.now);
+  }
+  void leave(uint64_t member) {
+    room.core.remove_tile(member, room.now);
+    feeds.erase(member);
+    cameras.erase(member);
+    board.replan(room.now);
+  }
+  void watch(OutputId id, std::optional<uint64_t> member, bool allowed = true) {
+    seen[id] = std::make_shared<KeepingSink>();
+    auto valve = std::make_shared<VideoValve>(seen[id]);
+    auto gate = std::make_shared<OutputGate>(valve);
+    room.core.add_output(id, kPhone, gate);
+    board.add(id, kPhone, gate, valve);
+    if (allowed) board.allow(id, member, {});
+    board.replan(room.now);
+  }
+  /// A camera gives a keyframe when it is asked.
+  void step() {
+    for (auto& [member, camera] : cameras) {
+      const bool keyframe = std::exchange(asked[member], 0) > 0;
+      const I420Image image = solid({640, 360}, colours[member]);
+      core::EncodedFrame frame = camera->take(image.view(), keyframe, room.now);
+      frame.rtp_time = static_cast<int64_t>(member) * 1'000'000'000 + (room.now - at(0ms)) / 1us * 9 / 100;
+      if (feeds[member]->wanted) feeds[member]->next = image.picture();
+      board.route(member, frame, room.now);
+    }
+    board.replan(room.now);
+    if (room.core.active() || board.warming()) {
+      room.tick();
+      if (board.warming()) board.settle(room.now);
+    } else {
+      room.core.rest(room.now);
+      room.now += 33ms;
+    }
+    board.replan(room.now);
+  }
+  void run(int steps) {
+    for (int i = 0; i < steps; ++i) step();
+  }
+  /// Red and blue, who soon see each other and nothing else.
+  void begin() {
+    join(1, kRed);
+    watch(11, 1);
+    join(2, kBlue);
+    watch(12, 2);
+    run(30);
+  }
+  Yuv centre(OutputId id) {
+    const auto picture = decode_last(seen[id]->frames);
+    return picture ? pixel(picture->view, 320, 180) : Yuv{};
+  }
+  Yuv left(OutputId id) {
+    const auto picture = decode_last(seen[id]->frames);
+    return picture ? pixel(picture->view, 100, 180) : Yuv{};
+  }
+};
+
+TEST(PassBoard, two_members_see_each_other_and_nothing_is_decoded_or_encoded) {
+  Conference call;
+  call.begin();
+  EXPECT_EQ(call.board.passing(), 2);
+  EXPECT_FALSE(call.room.core.active());
+  EXPECT_FALSE(call.feeds[1]->wanted);
+  EXPECT_FALSE(call.feeds[2]->wanted);
+  const auto before = call.room.core.totals()->frames.load();
+  call.run(30);
+  EXPECT_EQ(call.room.core.totals()->frames.load(), before);
+  EXPECT_TRUE(near(call.centre(11), kBlue));
+  EXPECT_TRUE(near(call.centre(12), kRed));
+}
+
+TEST(PassBoard, a_third_member_makes_it_a_mix_without_a_gap_and_his_leaving_undoes_it) {
+  Conference call;
+  call.begin();
+  call.join(3, kGreen);
+  call.watch(13, 3);
+  call.run(60);
+  EXPECT_EQ(call.board.passing(), 0);
+  EXPECT_TRUE(near(call.left(11), call.left(13)));
+  call.leave(3);
+  call.room.core.remove_output(13);
+  call.board.remove(13);
+  call.run(60);
+  EXPECT_EQ(call.board.passing(), 2);
+  for (const OutputId id : {OutputId{11}, OutputId{12}}) {
+    const auto& frames = call.seen[id]->frames;
+    for (size_t i = 1; i < frames.size(); ++i) {
+      const int64_t step = frames[i].rtp_time - frames[i - 1].rtp_time;
+      EXPECT_GE(step, 900) << id << " frame " << i;
+      EXPECT_LE(step, 4 * 3000) << id << " frame " << i << ": nothing is missing";
+    }
+  }
+}
+
+TEST(PassBoard, the_mix_is_shown_again_only_when_there_are_pictures_in_it) {
+  Conference call;
+  call.begin();
+  call.seen[11]->frames.clear();
+  const size_t passed_until = call.seen[12]->frames.size();
+  ASSERT_GT(passed_until, 0u);
+  call.join(3, kGreen);
+  call.run(60);
+  // The first picture of the mix is a keyframe that already shows somebody.
+  const auto& frames = call.seen[11]->frames;
+  for (size_t i = 0; i < frames.size(); ++i) {
+    if (!frames[i].keyframe) continue;
+    const auto first = decode_last({frames[i]});
+    ASSERT_TRUE(first);
+    EXPECT_FALSE(near(pixel(first->view, 160, 90), to_yuv(kTileBackground)));
+    break;
+  }
+}
+
+TEST(PassBoard, whoever_covers_his_camera_is_seen_no_longer_at_once) {
+  Conference call;
+  call.begin();
+  call.room.core.set_video_muted(2, true);
+  call.board.replan(call.room.now);
+  call.seen[11]->frames.clear();
+  call.run(30);
+  ASSERT_FALSE(call.seen[11]->frames.empty());
+  EXPECT_TRUE(call.seen[11]->frames.front().keyframe) << "of the mix";
+  EXPECT_FALSE(near(call.centre(11), kBlue));
+  EXPECT_TRUE(near(call.centre(12), kRed)) << "the other way goes on";
+}
+
+TEST(PassBoard, what_else_is_watched_or_wished_keeps_the_mix) {
+  const auto passing_after = [](auto change) {
+    Conference call;
+    call.join(1, kRed);
+    call.watch(11, 1);
+    call.join(2, kBlue);
+    call.watch(12, 2);
+    change(call);
+    call.run(40);
+    return call.board.passing();
+  };
+  EXPECT_EQ(passing_after([](Conference&) {}), 2);
+  EXPECT_EQ(passing_after([](Conference& call) { call.watch(13, {}, false); }), 0) << "a recording";
+  EXPECT_EQ(passing_after([](Conference& call) { call.watch(13, {}); }), 0) << "a viewer of the mix";
+  EXPECT_EQ(passing_after([](Conference& call) { call.room.core.set_layout("grid"); }), 0) << "a layout by wish";
+  EXPECT_EQ(passing_after([](Conference& call) { call.room.join(3, "Ear"); }), 0) << "a third one without a camera";
+  EXPECT_EQ(passing_after([](Conference& call) { call.room.core.set_video_expected(1, false); }), 1)
+      << "he without a camera sees the other alone";
+}
+
+TEST(PassBoard, a_sole_publisher_is_forwarded_to_all_viewers_that_can_take_it) {
+  Conference call;
+  call.join(1, kRed);
+  call.watch(11, {});
+  call.watch(12, {});
+  call.watch(13, {}, false);
+  call.watch(14, 1);
+  call.run(30);
+  EXPECT_EQ(call.board.passing(), 2) << "not a file, and not himself";
+  EXPECT_TRUE(near(call.centre(11), kRed));
+  EXPECT_TRUE(near(call.centre(12), kRed));
+  EXPECT_TRUE(near(call.centre(13), kRed));
+  call.board.request_keyframe(11, call.room.now + 1s);
+  EXPECT_EQ(call.asked[1], 1) << "a viewer's wish reaches the publisher";
+}
+
+TEST(PassBoard, whose_other_has_left_gets_the_mix) {
+  Conference call;
+  call.join(1, kRed);
+  call.watch(11, 1);
+  call.join(2, kBlue);
+  call.run(30);
+  ASSERT_EQ(call.board.passing(), 1);
+  call.leave(2);
+  call.run(30);
+  EXPECT_EQ(call.board.passing(), 0);
+  EXPECT_TRUE(near(call.centre(11), kRed)) << "himself, as ever";
+}
+
+}  // namespace
+}  // namespace partyline::mixer
