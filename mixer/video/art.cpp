@@ -244,7 +244,9 @@ Sprite draw_label(std::string_view name, bool audio_muted, core::VideoSize cell,
   if (!text.empty()) {
     const Text label = text_on(cr, text, font, pixels, room, PANGO_WEIGHT_MEDIUM);
     cairo_set_source_rgb(cr, 0.96, 0.97, 0.98);
-    show(cr, label, padding + icon_space, (height - label.height) / 2.0);
+    // Every script on one baseline, where capitals stand in the middle: fonts' own heights differ too much.
+    const double baseline = pango_layout_get_baseline(label.layout.get()) / static_cast<double>(PANGO_SCALE);
+    show(cr, label, padding + icon_space, height / 2.0 + 0.36 * pixels - baseline);
   }
   return board.sprite(margin, (cell.height - margin - board.size().height) & ~1);
 }
@@ -346,8 +348,9 @@ I420Image draw_slate(std::string_view room, core::VideoSize canvas, const std::s
   Board board(canvas);
   cairo_t* cr = board.cairo();
   cairo_pattern_t* gradient = cairo_pattern_create_linear(0, 0, 0, canvas.height);
-  cairo_pattern_add_color_stop_rgb(gradient, 0, 0.11, 0.125, 0.165);
-  cairo_pattern_add_color_stop_rgb(gradient, 1, 0.06, 0.067, 0.09);
+  // The same step in red, green and blue: chroma stays what it is, and there are no bands of tint.
+  cairo_pattern_add_color_stop_rgb(gradient, 0, 0.105, 0.118, 0.155);
+  cairo_pattern_add_color_stop_rgb(gradient, 1, 0.055, 0.068, 0.105);
   cairo_set_source(cr, gradient);
   cairo_paint(cr);
   cairo_pattern_destroy(gradient);

@@ -17,8 +17,21 @@ Rect box_of(const LayoutRegion& region, core::VideoSize canvas) {
   return {left, top, std::max(2, right - left), std::max(2, bottom - top)};
 }
 
-std::vector<Rect> cells_of(const LayoutRegion& region, core::VideoSize canvas, int count) {
-  const Rect box = box_of(region, canvas);
+/// What all regions together cover.
+Rect extent_of(const LayoutPlan& plan, core::VideoSize canvas) {
+  Rect all = box_of(plan.regions[0], canvas);
+  for (const LayoutRegion& region : plan.regions) {
+    const Rect box = box_of(region, canvas);
+    const int right = std::max(all.x + all.width, box.x + box.width);
+    const int bottom = std::max(all.y + all.height, box.y + box.height);
+    all = {std::min(all.x, box.x), std::min(all.y, box.y), 0, 0};
+    all.width = right - all.x;
+    all.height = bottom - all.y;
+  }
+  return all;
+}
+
+std::vector<Rect> cells_of(const LayoutRegion& region, const Rect& box, int count) {
   if (count == 0) return {};
   std::vector<Rect> cells;
   switch (region.spread) {
@@ -125,10 +138,14 @@ std::vector<Seat> take_seats(const LayoutPlan& plan, core::VideoSize canvas, std
   if (guests.size() == 1) return {{guests[0].member, {0, 0, canvas.width, canvas.height}, 0}};
   Usher usher(plan, guests, active);
   usher.seat_everybody();
+  int used = 0;
+  for (size_t i = 0; i < plan.regions.size(); ++i) used += usher.seated(i).empty() ? 0 : 1;
   std::vector<Seat> seats;
   for (size_t i = 0; i < plan.regions.size(); ++i) {
     const auto& seated = usher.seated(i);
-    const auto cells = cells_of(plan.regions[i], canvas, static_cast<int>(seated.size()));
+    // A region that is the only one in use takes the place of those that stay empty.
+    const Rect box = used == 1 ? extent_of(plan, canvas) : box_of(plan.regions[i], canvas);
+    const auto cells = cells_of(plan.regions[i], box, static_cast<int>(seated.size()));
     for (size_t j = 0; j < cells.size() && j < seated.size(); ++j)
       seats.push_back({seated[j].member, cells[j], static_cast<int>(i)});
   }

@@ -1,17 +1,12 @@
-// Letters and curves. With PARTYLINE_PICTURES=DIR the layouts are also written there as PPM files, to be looked at.
+// Letters and curves.
 #include "mixer/video/art.hpp"
 
 #include <gtest/gtest.h>
-#include <libyuv.h>
 
 #include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <set>
 
 #include "tests/mixer/video/video_test_support.hpp"
-#include "tests/support/paths.hpp"
 
 namespace partyline::mixer {
 namespace {
@@ -115,70 +110,6 @@ TEST(Blend, what_would_stick_out_of_the_canvas_is_not_drawn) {
   blend(canvas, label, {0, 0, 64, 36});
   blend(canvas, label, {-1000, -1000, 64, 36});
   EXPECT_TRUE(near(pixel(canvas.view(), 32, 18), kRed));
-}
-
-void write_ppm(const std::string& path, const I420View& view) {
-  std::vector<char> rgb(static_cast<size_t>(view.size.width * view.size.height * 3));
-  libyuv::I420ToRAW(view.y, view.stride_y, view.u, view.stride_u, view.v, view.stride_v,
-                    reinterpret_cast<uint8_t*>(rgb.data()), view.size.width * 3, view.size.width, view.size.height);
-  std::ofstream file(path, std::ios::binary);
-  file << "P6\n" << view.size.width << " " << view.size.height << "\n255\n";
-  file.write(rgb.data(), static_cast<std::streamsize>(rgb.size()));
-}
-
-/// Something like a person in front of a wall.
-Picture portrait_of(core::VideoSize size, int seed) {
-  I420Image image(size);
-  for (int y = 0; y < size.height; ++y) {
-    for (int x = 0; x < size.width; ++x) {
-      const double dx = (x - size.width / 2.0) / size.height;
-      const double dy = static_cast<double>(y) / size.height;
-      const bool head = dx * dx + (dy - 0.42) * (dy - 0.42) < 0.03;
-      const bool body = dy > 0.62 && std::abs(dx) < 0.12 + (dy - 0.62);
-      image.y()[y * image.stride_y() + x] = static_cast<uint8_t>(head   ? 170
-                                                                 : body ? 80 + 20 * (seed % 4)
-                                                                        : 120 + 60 * dy - 10 * (seed % 5));
-      const int c = (y / 2) * image.stride_uv() + x / 2;
-      image.u()[c] = static_cast<uint8_t>(head ? 108 : body ? 150 - 9 * (seed % 7) : 120 + 6 * (seed % 4));
-      image.v()[c] = static_cast<uint8_t>(head ? 150 : body ? 100 + 12 * (seed % 5) : 126 + 4 * (seed % 3));
-    }
-  }
-  return image.picture();
-}
-
-TEST(Looks, of_all_layouts_are_written_when_asked_for) {
-  const char* directory = std::getenv("PARTYLINE_PICTURES");
-  if (!directory) GTEST_SKIP() << "set PARTYLINE_PICTURES=DIR to get pictures to look at";
-  const std::vector<std::string> names{
-      "Anna Schmidt",   "王小明",        "محمد علي",
-      "🎉 Party Pete 🚀", "+49 30 901820", "A name that is far too long to be shown in any tile of this world",
-      "さくら"};
-  auto catalog = std::make_shared<LayoutCatalog>();
-  for (const auto& entry : std::filesystem::directory_iterator(partyline::test::source_dir() + "/conf/layouts")) {
-    std::ifstream file(entry.path());
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    catalog->add(*parse_layout(text));
-  }
-  for (const std::string& layout : catalog->names()) {
-    for (const int count : {0, 1, 2, 3, 5, 9, 16}) {
-      RoomConfig config;
-      config.name = "Weekly sync 周会";
-      config.layout = layout;
-      Room room(config, catalog);
-      room.watch(1);
-      for (int i = 0; i < count; ++i) {
-        const auto id = static_cast<uint64_t>(i);
-        const auto feed = room.join(id, names[id % names.size()]);
-        const core::VideoSize size = i % 5 == 2 ? core::VideoSize{360, 640} : core::VideoSize{640, 360};
-        if (i % 3 != 1) feed->next = portrait_of(size, i);
-        room.core.set_audio_muted(id, i % 4 == 1);
-        room.core.set_speaking(id, i == 2 || count == 1, room.now);
-        room.core.set_presenting(id, i == 3 && layout == "presentation");
-      }
-      for (int i = 0; i < 3; ++i) room.tick();
-      write_ppm(std::string(directory) + "/" + layout + std::to_string(count) + ".ppm", room.core.canvas().view());
-    }
-  }
 }
 
 }  // namespace

@@ -107,6 +107,21 @@ TEST(PictureInPicture, the_small_one_lies_above) {
   EXPECT_EQ(seats[1].member, 2u);
 }
 
+TEST(PanelLayout, has_the_whole_canvas_while_nobody_is_left_for_the_strip) {
+  const auto seats = take_seats(shipped("panel"), kCanvas, people(4), 1);
+  ASSERT_EQ(seats.size(), 4u);
+  EXPECT_EQ(seats[0].cell, (Rect{0, 0, 640, 360}));
+  EXPECT_EQ(seats[3].cell, (Rect{640, 360, 640, 360}));
+  EXPECT_LT(take_seats(shipped("panel"), kCanvas, people(5), 1)[0].cell.width, 640);
+}
+
+TEST(OneRegion, keeps_to_its_own_area) {
+  LayoutPlan plan{"inset", {{0.25, 0.25, 0.5, 0.5}}, std::nullopt, false};
+  const auto seats = take_seats(plan, kCanvas, people(2), 1);
+  EXPECT_GE(seats[0].cell.x, 320);
+  EXPECT_GE(seats[0].cell.y, 180);
+}
+
 TEST(Catalog, auto_follows_the_room) {
   LayoutCatalog catalog;
   for (const char* name : kShipped) catalog.add(shipped(name));
