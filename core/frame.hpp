@@ -83,8 +83,8 @@ struct EncodedFrame {
   TimePoint capture;
   /// Received frames: when the last packet of the frame arrived.
   TimePoint arrival;
-  /// Unwrapped RTP timestamp in units of clock_rate_of(codec). Encoded frames count from their encoder's start; the RTP
-  /// sender adds its random offset.
+  /// Unwrapped RTP timestamp in units of clock_rate_of(codec). Encoded frames count from a start of their own (one
+  /// for all video of a room); the RTP sender adds its random offset.
   int64_t rtp_time = 0;
   /// Received audio: unwrapped RTP sequence number (a gap is loss, a jump in rtp_time without a gap is DTX).
   int64_t sequence = 0;

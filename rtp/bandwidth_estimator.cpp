@@ -8,17 +8,15 @@ namespace partyline::rtp {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr size_t kHistory = 4096;  // packets
+constexpr size_t kHistory = 2048;  // packets: two seconds of 10 Mbit/s
 constexpr double kWrap = 64.0 * (1 << 24);
 constexpr double kHighLoss = 0.10, kLowLoss = 0.02, kMostInherentLoss = 0.3;
 constexpr size_t kLossPackets = 20;
 constexpr core::Duration kLossInterval = 300ms, kLossHold = 500ms, kInherentFor = 30s;
-constexpr core::Duration kLeastPeriod = 10s;
-constexpr double kLongQueueMs = 60, kRisingMs = 10;
-constexpr double kNoQueueMs = 30, kDrainMs = 600, kLeastShare = 0.3;
 constexpr core::Duration kQuietBeforeProbe = 2s, kSilence = 1s, kSilenceStep = 500ms;
 constexpr double kResendShare = 0.5, kResendBurstSeconds = 0.5;
 constexpr double kProbeFactor = 2, kBeyondWish = 1.1;
+constexpr double kIdle = 0.6;  // of the rate: who sends less does not try the path
 
 double ms(core::Duration d) {
   return std::chrono::duration<double, std::milli>(d).count();
@@ -27,17 +25,22 @@ double ms(core::Duration d) {
 }  // namespace
 
 void BandwidthEstimator::set_start(core::Bitrate start) {
-  if (!any_) rate_.set_rate(static_cast<double>(start.bits_per_second));
+  if (!has_feedback()) rate_.set_rate(static_cast<double>(start.bits_per_second));
+  if (!reports_.known()) reports_.set_rate(static_cast<double>(start.bits_per_second));
 }
 
 void BandwidthEstimator::set_wish(core::Bitrate wish) {
   wish_ = static_cast<double>(wish.bits_per_second);
-  rate_.set_most(wish_ > 0 ? std::max(wish_ * kBeyondWish, AimdRate::kLeast) : AimdRate::kMost);
-  if (wish_ > 0 && !any_) rate_.set_rate(std::min(rate_.rate(), wish_));
+  const double most = wish_ > 0 ? std::max(wish_ * kBeyondWish, AimdRate::kLeast) : AimdRate::kMost;
+  rate_.set_most(most);
+  reports_.set_most(most);
+  if (wish_ > 0 && !has_feedback()) rate_.set_rate(std::min(rate_.rate(), wish_));
+  if (wish_ > 0 && !reports_.known()) reports_.set_rate(std::min(reports_.rate(), wish_));
 }
 
 core::Duration BandwidthEstimator::queueing_delay() const {
-  return std::chrono::duration_cast<core::Duration>(std::chrono::duration<double, std::milli>(queue_ms_));
+  const double queue = has_feedback() ? queue_.ms() : reports_.queue_ms();
+  return std::chrono::duration_cast<core::Duration>(std::chrono::duration<double, std::milli>(queue));
 }
 
 void BandwidthEstimator::on_sent(Seq16 sequence, size_t bytes, core::TimePoint now) {
@@ -46,6 +49,8 @@ void BandwidthEstimator::on_sent(Seq16 sequence, size_t bytes, core::TimePoint n
   next_ += static_cast<uint16_t>(sequence.value - static_cast<uint16_t>(next_));
   sent_[static_cast<size_t>(next_) % kHistory] = {next_, static_cast<uint32_t>(bytes), prober_.on_sent(bytes, now),
                                                   now};
+  sending_.add(ms(now.time_since_epoch()), bytes);
+  reports_.on_sent(bytes);
   last_sent_ = now;
 }
 
@@ -95,65 +100,45 @@ void BandwidthEstimator::on_feedback(const rtcp::TransportFeedback& feedback, co
   const Digest result = digest(feedback);
   if (result.received + result.lost == 0) return;
   last_feedback_ = now;
-  any_ = true;
   counted_ += result.received + result.lost;
   counted_lost_ += result.lost;
   if (result.received > 0) {
     round_trip_ = std::clamp<core::Duration>(now - result.last_sent, 1ms, 3s);
-    update_queue(result.least_delay, now);
+    queue_.update(result.least_delay, now);
   }
   if (counted_ >= kLossPackets && now - counted_since_ >= kLossInterval) {
     loss_ = static_cast<double>(counted_lost_) / static_cast<double>(counted_);
     counted_ = counted_lost_ = 0;
     counted_since_ = now;
-    apply_loss(loss_, true, now);
+    apply_loss(loss_, now);
   }
   // Loss beside an empty queue is the path's own; it is no reason not to grow.
-  const double tolerated = queue_ms_ < kNoQueueMs ? kHighLoss : kLowLoss;
+  const double tolerated = queue_.ms() < QueueMeter::kNone ? kHighLoss : kLowLoss;
   const bool grow = loss_ - inherent_loss_ < tolerated && now >= loss_hold_;
-  rate_.update(use(), through_.bits_per_second(), round_trip_, grow, now);
+  const bool idle = sending_.bits_per_second().value_or(0) < kIdle * rate_.rate();
+  rate_.update(use(), through_.bits_per_second(), round_trip_, grow, now, idle);
   if (use() == LinkUse::over) on_over(now);
   if (result.probed) apply_probe(*result.probed, now);
   if (grow) probe_if_useful(now);
 }
 
-void BandwidthEstimator::update_queue(double delay_ms, core::TimePoint now) {
-  // The two clocks differ by a constant: only the distance to the least delay counts. Two periods, so that a longer
-  // way or a drift of the clocks is forgiven after a while.
-  if (!least_now_ || now - least_since_ > kLeastPeriod) {
-    least_before_ = least_now_;
-    least_now_ = delay_ms;
-    least_since_ = now;
-  }
-  least_now_ = std::min(*least_now_, delay_ms);
-  const double queue = delay_ms - std::min(*least_now_, least_before_.value_or(*least_now_));
-  rising_ = queue > kLongQueueMs && queue > queue_ms_ + kRisingMs ? rising_ + 1 : 0;
-  queue_ms_ = queue;
-}
-
-LinkUse BandwidthEstimator::use() const {
-  if (rising_ >= 2) return LinkUse::over;
-  // A slope without a queue is larger pictures, not congestion.
-  return trend_.use() == LinkUse::over && queue_ms_ < kNoQueueMs / 2 ? LinkUse::normal : trend_.use();
-}
-
 void BandwidthEstimator::on_over(core::TimePoint now) {
   prober_.hold_until(now + kQuietBeforeProbe);
-  if (now - jumped_ > kQuietBeforeProbe || queue_ms_ < kLongQueueMs / 2) return;
+  if (now - jumped_ > kQuietBeforeProbe || queue_.ms() < QueueMeter::kLong / 2) return;
   // It was too much after all: others share the path, and what the burst found was a gap between their packets.
   jumped_ = {};
   rate_.set_rate(std::min(rate_.rate(), rate_before_jump_));
   prober_.on_contradicted(now);
 }
 
-bool BandwidthEstimator::apply_loss(double fraction, bool queue_known, core::TimePoint now) {
+void BandwidthEstimator::apply_loss(double fraction, core::TimePoint now) {
   if (now > inherent_until_) inherent_loss_ = 0;
   const double excess = fraction - inherent_loss_;
   if (excess < kHighLoss) {
     rate_before_ = 0;
-    return !queue_known && excess < kLowLoss && now >= loss_hold_;
+    return;
   }
-  if (now < loss_hold_) return false;
+  if (now < loss_hold_) return;
   if (rate_before_ == 0) {
     rate_before_ = rate_.rate();
     loss_before_ = fraction;
@@ -162,20 +147,17 @@ bool BandwidthEstimator::apply_loss(double fraction, bool queue_known, core::Tim
     inherent_loss_ = std::min(fraction, kMostInherentLoss);
     inherent_until_ = now + kInherentFor;
     rate_before_ = 0;
-    return false;
+    return;
   }
   // What arrives all the same is certain.
-  const double floor = queue_known ? 0.85 * through_.bits_per_second().value_or(0) : 0;
+  const double floor = 0.85 * through_.bits_per_second().value_or(0);
   rate_.set_rate(std::max(rate_.rate() * (1 - fraction / 2), std::min(floor, rate_.rate())));
   loss_hold_ = now + kLossHold;
-  return false;
 }
 
-void BandwidthEstimator::on_loss_report(double fraction_lost, core::TimePoint now) {
-  if (last_feedback_) return;
-  any_ = true;
-  const bool grow = apply_loss(fraction_lost, false, now);
-  rate_.update(LinkUse::normal, std::nullopt, round_trip_, grow, now);
+void BandwidthEstimator::on_report(double fraction_lost, std::optional<core::Duration> round_trip,
+                                   core::TimePoint now) {
+  if (!last_feedback_) reports_.on_report(fraction_lost, round_trip, now);
 }
 
 void BandwidthEstimator::apply_probe(double probed, core::TimePoint now) {
@@ -189,7 +171,7 @@ void BandwidthEstimator::apply_probe(double probed, core::TimePoint now) {
 }
 
 void BandwidthEstimator::probe_if_useful(core::TimePoint now) {
-  if (wish_ <= 0 || rate_.rate() >= 0.98 * wish_ || queue_ms_ > kNoQueueMs) return;
+  if (wish_ <= 0 || rate_.rate() >= 0.98 * wish_ || queue_.ms() > QueueMeter::kNone) return;
   if (use() == LinkUse::over || now - rate_.last_decrease() < kQuietBeforeProbe) return;
   prober_.begin(std::min(kProbeFactor * rate_.rate(), kBeyondWish * wish_), now);
 }
@@ -207,7 +189,7 @@ std::optional<core::Duration> BandwidthEstimator::round_trip() const {
 }
 
 bool BandwidthEstimator::may_resend(size_t bytes, core::TimePoint now) {
-  const double rate = kResendShare * rate_.rate() * share();
+  const double rate = kResendShare * this->rate() * share();
   const double elapsed = std::min(1.0, std::chrono::duration<double>(now - resend_at_).count());
   resend_at_ = now;
   resend_budget_ = std::min(resend_budget_ + rate * elapsed, rate * kResendBurstSeconds);
@@ -218,13 +200,9 @@ bool BandwidthEstimator::may_resend(size_t bytes, core::TimePoint now) {
   return true;
 }
 
-double BandwidthEstimator::share() const {
-  return std::clamp(1 - (queue_ms_ - kNoQueueMs) / kDrainMs, kLeastShare, 1.0);
-}
-
 std::optional<core::Bitrate> BandwidthEstimator::estimate(core::TimePoint now) const {
-  if (!any_) return std::nullopt;
-  const double all = rate_.rate() * share();
+  if (!has_feedback() && !reports_.known()) return std::nullopt;
+  const double all = rate() * share();
   const double since = std::chrono::duration<double>(now - resend_at_).count();
   const double resent = std::min(resend_rate_ * std::exp(-since / kResendBurstSeconds), kResendShare * all);
   return core::Bitrate{static_cast<int64_t>(std::max(AimdRate::kLeast, all - resent))};

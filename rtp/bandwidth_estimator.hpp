@@ -1,5 +1,5 @@
 // BandwidthEstimator: what the path to the peer carries, from transport-cc feedback (delay gradient, loss, probes) or,
-// where that is not negotiated, from the loss in receiver reports.
+// where that is not negotiated, from loss and round trip in receiver reports (ReportRate).
 //
 //   feedback ─▶ Trendline ─▶ AimdRate ──┐
 //            ─▶ Throughput ────┘        ├─▶ rate ─▶ × share left while a queue stands ─▶ estimate()
@@ -22,6 +22,8 @@
 #include "core/time.hpp"
 #include "rtp/bandwidth/aimd.hpp"
 #include "rtp/bandwidth/prober.hpp"
+#include "rtp/bandwidth/queue_meter.hpp"
+#include "rtp/bandwidth/report_rate.hpp"
 #include "rtp/bandwidth/trendline.hpp"
 #include "rtp/rtcp/rtcp.hpp"
 
@@ -32,17 +34,22 @@ class BandwidthEstimator {
   /// A packet with this transport-wide number left.
   void on_sent(Seq16 sequence, size_t bytes, core::TimePoint now);
   void on_feedback(const rtcp::TransportFeedback& feedback, core::TimePoint now);
-  /// Without transport-cc: fraction lost 0…1 of the last report interval.
-  void on_loss_report(double fraction_lost, core::TimePoint now);
+  /// One without a number left.
+  void on_sent(size_t bytes) { reports_.on_sent(bytes); }
+  /// Without transport-cc: fraction lost 0…1 since the report before, and the round trip it told, if it did.
+  void on_report(double fraction_lost, std::optional<core::Duration> round_trip, core::TimePoint now);
   /// Now and then: notices that feedback has ceased.
   void tick(core::TimePoint now);
-  /// For new media, what is being resent taken off. Nothing until the first feedback.
+  /// For new media, what is being resent taken off. Nothing until the first feedback or report.
   std::optional<core::Bitrate> estimate(core::TimePoint now) const;
   bool has_feedback() const { return last_feedback_.has_value(); }
+  /// The path was measured, and carries less than there is a use for.
+  bool limited() const { return (has_feedback() || reports_.known()) && (wish_ <= 0 || rate() < 0.9 * wish_); }
   /// Where to start: the peer's b= line or what the application means to send.
   void set_start(core::Bitrate start);
   /// What the application could make use of: nothing beyond it is looked for. 0: unknown, nothing is probed.
   void set_wish(core::Bitrate wish);
+  core::Bitrate wish() const { return {static_cast<int64_t>(wish_)}; }
   /// Padding to send now, bytes; 0: none.
   size_t padding_due(core::TimePoint now) const { return prober_.due(now); }
   bool probing() const { return prober_.active(); }
@@ -68,10 +75,10 @@ class BandwidthEstimator {
   };
   Digest digest(const rtcp::TransportFeedback& feedback);
   double unwrap(std::chrono::microseconds reference);
-  void update_queue(double delay_ms, core::TimePoint now);
-  LinkUse use() const;
-  double share() const;
-  bool apply_loss(double fraction, bool queue_known, core::TimePoint now);
+  LinkUse use() const { return queue_.judge(trend_.use()); }
+  double rate() const { return has_feedback() || !reports_.known() ? rate_.rate() : reports_.rate(); }
+  double share() const { return has_feedback() ? queue_.share() : 1; }
+  void apply_loss(double fraction, core::TimePoint now);
   void apply_probe(double probed, core::TimePoint now);
   void on_over(core::TimePoint now);
   void probe_if_useful(core::TimePoint now);
@@ -79,21 +86,17 @@ class BandwidthEstimator {
   std::vector<Sent> sent_;  ///< made with the first numbered packet
   int64_t next_ = 0;
   Trendline trend_;
-  Throughput through_;
+  Throughput through_, sending_;
   AimdRate rate_;
+  ReportRate reports_;
   Prober prober_;
-  bool any_ = false;
   double wish_ = 0;
   std::optional<core::TimePoint> last_feedback_;
   core::TimePoint last_sent_{}, last_silence_{};
   std::optional<std::chrono::microseconds> last_reference_;
   double reference_ms_ = 0;
   core::Duration round_trip_ = std::chrono::milliseconds(100);
-  // Queue: the least delay of this and of the last ten seconds.
-  std::optional<double> least_now_, least_before_;
-  core::TimePoint least_since_{};
-  double queue_ms_ = 0;
-  int rising_ = 0;            ///< feedback messages in a row that saw it grow
+  QueueMeter queue_;
   core::TimePoint jumped_{};  ///< when a probe last raised the rate
   double rate_before_jump_ = 0;
   // Resending.

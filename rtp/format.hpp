@@ -32,7 +32,8 @@ struct PayloadFormat {
   bool opus_stereo = false;  ///< the receiver of this direction prefers stereo (RFC 7587 §6.1)
   bool nack = false;         ///< RFC 4585 feedback agreed for this type
   bool pli = false;
-  bool fir = false;  ///< RFC 5104
+  bool fir = false;    ///< RFC 5104
+  bool tmmbr = false;  ///< RFC 5104
   bool remb = false;
   bool transport_cc = false;
   std::optional<uint8_t> rtx_payload_type;  ///< RFC 4588: what repeats packets of this type; nothing: plain repetition

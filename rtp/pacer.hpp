@@ -1,8 +1,8 @@
 // Pacer: spreads the packets of a large picture so that it does not overrun the first narrow queue. The first 8 KiB of
 // a burst go at once (most pictures: no delay at all); what is more goes at 2.5 × the target rate, or faster, so that
-// no packet waits more than 20 ms. Where the path has been measured, the target is to be believed: less goes at once
-// (20 ms at the pace), and a keyframe may take 200 ms rather than fill the path's queue. Audio does not pass through
-// here. Thread: the session's.
+// no packet waits more than 20 ms. Where the path was measured and is narrow, the target is to be believed: less goes
+// at once (20 ms at the pace), and a keyframe may take 200 ms rather than fill the path's queue. Audio does not pass
+// through here. Thread: the session's.
 #pragma once
 
 #include <cstdint>

@@ -170,6 +170,7 @@ core::TimePoint Session::Impl::tick(core::TimePoint now) {
       earlier(track.pacer.next());
       earlier(track.reorder.next_deadline(track.nack()));
       if (track.remote_ssrc() != 0) earlier(track.keyframes.due());
+      ask_for_bitrate(track, now);
       earlier(now + kVideoTick);
     } else {
       service_digits(track, now);
@@ -232,6 +233,9 @@ void Session::set_bitrate_wish(core::Bitrate wish) {
 }
 void Session::set_playout_delay(core::Duration delay) {
   impl_->playout_delay = delay;
+}
+void Session::set_receive_wish(core::Bitrate wish) {
+  impl_->receive_wish = wish;
 }
 void Session::send_bye(core::TimePoint now) {
   impl_->send_bye(now);

@@ -104,6 +104,9 @@ class Session {
   void set_bitrate_wish(core::Bitrate wish);
   /// How long received audio waits until it is played; told to peers that ask for it (RFC 3611 §4.7).
   void set_playout_delay(core::Duration delay);
+  /// More video from the peer than this would be of no use: it is told so by TMMBR, else REMB, whichever was agreed,
+  /// together with what the path carries when it does not measure that itself. 0 (the start): no wish.
+  void set_receive_wish(core::Bitrate wish);
   /// Sends RTCP BYE for all our SSRCs.
   void send_bye(core::TimePoint now);
   SessionStats stats() const;

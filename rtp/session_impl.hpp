@@ -1,6 +1,6 @@
 // Session's inside, private to rtp/session*.cpp: one Track a media section, and the Impl that routes between them.
 // session.cpp: life and time; session_receive.cpp: RTP in; session_send.cpp: RTP out; session_rtx.cpp: repetition
-// both ways; session_rtcp.cpp: RTCP both ways.
+// both ways; session_rtcp.cpp: RTCP both ways; session_bandwidth.cpp: bitrates.
 #pragma once
 
 #include <algorithm>
@@ -14,6 +14,7 @@
 #include "core/counters.hpp"
 #include "core/random.hpp"
 #include "core/ring.hpp"
+#include "rtp/bandwidth/receive_bandwidth.hpp"
 #include "rtp/bandwidth_estimator.hpp"
 #include "rtp/expected_loss.hpp"
 #include "rtp/jitter/audio_losses.hpp"
@@ -111,6 +112,9 @@ struct Track {
   FrameAssembler assembler;
   FrameAssembler::Drops drops_counted;
   KeyframeRequester keyframes;
+  ReceiveBandwidth rate_in;
+  std::optional<core::Bitrate> asked;  ///< of the sender, by REMB or TMMBR
+  core::TimePoint asked_at, next_ask;
   uint8_t fir_command = 0;
   std::optional<core::TimePoint> first_packet;
   // XR: the peer's receiver reference time, to be answered (RFC 3611 §4.5).
@@ -190,8 +194,11 @@ struct Session::Impl {
   void service_digits(Track& track, core::TimePoint now);
   bool plan(Track& track, const core::EncodedFrame& frame);
   void plan_audio(Track& track, const core::EncodedFrame& frame);
+
+  // session_bandwidth.cpp
   void announce_target(core::TimePoint now);
   void send_padding(core::TimePoint now);
+  void ask_for_bitrate(Track& track, core::TimePoint now);
 
   // session_rtx.cpp
   Track* repeated_track(const PacketView& view);
@@ -240,6 +247,7 @@ struct Session::Impl {
   BandwidthEstimator estimator;
   std::optional<core::Bitrate> peer_limit;  ///< REMB or TMMBR
   std::optional<core::Bitrate> announced;
+  core::Bitrate receive_wish;  ///< 0: none
   std::optional<core::Duration> round_trip;
   core::Duration round_trip_variation{};  ///< mean deviation
   bool round_trip_measured = false;

@@ -250,6 +250,7 @@ void Session::Impl::receive_video(Track& track, core::Buffer packet, const Packe
   VideoPacket video;
   // Padding's timestamp is no picture's.
   if (!view.payload.empty()) video.rtp_time = media_time(track, view, now);
+  if (!view.payload.empty()) track.rate_in.on_packet(video.rtp_time, view.payload.size(), now);
   video.payload = view.payload;
   video.codec = track.last_format->codec;
   video.sequence = arrival.sequence;

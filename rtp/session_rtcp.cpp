@@ -98,9 +98,9 @@ void Session::Impl::receive_report_blocks(const rtcp::ReportBlocks& blocks, core
     const double fraction = block.fraction_lost / 256.0;
     track->stats.peer_fraction_lost = fraction;
     track->expected_loss.on_report(fraction, now);
-    if (track->video()) estimator.on_loss_report(fraction, now);
-    if (block.last_sender_report == 0) continue;
-    const auto sample = round_trip_of(block.last_sender_report, block.delay_since_last, now);
+    std::optional<core::Duration> sample;
+    if (block.last_sender_report != 0) sample = round_trip_of(block.last_sender_report, block.delay_since_last, now);
+    if (track->video()) estimator.on_report(fraction, sample, now);
     if (!sample) continue;
     on_round_trip(*sample, true);
     track->stats.round_trip_ms = std::chrono::duration<double, std::milli>(*round_trip).count();

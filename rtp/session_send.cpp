@@ -13,7 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr size_t kMaxAudioPayload = 1400, kMaxRedPayload = 1000;
-constexpr uint8_t kPaddingBytes = 224;     // a packet: its count is one byte
 constexpr uint64_t kPacketsWithMid = 100;  // enough for the peer to learn it
 constexpr size_t kExtensionRoom = 4 + 3 + 2 + 17 + 3;
 constexpr core::Duration kDigitStep = 20ms, kDigitLength = 100ms, kDigitGap = 60ms;
@@ -139,7 +138,9 @@ void Session::Impl::send_packet(Track& track, const PacketHeader& header, std::s
 }
 
 void Session::Impl::transmit(Track& track, core::Buffer packet, core::TimePoint now) {
-  if (track.config.transport_cc_extension != 0) {
+  if (track.config.transport_cc_extension == 0) {
+    if (track.video()) estimator.on_sent(packet.size());
+  } else {
     uint8_t value[2];
     write_u16(value, transport_sequence);
     if (set_extension(packet.span(), track.config.transport_cc_extension, value)) {
@@ -153,30 +154,6 @@ void Session::Impl::transmit(Track& track, core::Buffer packet, core::TimePoint 
 
 void Session::Impl::pace(Track& track, core::TimePoint now) {
   while (auto packet = track.pacer.pop(now)) transmit(track, std::move(*packet), now);
-}
-
-// Padding (RFC 3550 §5.1) on the video's source, between two pictures: no decoder ever sees it.
-void Session::Impl::send_padding(core::TimePoint now) {
-  Track* const track = video_sender();
-  if (!track || track->config.transport_cc_extension == 0 || !track->config.send_format) return;
-  if (!track->out.started() || !track->pacer.empty()) return;
-  std::array<uint8_t, kPaddingBytes> padding{};
-  padding.back() = kPaddingBytes;
-  constexpr uint8_t placeholder[2] = {0, 0};
-  for (int bound = 0; bound < 64 && estimator.padding_due(now) > 0; ++bound) {
-    core::Buffer packet = core::Buffer::allocate(kRtpHeaderBytes + kExtensionRoom + kPaddingBytes);
-    packet.resize(packet.capacity());
-    const PacketHeader header{false, track->config.send_format->payload_type, track->out.next_sequence(),
-                              track->last_time, track->out.ssrc()};
-    PacketWriter writer(packet.span(), header);
-    writer.add_extension(track->config.transport_cc_extension, placeholder);
-    writer.append(padding);
-    packet.resize(writer.packet().size());
-    packet.data()[0] |= 0x20;
-    track->out.remember(packet, header.sequence, 0);
-    ++track->stats.padding_sent;
-    transmit(*track, std::move(packet), now);
-  }
 }
 
 void Session::Impl::send_digit(char digit, core::TimePoint now) {
@@ -224,22 +201,6 @@ void Session::Impl::service_digits(Track& track, core::TimePoint now) {
       track.digit_not_before = now + kDigitGap;
     }
   }
-}
-
-void Session::Impl::announce_target(core::TimePoint now) {
-  std::optional<core::Bitrate> target = estimator.estimate(now);
-  if (peer_limit) target = target ? std::min(*target, *peer_limit) : *peer_limit;
-  if (!target) return;
-  Track* const video = video_sender();
-  if (video && video->config.bandwidth) target = std::min(*target, *video->config.bandwidth);
-  if (announced) {
-    // Down at once, up in steps worth a new encoder setting.
-    const int64_t before = announced->bits_per_second, after = target->bits_per_second;
-    if (after >= before * 97 / 100 && after <= before * 105 / 100) return;
-  }
-  announced = target;
-  if (video) video->pacer.set_target(*target, estimator.has_feedback());
-  outbox.push(*target);
 }
 
 }  // namespace partyline::rtp

@@ -7,7 +7,7 @@ namespace partyline::rtp {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr double kBackOff = 0.85;
+constexpr double kBackOff = 0.85, kIdleBackOff = 0.7;
 constexpr double kNearLimit = 0.5, kBeyondLimit = 1.15;  // × the limit: between them the steps are small
 constexpr double kPacketBits = 1200 * 8;
 
@@ -22,10 +22,10 @@ void AimdRate::set_rate(double bits_per_second) {
 }
 
 void AimdRate::update(LinkUse use, std::optional<double> through, core::Duration round_trip, bool grow,
-                      core::TimePoint now) {
+                      core::TimePoint now, bool idle) {
   if (use == LinkUse::over) {
     // Once a round trip: what was decided before must have had its effect.
-    if (now - decreased_ >= std::clamp<core::Duration>(round_trip + 50ms, 100ms, 400ms)) decrease(through, now);
+    if (now - decreased_ >= std::clamp<core::Duration>(round_trip + 50ms, 100ms, 400ms)) decrease(through, idle, now);
     increased_ = now;
   } else if (use == LinkUse::under || !grow) {
     increased_ = now;
@@ -34,9 +34,10 @@ void AimdRate::update(LinkUse use, std::optional<double> through, core::Duration
   }
 }
 
-void AimdRate::decrease(std::optional<double> through, core::TimePoint now) {
+void AimdRate::decrease(std::optional<double> through, bool idle, core::TimePoint now) {
   decreased_ = now;
   if (!through) return set_rate(rate_ * kBackOff);
+  if (idle) return set_rate(std::max(rate_ * kIdleBackOff, std::min(rate_, kBackOff * *through)));
   limit_ = limit_ && *through > 0.5 * *limit_ && *through < 1.5 * *limit_ ? 0.7 * *limit_ + 0.3 * *through : *through;
   set_rate(std::min(rate_, kBackOff * *through));
 }

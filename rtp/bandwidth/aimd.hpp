@@ -1,6 +1,8 @@
 // AimdRate: the rate that is right for what Trendline says. Over: 0.85 × what gets through. Normal: up, 8 % a second
 // far from the last known limit and about a packet a round trip near it; never far beyond what gets through, since what
-// was not tried is not known. Under: the queue empties, wait.
+// was not tried is not known. Under: the queue empties, wait. While less is sent than the rate allows, what gets
+// through says nothing about the path, and a queue is likely somebody else's or a moment's: then over takes the rate
+// down by steps, each round trip one, rather than to what gets through.
 //
 // Thread: owner's. Source: draft-ietf-rmcat-gcc-02 §5.5, 5.6.
 #pragma once
@@ -20,13 +22,15 @@ class AimdRate {
   void set_rate(double bits_per_second);
   /// No use for more: growth ends there.
   void set_most(double bits_per_second) { most_ = bits_per_second; }
-  /// `through`: bits a second that arrive. `grow` false: no growth now, for other reasons than delay.
-  void update(LinkUse use, std::optional<double> through, core::Duration round_trip, bool grow, core::TimePoint now);
+  /// `through`: bits a second that arrive. `grow` false: no growth now, for other reasons than delay. `idle`: much less
+  /// than the rate is being sent.
+  void update(LinkUse use, std::optional<double> through, core::Duration round_trip, bool grow, core::TimePoint now,
+              bool idle = false);
   /// When the rate was last taken down for delay.
   core::TimePoint last_decrease() const { return decreased_; }
 
  private:
-  void decrease(std::optional<double> through, core::TimePoint now);
+  void decrease(std::optional<double> through, bool idle, core::TimePoint now);
   void increase(std::optional<double> through, core::Duration round_trip, core::TimePoint now);
 
   double rate_ = 2.5e6, most_ = kMost;

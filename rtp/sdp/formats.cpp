@@ -174,6 +174,7 @@ PayloadFormat payload_format_of(const Format& format, Codec codec) {
   result.nack = offers("nack");
   result.pli = offers("nack pli");
   result.fir = offers("ccm fir");
+  result.tmmbr = offers("ccm tmmbr");
   result.remb = offers("goog-remb");
   result.transport_cc = offers("transport-cc");
   return result;

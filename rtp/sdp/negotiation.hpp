@@ -22,7 +22,7 @@ struct MediaCapabilities {
   H264Parameters h264{0x42, 0xE0, 31, 1, true};  ///< the most we decode; mode 0 and 1 are both understood
   bool telephone_event = true;
   Direction direction = Direction::sendrecv;  ///< what we are willing to do
-  bool nack = true, rtx = false, transport_cc = false, remb = false;
+  bool nack = true, rtx = false, transport_cc = false, remb = false, tmmbr = false;
   bool stereo = false;
   bool red = false;            ///< audio: RFC 2198 beside Opus
   bool comfort_noise = false;  ///< audio: RFC 3389 taken beside codecs of 8 kHz

@@ -32,6 +32,7 @@ Format format_of(Codec codec, uint8_t payload_type, const MediaCapabilities& cap
   const bool video = core::kind_of(codec) == core::MediaKind::video;
   wanted.pli = wanted.fir = video;
   wanted.nack = (video || codec == Codec::opus) && capabilities.nack;
+  wanted.tmmbr = video && capabilities.tmmbr;
   wanted.remb = video && capabilities.remb;
   wanted.transport_cc = capabilities.transport_cc;
   if (feedback) format.feedback = feedback_lines(wanted);
@@ -209,6 +210,7 @@ void add_match(TrackConfig& track, const Match& match, const MediaCapabilities& 
   receive.nack = send.nack;
   receive.pli = send.pli;
   receive.fir = send.fir;
+  receive.tmmbr = send.tmmbr;
   receive.remb = send.remb;
   receive.transport_cc = send.transport_cc;
   if (match.codec == Codec::h264) {

@@ -150,6 +150,7 @@ void agree_feedback(PayloadFormat& format, const MediaCapabilities& capabilities
   format.nack = format.nack && capabilities.nack;
   format.pli = format.pli && video;
   format.fir = format.fir && video;
+  format.tmmbr = format.tmmbr && video && capabilities.tmmbr;
   format.remb = format.remb && video && capabilities.remb;
   format.transport_cc = format.transport_cc && capabilities.transport_cc && transport_cc_extension != 0;
 }
@@ -159,6 +160,7 @@ std::vector<std::string> feedback_lines(const PayloadFormat& format) {
   if (format.remb) result.emplace_back("goog-remb");
   if (format.transport_cc) result.emplace_back("transport-cc");
   if (format.fir) result.emplace_back("ccm fir");
+  if (format.tmmbr) result.emplace_back("ccm tmmbr");
   if (format.nack) result.emplace_back("nack");
   if (format.pli) result.emplace_back("nack pli");
   return result;
