@@ -169,13 +169,16 @@ core::TimePoint Session::Impl::tick(core::TimePoint now) {
       if (!track.second_copies.empty()) earlier(track.second_copies.front().due);
       earlier(track.pacer.next());
       earlier(track.reorder.next_deadline(track.nack()));
-      if (track.remote_ssrc() != 0) earlier(track.keyframes.due());
+      // A wish that send_keyframe_request() does not act on now must not wake us either.
+      if (track.config.receiving && track.remote_ssrc() != 0) earlier(track.keyframes.due());
       ask_for_bitrate(track, now);
       earlier(now + kVideoTick);
     } else {
       service_digits(track, now);
-      if (track.nack()) send_audio_nacks(track, now);
-      earlier(track.audio_losses.next());
+      if (track.nack()) {
+        send_audio_nacks(track, now);
+        earlier(track.audio_losses.next());
+      }
       earlier(now + (track.digit || !track.digits.empty() ? kDigitTick : kAudioTick));
     }
     if (track.next_report && now >= *track.next_report) send_reports(track, now);

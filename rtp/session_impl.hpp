@@ -212,6 +212,7 @@ struct Session::Impl {
   void receive_report_blocks(const rtcp::ReportBlocks& blocks, core::TimePoint now);
   void receive_sender_report(const rtcp::SenderReport& report, core::TimePoint now);
   void receive_transport_block(const rtcp::Block& block, core::TimePoint now);
+  void receive_bounds(const rtcp::Tmmb& request);
   void receive_payload_block(const rtcp::Block& block, core::TimePoint now);
   void receive_extended(const rtcp::ExtendedReport& report, core::TimePoint now);
   void receive_bye(const rtcp::Block& block);

@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 constexpr size_t kRtcpBytes = 1200;
 constexpr int kMaxBlocks = 64;
 constexpr uint16_t kDeepestBuffer = 400;  // ms; the mixer waits for nothing that is later
+constexpr size_t kMaxNackNumbers = 256;   // in one packet: even if each takes an entry of its own, all fit
 constexpr core::Duration kEarlyReports = 200ms, kReports = 1s;
 constexpr core::Duration kTransportFeedback = 50ms;
 
@@ -134,17 +135,27 @@ void Session::Impl::receive_transport_block(const rtcp::Block& block, core::Time
   } else if (block.count == rtcp::kTransportCc) {
     if (rtcp::parse_transport_feedback(block, feedback)) estimator.on_feedback(feedback, now);
   } else if (const auto tmmbr = rtcp::parse_tmmbr(block)) {
-    for (const auto& entry : tmmbr->entries) {
-      const Track* const track = sender_of(entry.ssrc);
-      if (!track) continue;
-      peer_limit = limit_of(entry.bits_per_second);
-      std::array<uint8_t, kRtcpBytes> room;
-      rtcp::Writer writer(room);
-      open_feedback(*track, writer);
-      writer.tmmbn(track->out.ssrc(), {&entry, 1});  // RFC 5104 §4.2.2: answered, or the peer repeats
-      push_rtcp(writer);
-    }
+    receive_bounds(*tmmbr);
   }
+}
+
+/// However many bounds one request names, it is answered once, with the last (RFC 5104 §4.2.2: or the peer repeats).
+void Session::Impl::receive_bounds(const rtcp::Tmmb& request) {
+  const rtcp::TmmbEntry* bound = nullptr;
+  const Track* bounded = nullptr;
+  for (const auto& entry : request.entries) {
+    const Track* const track = sender_of(entry.ssrc);
+    if (!track) continue;
+    bound = &entry;
+    bounded = track;
+  }
+  if (!bound) return;
+  peer_limit = limit_of(bound->bits_per_second);
+  std::array<uint8_t, kRtcpBytes> room;
+  rtcp::Writer writer(room);
+  open_feedback(*bounded, writer);
+  writer.tmmbn(bounded->out.ssrc(), {bound, 1});
+  push_rtcp(writer);
 }
 
 void Session::Impl::keyframe_wanted_by_peer(uint32_t ssrc) {
@@ -275,9 +286,9 @@ void Session::Impl::send_nacks(Track& track, core::TimePoint now) {
   rtcp::BoundedList<Seq16, rtcp::kMaxNacks> missing;
   ReorderBuffer::Asking asking{retry_interval(), round_trip.value_or(0ms)};
   if (lossy_and_long(track.reorder.loss())) asking.echo = std::max<core::Duration>(*round_trip / 5, 15ms);
+  asking.most = kMaxNackNumbers;
   track.reorder.take_nacks(now, asking, missing);
-  // At worst every other packet is missing: 17 numbers an entry, 200 entries fit by far.
-  push_nack(track, std::span(missing.begin(), std::min<size_t>(missing.size(), 256)));
+  push_nack(track, {missing.begin(), missing.size()});
 }
 
 void Session::Impl::send_audio_nacks(Track& track, core::TimePoint now) {

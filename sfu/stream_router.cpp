@@ -18,7 +18,8 @@ namespace {
 constexpr core::Duration kKeyframePatience = std::chrono::seconds(3);
 constexpr core::Duration kArrivalsEvery = std::chrono::milliseconds(100);
 constexpr core::Duration kReportEvery = std::chrono::seconds(1);
-constexpr double kResendsPerSecond = 1000, kResendBurst = 400;  // packets, a player
+constexpr core::Duration kReportsApart = std::chrono::milliseconds(100);  // of one track, to its players
+constexpr double kResendsPerSecond = 1000, kResendBurst = 400;            // packets, a player
 constexpr size_t kRtcpBytes = 1200;
 
 struct Counters {
@@ -59,7 +60,13 @@ struct StreamRouter::Source {
   uint8_t fir_command = 0;
   std::optional<rtcp::NtpTime> ntp_offset;  // from the publisher's clock to ours
   TimePoint next_arrivals{}, next_report{};
+  struct Reports {
+    bool due = false;  // the track has one that the players have not
+    TimePoint last{};  // when they got the one before
+  };
+  Reports audio_reports, video_reports;
 
+  Reports& reports(MediaKind kind) { return kind == MediaKind::audio ? audio_reports : video_reports; }
   std::optional<IncomingTrack>& track(MediaKind kind) { return kind == MediaKind::audio ? audio : video; }
 };
 
@@ -229,11 +236,23 @@ void StreamRouter::receive_rtcp_from_publisher(std::span<const uint8_t> packet, 
       if (!source_->ntp_offset)
         source_->ntp_offset = rtcp::NtpTime{rtcp::to_ntp(now.time_since_epoch()).value - report->ntp.value};
       track->receive_sender_report(*report, now);
-      for (const auto& [id, player] : players_)
-        if (player->track(kind).follows(epoch_of(*track))) send_report(*player, kind);
+      source_->reports(kind).due = true;
     }
   }
   if (reader.malformed()) counters().malformed.add();
+  for (const MediaKind kind : {MediaKind::audio, MediaKind::video}) forward_report(kind, now);
+}
+
+/// The last report of a packet, and no more than one each kReportsApart: else one packet full of them would become
+/// hundreds to every player.
+void StreamRouter::forward_report(MediaKind kind, TimePoint now) {
+  auto& [due, last] = source_->reports(kind);
+  if (!due || now < last + kReportsApart) return;
+  due = false;
+  last = now;
+  const auto& track = source_->track(kind);
+  for (const auto& [id, player] : players_)
+    if (player->track(kind).follows(epoch_of(*track))) send_report(*player, kind);
 }
 
 void StreamRouter::send_report(Player& player, MediaKind kind) {
@@ -306,6 +325,7 @@ void StreamRouter::repeat(Player& player, ForwardPacket& packet, OutgoingTrack::
 void StreamRouter::tick(TimePoint now) {
   if (!source_) return;
   ask_publisher(now);
+  for (const MediaKind kind : {MediaKind::audio, MediaKind::video}) forward_report(kind, now);
   if (now >= source_->next_arrivals) {
     source_->next_arrivals = now + kArrivalsEvery;
     report_arrivals();

@@ -64,6 +64,7 @@ class StreamRouter {
             uint8_t payload_type);
   void repeat(Player& player, ForwardPacket& packet, OutgoingTrack::Header header, const OutgoingFormat& format);
   void send_report(Player& player, core::MediaKind kind);
+  void forward_report(core::MediaKind kind, core::TimePoint now);
   void answer_nack(Player& player, const rtp::rtcp::Nack& nack, core::TimePoint now);
   void ask_publisher(core::TimePoint now);
   void report_arrivals();

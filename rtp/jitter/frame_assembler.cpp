@@ -93,7 +93,8 @@ void FrameAssembler::add(const VideoPacket& packet, int64_t lost, std::vector<Pi
 }
 
 void FrameAssembler::finish(std::vector<Picture>& out) {
-  if (broken_) {
+  const bool cut_off = codec_ == core::Codec::h264 && h264_.unfinished();
+  if (broken_ || cut_off) {
     lost_ = std::max<int64_t>(lost_, 1);
     abandon();
     return;

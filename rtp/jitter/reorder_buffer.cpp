@@ -100,7 +100,7 @@ void ReorderBuffer::take_nacks(core::TimePoint now, const Asking& asking,
       return s.asked + (echo ? asking.echo : asking.retry_interval);
     };
     if (now >= due()) {
-      if (!out.push(Seq16{static_cast<uint16_t>(sequence)})) {
+      if (out.size() >= asking.most || !out.push(Seq16{static_cast<uint16_t>(sequence)})) {
         nack_due_ = now;
         return;
       }

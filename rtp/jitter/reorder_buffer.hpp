@@ -53,6 +53,7 @@ class ReorderBuffer {
     /// After the first request, a second one so soon that it counts as the same to the sender, unless the first was
     /// lost: for paths that lose much, where waiting a round trip to find that out would be seen. 0: none.
     core::Duration echo{};
+    size_t most = rtcp::kMaxNacks;  ///< packets; the rest stays due
   };
   /// Missing packets to ask for now; they count as asked for.
   void take_nacks(core::TimePoint now, const Asking& asking, rtcp::BoundedList<Seq16, rtcp::kMaxNacks>& out);

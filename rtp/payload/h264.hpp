@@ -69,6 +69,8 @@ class Depacketizer {
   std::optional<Picture> finish();
   void clear();
   bool empty() const { return parts_.empty(); }
+  /// The last NAL unit came in fragments and its end did not: nothing that finish() could hand out.
+  bool unfinished() const { return in_fragment_; }
   ParameterSets& sets() { return sets_; }
   const ParameterSets& sets() const { return sets_; }
 

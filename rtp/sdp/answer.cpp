@@ -59,7 +59,8 @@ NegotiatedMedia plan_section(const Description& offer, size_t index, const Media
   track.send_format = send;
   track.receive_formats = {receive};
   track.packet_time_ms = packet_time(media, codec);
-  if (const Format* red = choose_red(media.formats, chosen.payload_type, 48000); red && capabilities.red) {
+  const Format* red = capabilities.red ? choose_red(media.formats, chosen.payload_type, 48000) : nullptr;
+  if (red != nullptr) {
     track.red = track.red_send = red->payload_type;
   }
   if (const Format* noise = choose_comfort_noise(media.formats, 8000); noise && capabilities.comfort_noise) {

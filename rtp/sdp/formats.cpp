@@ -140,8 +140,8 @@ const Format* choose_red(const std::vector<Format>& formats, uint8_t payload_typ
   const std::string type = std::to_string(payload_type);
   const auto found = std::ranges::find_if(formats, [&](const Format& each) {
     if (!equals_ignoring_case(each.encoding, "red") || each.clock_rate != clock_rate) return false;
-    std::string types = each.fmtp;
-    while (types.starts_with(type + "/")) types.erase(0, type.size() + 1);
+    std::string_view types = each.fmtp;  // up to the length of a message: never copied or moved about
+    while (types.starts_with(type) && types.substr(type.size()).starts_with('/')) types.remove_prefix(type.size() + 1);
     return types.empty() || types == type;
   });
   return found == formats.end() ? nullptr : &*found;

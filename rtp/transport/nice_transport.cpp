@@ -6,6 +6,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "core/log.hpp"
 #include "rtp/transport/glib_thread.hpp"
 #include "rtp/transport/ice_client_config.hpp"
 #include "rtp/transport/nice_agent.hpp"
@@ -145,8 +146,11 @@ class NiceTransportImpl final : public NiceTransport,
     std::vector<IceCandidate> result;
     for (const std::string& text : remote.candidates) {
       auto candidate = parse_candidate(text);
-      if (!candidate && candidate.error().code == core::ErrorCode::unsupported) continue;
-      if (!candidate) return candidate.error();
+      // One that we cannot read does not spoil the others (RFC 8839 §5.1: unknown kinds are to be ignored).
+      if (!candidate) {
+        core::log_debug("ICE candidate left out: {}", candidate.error().message);
+        continue;
+      }
       if (!candidate->address || candidate->component != 1) continue;
       if (result.size() < kMaxRemoteCandidates) result.push_back(*std::move(candidate));
     }

@@ -1,6 +1,7 @@
 // What a session makes of packets as real peers send them: crafted one by one.
 #include <gtest/gtest.h>
 
+#include "core/counters.hpp"
 #include "rtp/payload/red.hpp"
 #include "rtp/payload/telephone_event.hpp"
 #include "tests/rtp/session_world.hpp"
@@ -206,6 +207,20 @@ TEST_F(SessionReceive, a_picture_without_marker_ends_where_the_timestamp_changes
   ASSERT_EQ(side.video.size(), 2u);
   EXPECT_TRUE(side.video[0].keyframe);
   EXPECT_EQ(side.video[1].rtp_time - side.video[0].rtp_time, 3600);
+}
+
+TEST_F(SessionReceive, a_picture_whose_last_fragment_never_came_is_broken_though_it_has_its_marker) {
+  const core::Counter& broken = core::counter("partyline_rtp_frames_dropped_total", "reason=\"broken\"");
+  packet(96, 1, 0, 7, {0x67, 0x42, 0xE0, 0x1F, 0x8C});
+  packet(96, 2, 0, 7, {0x68, 0xCE});
+  packet(96, 3, 0, 7, {0x65, 0x88, 1}, true);
+  ASSERT_EQ(side.video.size(), 1u);
+  const auto before = broken.value();
+  packet(96, 4, 3600, 7, {0x7C, 0x81, 0x88, 1, 2, 3}, true);  // FU-A: start, no end
+  packet(96, 5, 7200, 7, {0x41, 0x88, 2}, true);
+  tick_for(20ms);
+  EXPECT_EQ(broken.value(), before + 1);
+  EXPECT_EQ(side.blocks(rtcp::Type::payload_feedback, rtcp::kPli), 1) << "what follows refers to it";
 }
 
 TEST_F(SessionReceive, a_reconfigured_track_takes_the_new_payload_types_and_keeps_its_statistics) {

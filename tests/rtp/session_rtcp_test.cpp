@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "rtp/remote_clock.hpp"
 #include "tests/rtp/session_world.hpp"
@@ -186,6 +187,95 @@ TEST(SessionRtcp, a_narrow_path_brings_the_target_down_to_what_it_carries) {
   const double target = target_after({.rate = core::Bitrate::kbps(800)}, 8000, 20s);
   EXPECT_LT(target, 1.1e6);
   EXPECT_GT(target, 3e5);
+}
+
+TEST(SessionRtcp, a_request_of_many_bounds_is_answered_once_with_the_last) {
+  World world;
+  world.a.make({video_track()});
+  world.b.make({video_track()});
+  Talker talker(world, world.a);
+  world.run(100ms, [&] { talker(); });
+  const auto ours = parse_packet(world.a.rtp_sent.back())->ssrc;
+  // The writer makes one entry a block; this is 16 entries in one (RFC 5104 §4.2.1.1: 1 Mbit/s as 2^4 × 62500 …).
+  Bytes request{0x83, 205, 0, 34, 0, 0, 0, 9, 0, 0, 0, 0};
+  for (uint32_t i = 0; i < 16; ++i) {
+    const uint32_t bound = 4u << 26 | (62500 + i) << 9 | 40;
+    for (const uint32_t word : {ours, bound}) {
+      for (int shift = 24; shift >= 0; shift -= 8) request.push_back(static_cast<uint8_t>(word >> shift));
+    }
+  }
+  world.a.rtcp_sent.clear();
+  world.a.session->receive_rtcp(request, world.now);
+  ASSERT_EQ(world.a.blocks(rtcp::Type::transport_feedback, rtcp::kTmmbn), 1);
+  rtcp::Reader reader(world.a.rtcp_sent.back());
+  for (auto block = reader.next(); block; block = reader.next()) {
+    const auto answer = rtcp::parse_tmmbn(*block);
+    if (!answer) continue;
+    ASSERT_EQ(answer->entries.size(), 1u);
+    EXPECT_EQ(answer->entries[0].ssrc, ours);
+    EXPECT_EQ(answer->entries[0].bits_per_second, 62515u << 4);
+  }
+}
+
+TEST(SessionRtcp, a_picture_nobody_wants_any_more_does_not_keep_the_clock_busy) {
+  World world;
+  world.a.make({video_track()});
+  world.b.make({video_track()});
+  Talker talker(world, world.a);
+  world.run(500ms, [&] { talker(); });
+  world.b.session->request_keyframe(world.now);
+  auto held = video_track();
+  held.receiving = false;
+  world.b.session->reconfigure({held}, world.now);
+  world.run(2s);  // by then a second request would be due
+  const TimePoint from = world.now;
+  for (int i = 0; i < 100; ++i) world.now = world.b.session->tick(world.now);
+  EXPECT_GE(world.now - from, 900ms) << "every 10 ms, not every one";
+}
+
+TEST(SessionRtcp, lost_audio_that_is_not_asked_for_any_more_does_not_keep_the_clock_busy) {
+  World world;
+  TrackConfig track = audio_track();
+  track.receive_formats[0].nack = true;
+  track.receive_formats.push_back(audio_format(core::Codec::opus, 112));
+  world.a.make({track});
+  world.b.make({track});
+  Talker talker(world, world.a);
+  talker.with_video = false;
+  world.run(100ms, [&] { talker(); });
+  auto packet = world.a.rtp_sent.back();
+  const uint16_t last = parse_packet(packet)->sequence.value;
+  set_sequence(packet, Seq16{static_cast<uint16_t>(last + 5)});
+  world.b.session->receive_rtp(core::Buffer::copy_of(packet), world.now);
+  ASSERT_EQ(world.b.blocks(rtcp::Type::transport_feedback, rtcp::kNack), 1);
+  set_sequence(packet, Seq16{static_cast<uint16_t>(last + 6)});
+  set_payload_type(packet, 112);  // the peer went over to a type for which no NACK is agreed
+  world.b.session->receive_rtp(core::Buffer::copy_of(packet), world.now);
+  const TimePoint from = world.now;
+  for (int i = 0; i < 20; ++i) world.now = world.b.session->tick(world.now);
+  EXPECT_GE(world.now - from, 1s);
+}
+
+TEST(SessionRtcp, of_more_losses_than_one_packet_can_name_the_rest_is_asked_for_next) {
+  World world;
+  world.a.make({video_track()});
+  world.b.make({video_track()});
+  Talker talker(world, world.a);
+  world.run(100ms, [&] { talker(); });
+  world.b.rtcp_sent.clear();
+  auto packet = world.a.rtp_sent.back();
+  set_sequence(packet, Seq16{static_cast<uint16_t>(parse_packet(packet)->sequence.value + 401)});
+  world.b.session->receive_rtp(core::Buffer::copy_of(packet), world.now);
+  for (int i = 0; i < 3; ++i) world.b.session->tick(world.now += 1ms);
+  std::set<uint16_t> asked;
+  for (const auto& sent : world.b.rtcp_sent) {
+    for (rtcp::Reader reader(sent); const auto block = reader.next();) {
+      if (const auto nack = rtcp::parse_nack(*block)) {
+        for (const Seq16 each : nack->sequences) asked.insert(each.value);
+      }
+    }
+  }
+  EXPECT_EQ(asked.size(), 400u);
 }
 
 TEST(SessionRtcp, bye_names_all_our_sources) {

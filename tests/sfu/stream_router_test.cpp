@@ -266,6 +266,34 @@ TEST_F(RouterTest, SenderReportsAreTranslatedSoThatLipSyncHolds) {
   EXPECT_EQ(late.blocks(rtcp::parse_sender_report).size(), 1u);  // with its first packet
 }
 
+TEST_F(RouterTest, OnePacketOfManySenderReportsIsOneReportToAPlayerAndTheNextOneWaits) {
+  publish();
+  join(player_);
+  audio(1, 48000);
+  uint32_t time = 48000;
+  const auto many = [&] {
+    return rtcp_packet([&](rtcp::Writer& w) {
+      for (int i = 0; i < 40; ++i) {
+        rtcp::SenderReport report;
+        report.ssrc = kAudioSsrc;
+        report.ntp = rtcp::to_ntp(5000s);
+        report.rtp_time = {++time};
+        w.sender_report(report);
+      }
+    });
+  };
+  router_.receive_rtcp_from_publisher(many(), now_);
+  const auto reports = player_.blocks(rtcp::parse_sender_report);
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(reports[0].rtp_time.value - player_.packets(96).at(0).timestamp.value, 40u) << "the last one";
+  router_.receive_rtcp_from_publisher(many(), now_);
+  EXPECT_EQ(player_.blocks(rtcp::parse_sender_report).size(), 1u);
+  advance(200ms);
+  const auto later = player_.blocks(rtcp::parse_sender_report);
+  ASSERT_EQ(later.size(), 2u) << "late, but not lost";
+  EXPECT_EQ(later[1].rtp_time.value - later[0].rtp_time.value, 40u);
+}
+
 TEST_F(RouterTest, ThePublisherHearsOfArrivalsEvery100MsAndOfReceptionEachSecond) {
   publish();
   for (uint16_t i = 0; i < 50; ++i) {

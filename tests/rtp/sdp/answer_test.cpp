@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "rtp/sdp/formats.hpp"
 #include "tests/rtp/sdp/samples.hpp"
 
 namespace partyline::rtp::sdp {
@@ -44,6 +45,19 @@ TEST(SdpAnswer, red_and_comfort_noise_are_taken_by_who_can_use_them) {
   EXPECT_FALSE(audio_track(phone).red);  // it is of Opus
   const Description to_phone = answered(offer, phone, ice_transport());
   EXPECT_EQ(std::ranges::count(to_phone.media[0].formats, "CN", &Format::encoding), 1);
+}
+
+TEST(SdpAnswer, red_of_a_thousand_layers_is_red_all_the_same) {
+  std::string fmtp = "111";
+  for (int i = 0; i < 15000; ++i) fmtp += "/111";
+  const std::vector<Format> formats = parsed(session("m=audio 7000 RTP/AVP 111 63\r\na=rtpmap:111 opus/48000/2\r\n"
+                                                     "a=rtpmap:63 red/48000/2\r\na=fmtp:63 " +
+                                                     fmtp + "\r\n"))
+                                          .media.at(0)
+                                          .formats;
+  EXPECT_NE(choose_red(formats, 111, 48000), nullptr);
+  EXPECT_EQ(choose_red(formats, 11, 48000), nullptr);
+  EXPECT_EQ(choose_red(formats, 1, 48000), nullptr);
 }
 
 TEST(SdpAnswer, chromium_gets_constrained_baseline_in_mode_1) {

@@ -18,6 +18,15 @@ TEST_F(WebRtcTest, rtp_and_rtcp_flow_both_ways) {
   EXPECT_EQ(session->local().setup, "passive");
 }
 
+TEST_F(WebRtcTest, a_candidate_that_nobody_can_read_does_not_spoil_the_others) {
+  start_server();
+  introduce({.remote_host = "127.0.0.1", .ice_servers = {}}, {}, [](IceDescription& answer) {
+    answer.candidates.insert(answer.candidates.begin(), {"nonsense", "1 1 udp many 127.0.0.1 9 typ host"});
+  });
+  ASSERT_TRUE(run_until(io, [&] { return client_events.connected == 1 && server_events.connected == 1; }));
+  expect_media_both_ways();
+}
+
 TEST_F(WebRtcTest, the_server_may_be_the_dtls_client) {
   start_server();
   introduce({.remote_host = "127.0.0.1", .ice_servers = {}}, [](IceDescription& offer) { offer.setup = "passive"; });
