@@ -1,6 +1,8 @@
 #include "gateway/access.hpp"
 
 #include <algorithm>
+#include <array>
+#include <boost/asio/ip/address.hpp>
 
 namespace partyline::gateway {
 
@@ -16,10 +18,19 @@ bool same_secret(std::string_view a, std::string_view b) {
 }
 
 namespace {
+// An address, and not a name that begins like one: a stranger's DNS may point 127.example.org here.
 bool names_this_machine(std::string_view host) {
-  if (host.starts_with("[::1]")) return true;
-  const auto name = host.substr(0, host.find(':'));
-  return name == "localhost" || name.starts_with("127.");
+  const auto name = host.starts_with('[') ? host.substr(1, host.find(']') - 1) : host.substr(0, host.find(':'));
+  if (name == "localhost") return true;
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(name, error);
+  return !error && address.is_loopback();
+}
+
+// What proxies and browsers add: the request was made by somebody further away than the address it came from.
+bool direct(const core::http::Request& request) {
+  static constexpr std::array kMarks{"Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Via"};
+  return std::ranges::none_of(kMarks, [&](const char* mark) { return request.header(mark).has_value(); });
 }
 }  // namespace
 
@@ -30,8 +41,7 @@ Result<> check_api_access(const core::http::Request& request, const std::string&
     if (given.starts_with(kScheme) && same_secret(given.substr(kScheme.size()), token)) return {};
     return make_error(ErrorCode::unauthorized, "send 'Authorization: Bearer TOKEN' with the token of [api] token");
   }
-  const bool direct = !request.header("Forwarded") && !request.header("X-Forwarded-For");
-  if (request.remote_is_loopback && direct && names_this_machine(request.header("Host").value_or("localhost")))
+  if (request.remote_is_loopback && direct(request) && names_this_machine(request.header("Host").value_or("localhost")))
     return {};
   return make_error(ErrorCode::forbidden, "without [api] token in the configuration the API answers this machine only");
 }
@@ -50,7 +60,8 @@ Result<> check_hook_access(const core::http::Request& request, const std::string
     return make_error(ErrorCode::unauthorized, "the hook's URL needs ?token= as in [hooks] token");
   }
   const auto& all = allowed_addresses;
-  if (std::find(all.begin(), all.end(), request.remote_address) != all.end()) return {};
+  const bool listed = std::find(all.begin(), all.end(), request.remote_address) != all.end();
+  if (listed && direct(request) && !request.header("Origin")) return {};
   return make_error(ErrorCode::forbidden, "hooks from " + request.remote_address +
                                               " are not believed: add it to [hooks] allowed_addresses or set a token");
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/algorithm/string/predicate.hpp>
 
 #include "core/http/cors.hpp"
@@ -110,6 +111,17 @@ std::optional<http::Response> relay_refusal(const http::Request& request, bool p
   return std::nullopt;
 }
 
+std::string passed_query(const http::Request& request, bool begun) {
+  static constexpr std::array<std::string_view, 4> kOurs{"app", "stream", "vhost", "partyline"};
+  std::string out;
+  for (const auto& [key, value] : request.query) {
+    if (std::ranges::find(kOurs, std::string_view(key)) != kOurs.end()) continue;
+    out += fmt::format("{}{}={}", begun ? "&" : "?", http::percent_encode(key), http::percent_encode(value));
+    begun = true;
+  }
+  return out;
+}
+
 void SfuRelay::add_routes(http::Server& server) {
   for (const bool publishing : {true, false}) {
     const std::string endpoint = std::string(publishing ? "/whip" : "/whep") + "/{app}/{stream}";
@@ -150,7 +162,7 @@ awaitable<http::Response> SfuRelay::create(bool publishing, Request request) {
   const auto& room = request.params.at("app");
   const auto& stream = request.params.at("stream");
   std::string url = expand_url(publishing ? services_.whip_url : services_.whep_url, room, stream);
-  if (!request.raw_query.empty()) url += (url.find('?') == std::string::npos ? "?" : "&") + request.raw_query;
+  url += passed_query(request, url.find('?') != std::string::npos);
   http::ClientRequest out = to_sfu(request, std::move(url));
   auto answered = co_await fetch_redirected(std::move(out));
   if (!answered) co_return exposed(refusal_response(whip_client::refusal_of(answered.error(), publishing)));

@@ -43,4 +43,9 @@ class SfuRelay {
 std::optional<core::http::Response> relay_refusal(const core::http::Request& request, bool publishing,
                                                   const std::string& token);
 
+/// The visitor's query as it is passed on ("&k=v…", or "?k=v…" unless a query has `begun`): without what would name
+/// another stream at SRS, which takes the last value it reads and splits at ';' and ',' too, or would make him us.
+/// Pure.
+std::string passed_query(const core::http::Request& request, bool begun);
+
 }  // namespace partyline::gateway

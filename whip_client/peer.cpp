@@ -32,6 +32,11 @@ core::Counter& dropped(std::string_view reason) {
   return core::counter("partyline_whip_client_frames_dropped_total", fmt::format("reason=\"{}\"", reason));
 }
 
+/// For logs: marks and secrets are in the query.
+std::string without_query(std::string_view url) {
+  return core::printable(url.substr(0, url.find('?')));
+}
+
 /// Where the mixer's threads put frames for the server.
 class PublisherSink final : public core::FrameSink {
  public:
@@ -102,7 +107,7 @@ class Story final : public std::enable_shared_from_this<Story> {
       const Refusal refusal = co_await self->attempt();
       if (self->stopped_) co_return;
       const core::Duration delay = self->retry_.on_failure(refusal, Clock::now());
-      core::log_debug("{} url={} {}; again in {} ms", self->word(), core::printable(self->config_.url), refusal.why,
+      core::log_debug("{} url={} {}; again in {} ms", self->word(), without_query(self->config_.url), refusal.why,
                       core::to_ms(delay));
       self->set_state(PeerState::waiting, refusal.why);
       if (self->stopped_) co_return;
@@ -157,7 +162,7 @@ class Story final : public std::enable_shared_from_this<Story> {
     if (stopped_) co_return Refusal{};
 
     retry_.on_connected(Clock::now());
-    core::log_debug("{} url={} connected", word(), core::printable(config_.url));
+    core::log_debug("{} url={} connected", word(), without_query(config_.url));
     set_state(PeerState::connected, {});
     // The server's players can start only with a keyframe.
     if (events_ && role_ == Role::publisher && config_.video) events_->on_keyframe_request();

@@ -26,10 +26,27 @@ TEST(Access, AProxysForwardedRequestIsNotFromThisMachine) {
   EXPECT_FALSE(check_api_access(request, ""));
 }
 
+TEST(Access, AHookThatCameThroughAProxyOrFromAPageIsNotBelievedForItsAddress) {
+  for (const char* mark : {"X-Forwarded-For", "Via", "X-Real-IP", "Origin"}) {
+    auto request = local_request();
+    request.headers.emplace_back(mark, "198.51.100.7");
+    EXPECT_FALSE(check_hook_access(request, "", {"127.0.0.1"})) << mark;
+    request.query["token"] = "t";
+    EXPECT_TRUE(check_hook_access(request, "t", {})) << mark;
+  }
+}
+
 TEST(Access, ARebondHostNameIsNotThisMachine) {
   auto request = local_request();
-  request.headers = {{"Host", "evil.example:8080"}};
-  EXPECT_FALSE(check_api_access(request, ""));
+  for (const char* host :
+       {"evil.example:8080", "127.evil.example", "127.0.0.1.evil.example:8080", "[::1", "[::1].evil", ""}) {
+    request.headers = {{"Host", host}};
+    EXPECT_EQ(check_api_access(request, "").has_value(), std::string_view(host).starts_with("[::1")) << host;
+  }
+  for (const char* host : {"127.0.0.1:8080", "127.8.9.10", "[::1]:8080", "localhost"}) {
+    request.headers = {{"Host", host}};
+    EXPECT_TRUE(check_api_access(request, "")) << host;
+  }
 }
 
 TEST(Access, ATokenIsAskedOfEverybody) {

@@ -84,6 +84,14 @@ TEST_F(SfuRelayTest, AnOfferGoesToTheSfuAndItsSessionGetsANameOfOurs) {
   EXPECT_EQ(ask("DELETE", session, {}, "").status, 404) << "a session ends once";
 }
 
+TEST_F(SfuRelayTest, AVisitorCannotNameAnotherStreamInHisQuery) {
+  EXPECT_EQ(
+      ask("POST", "/whip/demo/alice?app=other&stream=mix&vhost=v&partyline=x&display=a%26app%3Dother;stream=y").status,
+      201);
+  ASSERT_EQ(seen_.size(), 1u);
+  EXPECT_EQ(seen_[0].target, "/rtc/v1/whip/?app=demo&stream=alice&display=a%26app%3Dother%3Bstream%3Dy");
+}
+
 TEST_F(SfuRelayTest, ItsRefusalsBecomeStatusesThatPagesUnderstand) {
   reply_ = {409, {{"Content-Type", "text/plain"}}, "5020: RtcStreamBusy", {}};
   EXPECT_EQ(ask("POST", "/whip/demo/alice").status, 409);
