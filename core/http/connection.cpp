@@ -30,8 +30,9 @@ using boost::system::error_code;
 
 constexpr uint32_t kMaxHeaderBytes = 16 * 1024;
 constexpr std::chrono::seconds kHandshakeTimeout{10};
-constexpr std::chrono::seconds kWriteTimeout{30};  // a client that takes nothing for so long is gone
-constexpr std::chrono::seconds kLinger{1};         // for the unread rest of a refused request
+constexpr std::chrono::seconds kWriteTimeout{30};         // a client that takes nothing for so long is gone
+constexpr std::chrono::seconds kLinger{1};                // for the unread rest of a refused request
+constexpr std::chrono::seconds kFirstRequestTimeout{10};  // who connects has something to say
 
 std::string http_date() {
   const std::time_t now = std::time(nullptr);
@@ -136,7 +137,9 @@ class StreamConnection final : public Connection, public std::enable_shared_from
     RequestParser parser;
     parser.header_limit(kMaxHeaderBytes);
     parser.body_limit(shared_->config.max_body_bytes);
-    stream_->expires_after(shared_->config.idle_timeout);
+    const bool first = std::exchange(fresh_, false);
+    stream_->expires_after(first ? std::min(shared_->config.idle_timeout, kFirstRequestTimeout)
+                                 : shared_->config.idle_timeout);
     error_code error = co_await read_message(*stream_, buffer_, parser, Until::header);
     if (!error && beast::iequals(parser.get()[bhttp::field::expect], "100-continue")) {
       const std::string go_on =
@@ -266,6 +269,7 @@ class StreamConnection final : public Connection, public std::enable_shared_from
   std::shared_ptr<ServerShared> shared_;
   const std::unique_ptr<ByteStream> stream_;
   std::string buffer_;  // read, and not yet parsed: the beginning of the next request
+  bool fresh_ = true;   // no request was read yet
   std::string remote_address_;
   bool remote_is_loopback_ = false;
 };
@@ -284,6 +288,14 @@ asio::awaitable<void> run(std::shared_ptr<ServerShared> shared, std::shared_ptr<
 
 }  // namespace
 
+asio::ip::address counted_address(const asio::ip::address& address) {
+  if (!address.is_v6()) return address;
+  if (address.to_v6().is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  auto bytes = address.to_v6().to_bytes();
+  std::fill(bytes.begin() + 8, bytes.end(), uint8_t{0});
+  return asio::ip::address_v6(bytes);
+}
+
 asio::awaitable<void> serve_stream(std::shared_ptr<ServerShared> shared, std::unique_ptr<ByteStream> stream,
                                    std::optional<asio::ip::address> peer) {
   auto connection = std::make_shared<StreamConnection>(shared, std::move(stream), peer);
@@ -295,9 +307,15 @@ asio::awaitable<void> serve_connection(std::shared_ptr<ServerShared> shared, tcp
   std::optional<asio::ip::address> peer;
   if (const auto endpoint = socket.remote_endpoint(error); !error) peer = endpoint.address();
   socket.set_option(tcp::no_delay(true), ignored);
+  const auto counted = counted_address(peer.value_or(asio::ip::address()));
+  ++shared->by_address[counted];
+  const auto forget = [shared, counted](void*) {
+    if (const auto found = shared->by_address.find(counted); --found->second == 0) shared->by_address.erase(found);
+  };
+  const std::unique_ptr<void, decltype(forget)> count(shared.get(), forget);
   auto stream =
       shared->tls ? make_tls_server_stream(std::move(socket), *shared->tls) : make_plain_stream(std::move(socket));
-  co_await serve_stream(std::move(shared), std::move(stream), std::move(peer));
+  co_await serve_stream(shared, std::move(stream), std::move(peer));
 }
 
 }  // namespace partyline::core::http

@@ -27,6 +27,7 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
   Result<> start();
   Result<> load_tls();
   void stop();
+  bool admits(const tcp::socket& socket) const;
   static asio::awaitable<void> accept_all(std::shared_ptr<Impl> self);
 
   tcp::acceptor acceptor;
@@ -100,9 +101,22 @@ asio::awaitable<void> Server::Impl::accept_all(std::shared_ptr<Impl> self) {
         log_warn("http has {} connections, its limit: {} more refused", self->shared->connections.size(), *n);
       continue;
     }
+    if (!self->admits(socket)) {
+      refused.add();
+      if (auto n = log_limit.admit(Clock::now())) log_warn("http: too many connections of one address; {} refused", *n);
+      continue;
+    }
     accepted.add();
     asio::co_spawn(self->acceptor.get_executor(), serve_connection(self->shared, std::move(socket)), asio::detached);
   }
+}
+
+bool Server::Impl::admits(const tcp::socket& socket) const {
+  error_code error;
+  const auto peer = socket.remote_endpoint(error);
+  if (error || peer.address().is_loopback()) return true;
+  const auto found = shared->by_address.find(counted_address(peer.address()));
+  return found == shared->by_address.end() || found->second < shared->config.max_connections_per_address;
 }
 
 void Server::Impl::stop() {

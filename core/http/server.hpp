@@ -24,6 +24,7 @@ struct ServerConfig {
   std::string tls_key_file;          ///< PEM
   size_t max_body_bytes = 256 * 1024;
   size_t max_connections = 1000;
+  size_t max_connections_per_address = 100;  ///< of one IPv4 address or IPv6 /64; this machine's own are not counted
   std::chrono::seconds idle_timeout{60};
 };
 
