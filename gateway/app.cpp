@@ -191,6 +191,8 @@ Result<> App::Impl::start_sip() {
   settings.port = static_cast<uint16_t>(config.sip.port);
   settings.advertised_address = config.sip.advertised_address;
   settings.max_calls = static_cast<size_t>(config.sip.max_calls);
+  settings.requests_per_second_per_source = static_cast<unsigned>(config.sip.requests_per_second_per_source);
+  settings.trusted_sources = config.sip.trusted_sources;
   sip = std::make_unique<sip::UserAgent>(settings, services.executor, *rooms);
   services.sip = sip.get();
   if (auto done = sip->start(); !done) return done.error().with_context("[sip]");

@@ -118,6 +118,8 @@ const std::vector<Key>& keys() {
       {"sip", "rtp_first_port", number(FIELD(sip.rtp_first_port), 1024, 65534)},
       {"sip", "rtp_last_port", number(FIELD(sip.rtp_last_port), 1025, 65535)},
       {"sip", "rtp_timeout_seconds", number(FIELD(sip.rtp_timeout_seconds), 1, 3600)},
+      {"sip", "requests_per_second_per_source", number(FIELD(sip.requests_per_second_per_source), 0, 100000)},
+      {"sip", "trusted_sources", list(FIELD(sip.trusted_sources))},
       {"sip", "max_calls", number(FIELD(sip.max_calls), 1, 100000)},
       {"webrtc", "address", text(FIELD(webrtc.address))},
       {"webrtc", "port", number(FIELD(webrtc.port), 0, 65535)},

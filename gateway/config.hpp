@@ -46,6 +46,8 @@ struct Config {
     int rtp_first_port = 20000;
     int rtp_last_port = 29999;
     int rtp_timeout_seconds = 30;
+    int requests_per_second_per_source = 20;                       ///< outside of calls; 0: any number
+    std::vector<std::string> trusted_sources{"127.0.0.1", "::1"};  ///< addresses without that limit: trunks
     int max_calls = 2000;
   } sip;
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "core/log.hpp"
 #include "core/time.hpp"
 #include "gateway/quality.hpp"
 #include "mixer/room_mixer.hpp"
@@ -56,7 +57,7 @@ class Leg {
   virtual void adapt() {}
   /// `peer`: what the other end is called in its quality's verdict.
   Leg(std::string id, std::string name, std::string peer, core::TimePoint now)
-      : id_(std::move(id)), name_(std::move(name)), since_(now), quality_(std::move(peer), now) {}
+      : id_(std::move(id)), name_(core::printable(name)), since_(now), quality_(std::move(peer), now) {}
 
  private:
   std::string id_, name_;

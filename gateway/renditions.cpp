@@ -42,8 +42,14 @@ mixer::VideoRendition choose_rendition(const rtp::PayloadFormat& format, std::op
     most_per_second = level->macroblocks_per_second;
     most_bits = std::min(most_bits, level->kbps * 1000);
   }
-  if (format.max_frame_rate > 0)
-    rendition.frames_per_second = std::min<int>(rendition.frames_per_second, static_cast<int>(format.max_frame_rate));
+  // A few steps only: each distinct rendition is an encoder of its own.
+  if (format.max_frame_rate > 0 && format.max_frame_rate < static_cast<uint32_t>(room.frames_per_second)) {
+    const int most = static_cast<int>(format.max_frame_rate);
+    rendition.frames_per_second = most >= 15   ? std::min(most >= 25 ? 25 : 15, room.frames_per_second)
+                                  : most >= 10 ? 10
+                                  : most >= 5  ? 5
+                                               : 1;
+  }
   // Full, two thirds (854×480 of 720p), half, a quarter of the canvas' sides: the first that fits.
   for (const auto& [numerator, denominator] : {std::pair{1, 1}, {2, 3}, {1, 2}, {1, 4}, {1, 8}}) {
     rendition.size = scaled(room.size, numerator, denominator);

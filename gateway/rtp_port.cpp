@@ -33,6 +33,13 @@ core::Result<std::shared_ptr<RtpPort>> RtpPort::open(const Services& services, c
   return port;
 }
 
+core::Result<> RtpPort::check(const rtp::sdp::NegotiatedMedia& media) {
+  if (auto rtp = endpoint_of(media.remote_address, media.remote_port); !rtp) return rtp.error();
+  const auto& rtcp = media.remote_rtcp_address.empty() ? media.remote_address : media.remote_rtcp_address;
+  if (auto end = endpoint_of(rtcp, media.remote_rtcp_port); !end) return end.error();
+  return {};
+}
+
 core::Result<> RtpPort::configure(const rtp::sdp::NegotiatedMedia& media, std::shared_ptr<rtp::RemoteClock> clock,
                                   const std::string& cname) {
   const auto rtp = endpoint_of(media.remote_address, media.remote_port);

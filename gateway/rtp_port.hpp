@@ -30,6 +30,8 @@ class RtpPort final : public rtp::TransportEvents,
   static core::Result<std::shared_ptr<RtpPort>> open(const Services& services, const boost::asio::ip::address& bind,
                                                      Handlers handlers);
 
+  /// Whether configure() would take it: `invalid`, if the peer's address is no numeric address.
+  static core::Result<> check(const rtp::sdp::NegotiatedMedia& media);
   /// Applies what offer/answer came to: starts the session, or reconfigures it. `invalid`: the peer's address is no
   /// numeric address.
   core::Result<> configure(const rtp::sdp::NegotiatedMedia& media, std::shared_ptr<rtp::RemoteClock> clock,

@@ -137,6 +137,8 @@ Result<> SipLeg::accept_answer(const std::string& answer_text) {
 
 Result<> SipLeg::apply(const std::vector<rtp::sdp::NegotiatedMedia>& media) {
   bool has_audio = false, has_video = false;
+  for (const auto& section : media)  // before anything is changed
+    if (auto good = RtpPort::check(section); !good) return good.error();
   for (const auto& section : media) {
     (section.track.kind == MediaKind::audio ? has_audio : has_video) = true;
     if (auto done = port(section.track.kind)->configure(section, clock_, id()); !done) return done.error();
@@ -166,7 +168,7 @@ void SipLeg::drop(std::optional<Output>& output) {
 }
 
 void SipLeg::update_audio_output() {
-  const bool sends = audio_ && audio_->negotiated() && audio_->negotiated()->track.sending;
+  const bool sends = established_ && audio_ && audio_->negotiated() && audio_->negotiated()->track.sending;
   if (!sends) return drop(audio_out_);
   const auto format =
       choose_audio_format(audio_->negotiated()->track, core::Bitrate::kbps(services_.config->rooms.audio_kbps),
@@ -179,8 +181,8 @@ void SipLeg::update_audio_output() {
 }
 
 void SipLeg::update_video_output() {
-  const bool sends =
-      video_ && video_->negotiated() && video_->negotiated()->track.sending && video_->negotiated()->track.send_format;
+  const bool sends = established_ && video_ && video_->negotiated() && video_->negotiated()->track.sending &&
+                     video_->negotiated()->track.send_format;
   if (!sends) return drop(video_out_);
   const auto& track = video_->negotiated()->track;
   const auto rendition = choose_rendition(*track.send_format, track.bandwidth, room_picture_);
@@ -196,8 +198,9 @@ void SipLeg::update_video_output() {
 }
 
 void SipLeg::established() {
+  // Not before: an INVITE with a forged source would aim our media at whomever its SDP names.
   established_ = true;
-  send_keyframe();  // what was sent before the ACK may have met a closed door
+  update_outputs();
 }
 
 void SipLeg::send_keyframe() {
@@ -218,7 +221,11 @@ bool SipLeg::held() const {
 }
 
 bool SipLeg::timed_out(core::TimePoint now) const {
-  if (!established_ || held()) return false;
+  const auto expected = [](const std::shared_ptr<RtpPort>& p) {
+    return p && p->negotiated() && p->negotiated()->track.receiving;
+  };
+  // Who listens only has agreed to be silent: session timers tell whether he is still there.
+  if (!established_ || held() || (!expected(audio_) && !expected(video_))) return false;
   const auto session = stats();
   const auto last = std::max({session.audio.last_packet, session.video.last_packet, media_since_});
   return now - last > std::chrono::seconds(services_.config->sip.rtp_timeout_seconds);

@@ -1,5 +1,6 @@
 #include "sip/endpoint.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -187,6 +188,7 @@ bool Endpoint::refuse_early(nta_incoming_t* request, const sip_t& sip) {
 bool Endpoint::refuse_flood(nta_incoming_t* request, const sip_t& sip) {
   if (config_.requests_per_second_per_source == 0) return false;
   const std::string source = source_address(request);
+  if (std::ranges::find(config_.trusted_sources, source) != config_.trusted_sources.end()) return false;
   const auto now = core::Clock::now();
   if (flood_guard_.admit(source, now)) return false;
   refused_flood_.add();

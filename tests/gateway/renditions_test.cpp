@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace partyline::gateway {
 namespace {
 
@@ -52,6 +54,22 @@ TEST(Renditions, TheOffersBandwidthIsNotExceeded) {
   const auto rendition = choose_rendition(h264(31, 1), core::Bitrate::kbps(800), room());
   EXPECT_LE(rendition.bitrate, core::Bitrate::kbps(800));
   EXPECT_GE(rendition.bitrate, core::Bitrate::kbps(700));
+}
+
+TEST(Renditions, StrangeFrameRatesShareAFewEncoders) {
+  std::set<int> rates;
+  for (uint32_t rate = 1; rate <= 200; ++rate) {
+    auto format = h264(31, 1);
+    format.max_frame_rate = rate;
+    const auto rendition = choose_rendition(format, std::nullopt, room());
+    EXPECT_LE(static_cast<uint32_t>(rendition.frames_per_second), rate);
+    EXPECT_GE(rendition.frames_per_second, 1);
+    rates.insert(rendition.frames_per_second);
+  }
+  EXPECT_LE(rates.size(), 6u);
+  auto format = h264(31, 1);
+  format.max_frame_rate = 4'294'967'295;
+  EXPECT_EQ(choose_rendition(format, std::nullopt, room()).frames_per_second, room().frames_per_second);
 }
 
 TEST(Renditions, Vp8FollowsMaxFrameSizeAndRate) {
