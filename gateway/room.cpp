@@ -156,7 +156,8 @@ bool Room::remove_leg(std::string id, const std::string& why) {
   leg->close(why);
   if (is_sip) --sip_legs_;
   play(mixer::Tone::leave);
-  services_.events->publish("leg.left", {{"room", name_}, {"leg", id}, {"name", leg->name()}, {"why", why}});
+  services_.events->publish("leg.left",
+                            {{"room", name_}, {"leg", id}, {"name", leg->name()}, {"why", core::printable(why)}});
   if (is_sip) update();
   return true;
 }
@@ -164,7 +165,9 @@ bool Room::remove_leg(std::string id, const std::string& why) {
 bool Room::kick_leg(const std::string& id) {
   for (auto& [stream, entry] : streams_)
     if (entry.leg == id) entry.kicked = true;
-  return remove_leg(id, "removed by the operator");
+  if (!remove_leg(id, "removed by the operator")) return false;
+  update();  // its place may be somebody's who waits
+  return true;
 }
 
 void Room::log_departure(Leg& leg, const std::string& why) const {
@@ -181,13 +184,15 @@ std::shared_ptr<Leg> Room::find_leg(const std::string& id) const {
   return found == legs_.end() ? nullptr : found->second;
 }
 
-void Room::on_stream_published(const std::string& stream, const std::string& client, const std::string& display_name) {
+void Room::on_stream_published(const std::string& stream, const std::string& client, const std::string& display_name,
+                               const std::string& server) {
   auto& entry = streams_[stream];
   // A publisher that was replaced under the same name: the pull goes on, the SFU switches behind it.
   if (entry.client != client) entry.kicked = false;
   entry.client = client;
-  entry.display_name = display_name;
-  services_.events->publish("stream.published", {{"room", name_}, {"stream", stream}, {"name", display_name}});
+  entry.display_name = core::printable(display_name);
+  entry.server = server;
+  services_.events->publish("stream.published", {{"room", name_}, {"stream", stream}, {"name", entry.display_name}});
   update();
 }
 
@@ -201,8 +206,8 @@ void Room::on_stream_unpublished(const std::string& stream, const std::string& c
   update();
 }
 
-void Room::on_mix_played(const std::string& stream, const std::string& client) {
-  mix_players_[client] = stream;
+void Room::on_mix_played(const std::string& stream, const std::string& client, const std::string& server) {
+  mix_players_[client] = {stream, server};
   update();
 }
 
@@ -210,11 +215,16 @@ void Room::on_mix_stopped(const std::string& client) {
   if (mix_players_.erase(client) > 0) update();
 }
 
-void Room::on_sfu_restarted() {
-  pushes_.clear();
-  mix_players_.clear();
-  for (const auto& [stream, entry] : std::exchange(streams_, {}))
-    if (!entry.leg.empty()) remove_leg(entry.leg, "the SFU has restarted");
+void Room::on_sfu_restarted(const std::string& server) {
+  std::vector<std::string> legs;
+  std::erase_if(mix_players_, [&](const auto& player) { return player.second.server == server; });
+  std::erase_if(streams_, [&](const auto& stream) {
+    if (stream.second.server != server) return false;
+    if (!stream.second.leg.empty()) legs.push_back(stream.second.leg);
+    return true;
+  });
+  if (streams_.empty() && mix_players_.empty()) pushes_.clear();  // else one that was lost is pushed again by itself
+  for (const auto& leg : legs) remove_leg(leg, "the SFU has restarted");
   update();
 }
 
@@ -226,7 +236,9 @@ void Room::unbind(const mixer::Member* member) {
 void Room::update_pushes() {
   std::set<std::string> wanted;
   if (services_.config->rooms.push_mix) wanted.insert(mix_stream_for(""));
-  for (const auto& [client, stream] : mix_players_) wanted.insert(stream);
+  const auto most = static_cast<size_t>(services_.config->rooms.max_legs);  // each is a session with the SFU
+  for (const auto& [client, player] : mix_players_)
+    if (wanted.size() < most) wanted.insert(player.stream);
   std::erase_if(pushes_, [&](const auto& push) { return !wanted.contains(push.first); });
   for (const auto& stream : wanted) {
     auto& push = pushes_[stream];
@@ -236,7 +248,8 @@ void Room::update_pushes() {
       if (const auto leg = find_leg(published->second.leg)) listener = leg->member();
     push->listen_as(listener);
     // The embedded SFU tells of every player; of another one there may be more than hooks know.
-    const bool played = std::ranges::any_of(mix_players_, [&](const auto& player) { return player.second == stream; });
+    const bool played =
+        std::ranges::any_of(mix_players_, [&](const auto& player) { return player.second.stream == stream; });
     push->set_watched(played || !services_.config->sfu.embedded);
   }
 }

@@ -46,12 +46,13 @@ class Room {
 
   /// The SFU says so. Streams are told apart by name, their publishers by client id (an old one's farewell may come
   /// late).
-  void on_stream_published(const std::string& stream, const std::string& client, const std::string& display_name);
+  void on_stream_published(const std::string& stream, const std::string& client, const std::string& display_name,
+                           const std::string& server);
   void on_stream_unpublished(const std::string& stream, const std::string& client);
-  void on_mix_played(const std::string& stream, const std::string& client);
+  void on_mix_played(const std::string& stream, const std::string& client, const std::string& server);
   void on_mix_stopped(const std::string& client);
-  /// All its sessions are gone, ours too: what is still there will be announced anew.
-  void on_sfu_restarted();
+  /// All sessions of that server of the SFU are gone, ours too: what is still there will be announced anew.
+  void on_sfu_restarted(const std::string& server);
 
   core::Result<std::string> add_output(const std::string& url);
   bool remove_output(const std::string& id);
@@ -75,8 +76,13 @@ class Room {
   struct Stream {
     std::string client;
     std::string display_name;
+    std::string server;   ///< of an SFU that is a cluster
     std::string leg;      ///< while the room is mixed
     bool kicked = false;  ///< an operator removed it: not pulled again until it is published anew
+  };
+
+  struct MixPlayer {
+    std::string stream, server;
   };
 
   bool mix_wanted() const;
@@ -97,7 +103,7 @@ class Room {
   std::unique_ptr<mixer::RoomMixer> mixer_;
   std::map<std::string, std::shared_ptr<Leg>> legs_;
   std::map<std::string, Stream> streams_;                       ///< by stream name
-  std::map<std::string, std::string> mix_players_;              ///< client id → mix stream
+  std::map<std::string, MixPlayer> mix_players_;                ///< by client id
   std::map<std::string, std::unique_ptr<MixPush>> pushes_;      ///< by stream name
   std::map<std::string, std::unique_ptr<RoomOutput>> outputs_;  ///< by output id
   std::set<mixer::OutputId> stills_;

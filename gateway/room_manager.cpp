@@ -270,6 +270,8 @@ Result<std::string> RoomManager::dial(const std::string& name, const std::string
 Result<> RoomManager::judge_hook(const SrsHook& hook) {
   if (hook.action != SrsHook::Action::publish && hook.action != SrsHook::Action::play) return {};
   if (is_mix_stream(hook.stream)) {
+    if (const auto listener = listener_of(hook.stream); !listener.empty() && !is_valid_name(listener))
+      return make_error(ErrorCode::invalid, std::string("listener: ") + kNameRule);
     const bool ours = fmt::format("{}={}", kMarkName, hook.param_or(kMarkName, "")) == publish_mark_;
     if (hook.action == SrsHook::Action::publish && !ours)
       return make_error(ErrorCode::forbidden, fmt::format("the stream name {} is kept for the mix", hook.stream));
@@ -291,7 +293,7 @@ void RoomManager::notice_restart(const SrsHook& hook) {
   const std::string before = std::exchange(services_seen_[hook.server], hook.service);
   if (before.empty() || before == hook.service) return;
   core::log_warn("the SFU {} has restarted: all its streams are connected anew", core::printable(hook.server));
-  for (auto& [name, room] : rooms_) room->on_sfu_restarted();
+  for (auto& [name, room] : rooms_) room->on_sfu_restarted(hook.server);
 }
 
 void RoomManager::apply_hook(const SrsHook& hook) {
@@ -300,9 +302,9 @@ void RoomManager::apply_hook(const SrsHook& hook) {
   const bool mix = is_mix_stream(hook.stream);
   if (hook.action == SrsHook::Action::publish && !mix) {
     if (auto room = enter(hook.room))
-      (*room)->on_stream_published(hook.stream, hook.client, hook.param_or("display", hook.stream));
+      (*room)->on_stream_published(hook.stream, hook.client, hook.param_or("display", hook.stream), hook.server);
   } else if (hook.action == SrsHook::Action::play && mix) {
-    if (auto room = enter(hook.room)) (*room)->on_mix_played(hook.stream, hook.client);
+    if (auto room = enter(hook.room)) (*room)->on_mix_played(hook.stream, hook.client, hook.server);
   } else if (auto* room = find(hook.room)) {
     if (hook.action == SrsHook::Action::unpublish && !mix) room->on_stream_unpublished(hook.stream, hook.client);
     if (hook.action == SrsHook::Action::stop && mix) room->on_mix_stopped(hook.client);

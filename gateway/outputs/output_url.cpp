@@ -45,6 +45,7 @@ core::Result<OutputTarget> file_target(const boost::urls::url_view& url, const s
   if (type == file_types.end()) return make_error(ErrorCode::unsupported, "a file output ends in .flv, .mkv or .mp4");
   std::error_code failure;
   fs::path base = fs::weakly_canonical(directory, failure);
+  if (failure || base.empty()) return make_error(ErrorCode::forbidden, "the directory for file outputs cannot be read");
   if (!base.has_filename()) base = base.parent_path();               // a trailing slash is no part of its own
   const fs::path path = fs::weakly_canonical(base / name, failure);  // an absolute name replaces the base
   const auto [rest, unused] = std::mismatch(base.begin(), base.end(), path.begin(), path.end());
@@ -81,6 +82,8 @@ core::Result<OutputTarget> parse_output_url(std::string_view text, const std::st
     return make_error(ErrorCode::unsupported, fmt::format("outputs go to rtmp, rtmps, srt or file URLs, not to {}",
                                                           core::printable(std::string(url.scheme()))));
   }
+  // libsrt takes its options from the first '?' it finds, wherever that is.
+  if (url.has_fragment()) return make_error(ErrorCode::invalid, "an output's URL has no fragment (#…)");
   if (url.host().empty()) return make_error(ErrorCode::invalid, "the output's URL names no host");
   if (url.has_port() && url.port_number() == 0) return make_error(ErrorCode::invalid, "the output's port is not one");
   if (scheme->name == "srt" && !url.has_port()) return make_error(ErrorCode::invalid, "an srt URL needs a port");

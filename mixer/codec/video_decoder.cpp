@@ -38,6 +38,13 @@ I420View view_of(const AVFrame& frame) {
           {frame.width, frame.height}};
 }
 
+// Eight bits, 4:2:0: no profile that is ever offered has another, and others take up to four times the memory.
+AVPixelFormat only_what_was_negotiated(AVCodecContext*, const AVPixelFormat* offered) {
+  for (; *offered != AV_PIX_FMT_NONE; ++offered)
+    if (*offered == AV_PIX_FMT_YUV420P || *offered == AV_PIX_FMT_YUVJ420P) return *offered;
+  return AV_PIX_FMT_NONE;
+}
+
 class FfmpegDecoder final : public VideoDecoder {
  public:
   static core::Result<std::unique_ptr<VideoDecoder>> open(AVCodecID id) {
@@ -51,7 +58,8 @@ class FfmpegDecoder final : public VideoDecoder {
     context.thread_count = 1;
     context.flags |= AV_CODEC_FLAG_LOW_DELAY;
     context.err_recognition = 0;  // EC;
-    context.max_pixels = int64_t{kMaxPictureSide} * kMaxPictureSide;
+    context.max_pixels = kMaxPicturePixels;
+    context.get_format = only_what_was_negotiated;
     if (avcodec_open2(&context, codec, nullptr) < 0) {
       return core::make_error(core::ErrorCode::internal, "libavcodec cannot open the decoder");
     }

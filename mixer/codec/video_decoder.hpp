@@ -13,8 +13,9 @@
 
 namespace partyline::mixer {
 
-/// Larger pictures (either side) are refused: a stranger's parameter set must not make us allocate.
+/// Larger pictures are refused: a stranger's parameter set must not make us allocate, and a decoder may keep two dozen.
 inline constexpr int kMaxPictureSide = 4096;
+inline constexpr int64_t kMaxPicturePixels = int64_t{2560} * 1600;
 
 enum class DecodeStatus {
   picture,  ///< `picture` is whole

@@ -32,6 +32,7 @@ TEST(OutputUrl, only_known_schemes_that_call_are_taken) {
       {"rtmp://host:0/app/key", "", core::ErrorCode::invalid},
       {"srt://host", "", core::ErrorCode::invalid},
       {"srt://0.0.0.0:9000?mode=listener", "", core::ErrorCode::forbidden},
+      {"srt://0.0.0.0:9000#?mode=listener", "", core::ErrorCode::invalid},
       {"rtmp://host/app/key?listen=1", "", core::ErrorCode::forbidden},
       {"http://host/app", "", core::ErrorCode::unsupported},
       {"concat:a|b", "", core::ErrorCode::invalid},
