@@ -98,7 +98,26 @@ class TlsStream final : public StreamOf<ssl::stream<beast::tcp_stream>> {
   ssl::stream_base::handshake_type role_;
 };
 
+Result<std::shared_ptr<ssl::context>> read_tls_client_context(const std::string& ca_file) {
+  auto context = std::make_shared<ssl::context>(ssl::context::tls_client);
+  SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
+  error_code ec;
+  if (ca_file.empty())
+    context->set_default_verify_paths(ec);
+  else
+    context->load_verify_file(ca_file, ec);
+  if (ec) return make_error(ErrorCode::io, "cannot read the CA file " + ca_file + ": " + ec.message());
+  return context;
+}
+
 }  // namespace
+
+// Reading the system's CA bundle takes tens of milliseconds.
+Result<std::shared_ptr<ssl::context>> tls_client_context(const std::string& ca_file) {
+  if (!ca_file.empty()) return read_tls_client_context(ca_file);
+  static const Result<std::shared_ptr<ssl::context>> shared = read_tls_client_context({});
+  return shared;
+}
 
 std::unique_ptr<ByteStream> make_plain_stream(tcp::socket socket) {
   return std::make_unique<PlainStream>(std::move(socket));

@@ -59,6 +59,9 @@ std::unique_ptr<ByteStream> make_plain_stream(boost::asio::ip::tcp::socket socke
 std::unique_ptr<ByteStream> make_tls_server_stream(boost::asio::ip::tcp::socket socket,
                                                    boost::asio::ssl::context& context);
 
+/// What a client believes: the CAs of `ca_file`, or (empty) those of the system, which are read once a process.
+Result<std::shared_ptr<boost::asio::ssl::context>> tls_client_context(const std::string& ca_file);
+
 struct TlsPeer {
   std::string host;
   bool host_is_address = false;  ///< then no SNI (RFC 6066 §3)

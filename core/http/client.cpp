@@ -136,25 +136,6 @@ asio::awaitable<Result<Response>> exchange(ByteStream& stream, const bhttp::requ
   co_return make_error(ErrorCode::io, "sent interim answers only");
 }
 
-Result<std::shared_ptr<ssl::context>> make_tls_context(const ClientRequest& request) {
-  auto context = std::make_shared<ssl::context>(ssl::context::tls_client);
-  SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
-  error_code ec;
-  if (request.ca_file.empty())
-    context->set_default_verify_paths(ec);
-  else
-    context->load_verify_file(request.ca_file, ec);
-  if (ec) return make_error(ErrorCode::io, "cannot read the CA file " + request.ca_file + ": " + ec.message());
-  return context;
-}
-
-// Reading the system's CA bundle takes tens of milliseconds: once a process.
-Result<std::shared_ptr<ssl::context>> tls_context_for(const ClientRequest& request) {
-  if (!request.ca_file.empty()) return make_tls_context(request);
-  static const Result<std::shared_ptr<ssl::context>> shared = make_tls_context(request);
-  return shared;
-}
-
 asio::awaitable<Result<Response>> fetch_on(std::unique_ptr<ByteStream> stream, ClientRequest request, Url url,
                                            Endpoints endpoints, TimePoint deadline) {
   stream->expires_at(deadline);
@@ -170,7 +151,7 @@ asio::awaitable<Result<Response>> fetch_on(std::unique_ptr<ByteStream> stream, C
 Result<std::unique_ptr<ByteStream>> make_stream(asio::any_io_executor executor, const ClientRequest& request,
                                                 const Url& url) {
   if (!url.tls) return make_plain_stream(tcp::socket(executor));
-  const auto context = tls_context_for(request);
+  const auto context = tls_client_context(request.ca_file);
   if (!context) return context.error();
   return make_tls_client_stream(executor, **context, {url.host, url.host_is_address, request.verify_tls});
 }

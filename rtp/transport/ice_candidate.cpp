@@ -112,10 +112,14 @@ core::Result<IceServerUrl> parse_ice_server_url(std::string_view url) {
   const std::string_view whole = url;
   if (url.size() > kMaxLine) return invalid("ICE server URL too long", url);
   IceServerUrl result;
-  if (take_prefix(url, "turns:") || take_prefix(url, "stuns:")) {
-    return core::make_error(core::ErrorCode::unsupported, "no TLS to ICE servers: '" + core::printable(whole) + "'");
+  if (take_prefix(url, "stuns:")) {
+    return core::make_error(core::ErrorCode::unsupported, "no TLS to STUN servers: '" + core::printable(whole) + "'");
   }
-  if (take_prefix(url, "turn:")) {
+  if (take_prefix(url, "turns:")) {
+    constexpr uint16_t kTurns = 5349;  // RFC 7065 §3.2
+    result.turn = result.tls = result.tcp = true;
+    result.port = kTurns;
+  } else if (take_prefix(url, "turn:")) {
     result.turn = true;
   } else if (!take_prefix(url, "stun:")) {
     return invalid("ICE server URL is neither stun: nor turn:", whole);
@@ -125,6 +129,9 @@ core::Result<IceServerUrl> parse_ice_server_url(std::string_view url) {
     url = url.substr(0, query);
     if (equals(parameters, "transport=tcp")) {
       result.tcp = true;
+    } else if (result.tls && equals(parameters, "transport=udp")) {
+      return core::make_error(core::ErrorCode::unsupported,
+                              "no DTLS to TURN servers: '" + core::printable(whole) + "'");
     } else if (!equals(parameters, "transport=udp")) {
       return invalid("unknown parameter of ICE server URL", whole);
     }

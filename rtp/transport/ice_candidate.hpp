@@ -34,12 +34,13 @@ core::Result<IceCandidate> parse_candidate(std::string_view text);
 struct IceServerUrl {
   bool turn = false;
   bool tcp = false;
+  bool tls = false;  ///< with tcp
   std::string host;
   uint16_t port = 3478;
 };
 
-/// "stun:host:port", "turn:host:port?transport=udp|tcp"; `unsupported` for stuns and turns (libnice has no TLS to
-/// servers).
+/// "stun:host:port", "turn:host:port?transport=udp|tcp", "turns:host:port" (TLS over TCP); `unsupported` for stuns and
+/// for DTLS.
 core::Result<IceServerUrl> parse_ice_server_url(std::string_view url);
 
 }  // namespace partyline::rtp

@@ -74,6 +74,18 @@ struct LocatedServer {
   std::string address;
 };
 
+bool open_tunnel(IceAgentConfig::Relay& relay, const std::string& host, const asio::any_io_executor& executor) {
+  auto tunnel = TurnTlsTunnel::open(executor, host, {asio::ip::make_address(relay.address), relay.port});
+  if (!tunnel) {
+    core::log_warn("ICE server left out: {}", tunnel.error().message);
+    return false;
+  }
+  relay.tunnel = *std::move(tunnel);
+  relay.address = relay.tunnel->local().address().to_string();
+  relay.port = relay.tunnel->local().port();
+  return true;
+}
+
 // A server that does not do is no reason not to try without it.
 asio::awaitable<std::optional<LocatedServer>> locate(std::string text, core::Duration limit) {
   auto url = parse_ice_server_url(text);
@@ -128,7 +140,9 @@ asio::awaitable<std::vector<IceAgentConfig::Relay>> relays_of(std::vector<IceSer
     const auto turn = co_await locate(server.url, limit);
     if (!turn) continue;
     const IceServer known = for_session_now(server);
-    relays.push_back({turn->address, known.username, known.credential, turn->url.port, turn->url.tcp});
+    IceAgentConfig::Relay relay{turn->address, known.username, known.credential, turn->url.port, turn->url.tcp};
+    if (turn->url.tls && !open_tunnel(relay, turn->url.host, co_await asio::this_coro::executor)) continue;
+    relays.push_back(std::move(relay));
   }
   co_return relays;
 }

@@ -18,6 +18,7 @@
 #include "core/mailbox.hpp"
 #include "rtp/transport/glib_thread.hpp"
 #include "rtp/transport/ice_candidate.hpp"
+#include "rtp/transport/turn_tls_tunnel.hpp"
 
 using NiceAgent = struct _NiceAgent;
 
@@ -28,6 +29,8 @@ struct IceAgentConfig {
     std::string address, username, credential;
     uint16_t port = 3478;
     bool tcp = false;
+    /// TLS: `address` and `port` are its near end. Belongs to the executor; never goes to the agent.
+    std::shared_ptr<TurnTlsTunnel> tunnel{};
   };
   std::vector<boost::asio::ip::address> local_addresses;
   std::string stun_address;  ///< empty: none

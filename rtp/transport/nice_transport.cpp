@@ -44,6 +44,7 @@ class NiceTransportImpl final : public NiceTransport,
   asio::awaitable<core::Result<>> gather(IceAgentConfig config, core::Duration limit) {
     const auto keep = shared_from_this();
     make_agent();
+    keep_tunnels(config.relays);
     agent_->start(std::move(config));
     // Waits twice: for all candidates, then (once the limit is over) for those that are there.
     gathered_.expires_after(limit);
@@ -67,6 +68,7 @@ class NiceTransportImpl final : public NiceTransport,
     constexpr core::Duration kResolve = std::chrono::seconds(1);  // the answer waits
     const auto keep = shared_from_this();
     auto relays = co_await relays_of(std::move(servers), kResolve);
+    keep_tunnels(relays);
     if (events_ != nullptr && !relays.empty()) agent_->add_relays(std::move(relays));
   }
 
@@ -103,6 +105,7 @@ class NiceTransportImpl final : public NiceTransport,
     events_ = nullptr;
     deadline_.cancel();
     gathered_.cancel();
+    tunnels_.clear();
     if (channel_) channel_->close();
     if (agent_) agent_->close();
   }
@@ -140,6 +143,12 @@ class NiceTransportImpl final : public NiceTransport,
       if (self && self->channel_) self->channel_->receive(std::move(packet), core::Clock::now());
     };
     agent_ = IceAgent::create(executor_, *glib_, std::move(events));
+  }
+
+  void keep_tunnels(std::vector<IceAgentConfig::Relay>& relays) {
+    for (auto& relay : relays) {
+      if (relay.tunnel) tunnels_.push_back(std::exchange(relay.tunnel, nullptr));
+    }
   }
 
   core::Result<std::vector<IceCandidate>> usable_candidates(const IceDescription& remote) const {
@@ -206,6 +215,7 @@ class NiceTransportImpl final : public NiceTransport,
   asio::steady_timer gathered_, deadline_;
   std::shared_ptr<IceAgent> agent_;
   std::unique_ptr<SecureChannel> channel_;
+  std::vector<std::shared_ptr<TurnTlsTunnel>> tunnels_;
   IceDescription local_;
   std::string remote_address_;
   bool has_path_ = false;

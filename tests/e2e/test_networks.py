@@ -115,13 +115,16 @@ def test_a_browser_that_only_turn_lets_through(stage, folder):
     assert "connected to 10.77.0.1:30" in gateway.process.text(), "one of coturn's relay ports"
 
 
-@pytest.mark.parametrize("transport", ["tcp", "udp"])
-def test_a_gateway_that_only_turn_lets_through_to_its_sfu(stage, folder, transport):
+@pytest.mark.parametrize("transport", ["tcp", "udp", "tls"])
+def test_a_gateway_that_only_turn_lets_through_to_its_sfu(stage, folder, transport, monkeypatch):
     """Nothing is configured: the SFU's answers name the TURN server."""
     wire = stage.wire()
     wire.block("meta l4proto udp", but=[f"udp {end} {PORT}" for end in ("sport", "dport")] if transport == "udp" else [])
     here, there = wire.place("people"), wire.place("gateway")
-    turn = stage.keep(TurnServer(folder, there, user="gateway:s3cret")).start()
+    turn = stage.keep(TurnServer(folder, there, user="gateway:s3cret", tls=transport == "tls")).start()
+    if turn.certificate:
+        monkeypatch.setenv("SSL_CERT_FILE", str(turn.certificate))
+        wire.block(f"tcp dport {PORT}")
     sfu = stage.keep(PionSfu(folder, there, [f'<{turn.url(transport)}>; rel="ice-server"; username="gateway"; credential="s3cret"'])).start()
     gateway = stage.gateway({"sfu": sfu.settings(), "hooks": {"allowed_addresses": [here.address]}}, place=here)
     alice = stage.phone("alice", place=here).dial(gateway.sip_uri("far"))

@@ -55,7 +55,15 @@ TEST(ParseIceServerUrl, knows_stun_and_turn) {
   EXPECT_TRUE(turn->turn && turn->tcp);
   EXPECT_EQ(turn->host, "2001:db8::1");
   EXPECT_EQ(turn->port, 3479);
-  EXPECT_EQ(parse_ice_server_url("turns:a.example").error().code, core::ErrorCode::unsupported);
+  const auto turns = parse_ice_server_url("turns:a.example?transport=tcp");
+  ASSERT_TRUE(turns);
+  EXPECT_TRUE(turns->turn && turns->tcp && turns->tls);
+  EXPECT_EQ(turns->port, 5349);
+  EXPECT_EQ(parse_ice_server_url("turns:a.example:443")->port, 443);
+  EXPECT_FALSE(turn->tls);
+  for (const char* text : {"turns:a.example?transport=udp", "stuns:a.example"}) {
+    EXPECT_EQ(parse_ice_server_url(text).error().code, core::ErrorCode::unsupported) << text;
+  }
   for (const char* text : {"", "http://a", "stun:", "turn::3478", "turn:a:0", "turn:a:65536", "turn:a:x", "turn:[::1",
                            "turn:a?transport=sctp", "turn:[::1]x"}) {
     EXPECT_FALSE(parse_ice_server_url(text)) << text;
