@@ -60,6 +60,12 @@ class Results {
   void add(const std::string& name, const std::string& metric, double value, const std::string& unit) {
     rows_.push_back({bench_, name, metric, value, unit});
   }
+  bool empty() const { return rows_.empty(); }
+  /// For the file: printed already.
+  void append(const Results& others) {
+    rows_.insert(rows_.end(), others.rows_.begin(), others.rows_.end());
+    printed_ = rows_.size();
+  }
   /// Prints what was added since the last call.
   void print() {
     if (printed_ == rows_.size()) return;

@@ -7,7 +7,6 @@
 //   idle:    rooms of the configuration in which nobody is, and a lone caller in a room.
 //
 // A case without loss had no late tick. Sides run in turn; the cheaper of two runs counts, other programs can only add.
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <tuple>
@@ -20,18 +19,6 @@ namespace {
 
 constexpr core::Duration kWarmUp = 2s;
 constexpr int kRuns = 2;
-
-/// A folder that is gone afterwards.
-struct Folder {
-  std::string path = (std::filesystem::temp_directory_path() / "partyline-bench-XXXXXX").string();
-  Folder() {
-    if (!::mkdtemp(path.data())) std::exit(1);
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-};
 
 /// A gateway with a configuration of its own, ended with this.
 struct Stand {

@@ -4,79 +4,13 @@
 // Thread: the benchmark's main thread.
 #pragma once
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <fstream>
-#include <functional>
 #include <string>
-#include <thread>
 
 #include "tests/bench/bench_media.hpp"
+#include "tests/bench/bench_process.hpp"
 
 namespace partyline::bench {
-
-/// A child process that is ended with its owner.
-class Child {
- public:
-  /// `body` runs in the child, which never comes back from it.
-  explicit Child(const std::function<void()>& body) : pid_(::fork()) {
-    if (pid_ == 0) {
-      body();
-      ::_exit(1);
-    }
-  }
-  ~Child() { stop(); }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-
-  void stop() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGTERM);
-    for (int i = 0; i < 500; ++i) {  // 5 s
-      if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {
-        pid_ = 0;
-        return;
-      }
-      std::this_thread::sleep_for(10ms);
-    }
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-    pid_ = 0;
-  }
-
-  /// Seconds of processor time of all its threads, to the nanosecond (man 5 proc: schedstat).
-  double cpu() const {
-    const std::string tasks = "/proc/" + std::to_string(pid_) + "/task";
-    double total = 0;
-    if (DIR* dir = ::opendir(tasks.c_str())) {
-      while (const dirent* entry = ::readdir(dir)) {
-        std::ifstream file(tasks + "/" + entry->d_name + "/schedstat");
-        double ns = 0;
-        if (file >> ns) total += ns * 1e-9;
-      }
-      ::closedir(dir);
-    }
-    return total;
-  }
-  /// Megabytes of resident memory.
-  double resident() const {
-    std::ifstream file("/proc/" + std::to_string(pid_) + "/statm");
-    double pages = 0;
-    file >> pages >> pages;
-    return pages * static_cast<double>(::sysconf(_SC_PAGESIZE)) / 1e6;
-  }
-
- private:
-  pid_t pid_;
-};
 
 struct GatewayPorts {
   uint16_t sip = 0, http = 0;
@@ -95,12 +29,7 @@ inline std::unique_ptr<Child> start_gateway(const std::string& folder, GatewayPo
   std::string binary(4096, '\0');
   binary.resize(static_cast<size_t>(std::max<ssize_t>(::readlink("/proc/self/exe", binary.data(), binary.size()), 0)));
   binary = binary.substr(0, binary.rfind("/tests/")) + "/partyline";
-  return std::make_unique<Child>([&] {
-    const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    ::dup2(out, 1);
-    ::dup2(out, 2);
-    ::execl(binary.c_str(), binary.c_str(), "--config", config.c_str(), nullptr);
-  });
+  return start_program({binary, "--config", config}, log);
 }
 
 }  // namespace partyline::bench
