@@ -4,6 +4,7 @@
 
 #include <mutex>
 
+#include "tests/bench/bench_process.hpp"
 #include "tests/bench/bench_support.hpp"
 
 namespace partyline::bench {
@@ -64,6 +65,7 @@ double measure_feeder(const Case& what, Library& library) {
 
 RoomRun run_room(const Case& what, Library& library) {
   mixer::Engine engine({});
+  lend_priority(::getpid());
   mixer::RoomConfig config;
   config.name = what.name;
   const auto room = engine.create_room(config);

@@ -3,16 +3,17 @@
 //
 //   rooms:   N callers in one room, all of them or one in 25 talking: processor time a caller and second, beside the
 //            floor (a bare loop that receives and sends the same packets on as many sockets) of the same minute.
-//   latency: pairs of callers; a click is looked for on the other side.
+//   video:   rooms of callers with cameras, two of them talking: processor time, pictures back, memory.
+//   latency: pairs of callers; a click, or a flash, is looked for on the other side.
 //   idle:    rooms of the configuration in which nobody is, and a lone caller in a room.
 //
 // A case without loss had no late tick. Sides run in turn; the cheaper of two runs counts, other programs can only add.
-#include <map>
 #include <optional>
-#include <tuple>
 
 #include "tests/bench/bench_support.hpp"
 #include "tests/bench/sip_media.hpp"
+#include "tests/bench/sip_stand.hpp"
+#include "tests/bench/sip_video.hpp"
 
 namespace partyline::bench {
 namespace {
@@ -20,33 +21,11 @@ namespace {
 constexpr core::Duration kWarmUp = 2s;
 constexpr int kRuns = 2;
 
-/// A gateway with a configuration of its own, ended with this.
-struct Stand {
-  Folder folder;
-  GatewayPorts ports{UdpSocket().port(), UdpSocket().port()};  // free a moment ago
-  std::unique_ptr<Child> gateway;
-
-  explicit Stand(const std::string& more = {}) : gateway(start_gateway(folder.path, ports, more)) {}
-};
-
 struct Case {
   std::string name;
   core::Codec codec = core::Codec::pcmu;
   int callers = 0, talking = 0;
   core::Duration length{};
-};
-
-class Voices {
- public:
-  const Reel& get(core::Codec codec, int seed, bool talking) {
-    const auto key = std::tuple(codec, seed % 16, talking);
-    const auto found = reels_.find(key);
-    if (found != reels_.end()) return found->second;
-    return reels_.emplace(key, make_voice_reel(codec, static_cast<unsigned>(seed % 16), talking)).first->second;
-  }
-
- private:
-  std::map<std::tuple<core::Codec, int, bool>, Reel> reels_;
 };
 
 std::vector<Load> loads_of(const Case& what, const std::vector<uint16_t>& ports, Voices& voices) {
@@ -71,6 +50,7 @@ bool is_voice(core::Codec codec, std::span<const uint8_t> payload) {
 }
 
 Run measure(const Case& what, const std::vector<Load>& loads, Generator& generator, const Child& child) {
+  child.lend_priority();
   generator.play(loads, kWarmUp, nullptr, nullptr);
   generator.take();
   const double before = child.cpu();
@@ -237,7 +217,11 @@ int run(bool quick, const std::string& only, const std::string& json) {
     }
   }
   results.print();
+  bench_video_rooms(quick, only, voices, results);
+  results.print();
   if (wanted("latency_pcmu")) bench_latency(length, results);
+  results.print();
+  if (wanted("latency_video")) bench_video_latency(3 * length, voices, results);
   results.print();
   if (wanted("idle")) bench_idle(length, voices, results);
   results.print();

@@ -55,6 +55,7 @@ class UdpSocket {
 struct CallPlan {
   std::string room;
   core::Codec codec = core::Codec::pcmu;
+  uint16_t video_media = 0;  // where the caller wants H.264; 0: no camera
 };
 
 /// Calls in one by one; returns the gateway's RTP port of each call. `media`: where all of them want their media.
@@ -64,6 +65,7 @@ class Caller {
 
   std::vector<uint16_t> call(const std::vector<CallPlan>& plans) {
     std::vector<uint16_t> ports;
+    video_ports_.clear();
     for (const CallPlan& plan : plans) {
       const uint16_t port = invite(plan, ports.size());
       if (port == 0) {
@@ -75,6 +77,9 @@ class Caller {
     }
     return ports;
   }
+
+  /// Of the last call(): the gateway's video ports.
+  const std::vector<uint16_t>& video_ports() const { return video_ports_; }
 
  private:
   std::string head(const char* method, const CallPlan& plan, size_t number, const std::string& to_tag) const {
@@ -89,9 +94,15 @@ class Caller {
   }
   uint16_t invite(const CallPlan& plan, size_t number) {
     const char* const format = plan.codec == core::Codec::opus ? "96\r\na=rtpmap:96 opus/48000/2" : "0";
-    const std::string sdp = fmt::format(
+    std::string sdp = fmt::format(
         "v=0\r\no=- {0} 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {1} RTP/AVP {2}\r\n",
         number, media_, format);
+    if (plan.video_media != 0) {
+      sdp += fmt::format(
+          "m=video {} RTP/AVP 97\r\na=rtpmap:97 H264/90000\r\n"
+          "a=fmtp:97 profile-level-id=42e01f;packetization-mode=1\r\n",
+          plan.video_media);
+    }
     const std::string request = fmt::format("{}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{}",
                                             head("INVITE", plan, number, ""), sdp.size(), sdp);
     const std::string id = fmt::format("Call-ID: bench-{}-{}\r", socket_.port(), number);
@@ -105,6 +116,9 @@ class Caller {
         const size_t media = last_.find("m=audio "), tag = last_.find(";tag=", last_.find("\r\nTo:"));
         if (last_.rfind("SIP/2.0 200", 0) != 0 || media == std::string::npos || tag == std::string::npos) return 0;
         send(head("ACK", plan, number, last_.substr(tag, last_.find('\r', tag) - tag)) + "Content-Length: 0\r\n\r\n");
+        const size_t video = last_.find("m=video ");
+        video_ports_.push_back(
+            video == std::string::npos ? uint16_t{0} : static_cast<uint16_t>(std::atoi(last_.c_str() + video + 8)));
         return static_cast<uint16_t>(std::atoi(last_.c_str() + media + 8));
       }
     }
@@ -123,6 +137,7 @@ class Caller {
   sockaddr_in gateway_;
   uint16_t media_;
   std::string last_;
+  std::vector<uint16_t> video_ports_;
 };
 
 }  // namespace partyline::bench

@@ -26,6 +26,10 @@ struct Heard {
   uint64_t packets = 0, lost = 0;  // lost: by sequence numbers
 };
 
+inline void put_big_endian(uint8_t* to, uint32_t value, int bytes) {
+  for (int i = bytes; i-- > 0; value >>= 8) to[i] = static_cast<uint8_t>(value);
+}
+
 class Generator {
  public:
   using OnPacket = std::function<void(size_t caller, std::span<const uint8_t> payload, core::TimePoint now)>;
@@ -36,17 +40,21 @@ class Generator {
 
   /// Sends everybody's 20 ms packets for `length`; `sent` is told of each before it leaves.
   void play(const std::vector<Load>& loads, core::Duration length, const OnPacket& sent, const OnPacket& received) {
+    core::TimePoint turn = core::Clock::now();
+    for (const core::TimePoint end = turn + length; turn < end; turn += kSlice) {
+      std::this_thread::sleep_until(turn);
+      step(loads, turn, sent, received);
+    }
+  }
+  /// What play() does every kSlice.
+  void step(const std::vector<Load>& loads, core::TimePoint turn, const OnPacket& sent, const OnPacket& received) {
     if (callers_.size() != loads.size()) {
       callers_.assign(loads.size(), {});
       index_.assign(65536, -1);
       for (size_t i = 0; i < loads.size(); ++i) index_[loads[i].port] = static_cast<int>(i);
     }
-    core::TimePoint turn = core::Clock::now();
-    for (const core::TimePoint end = turn + length; turn < end; turn += kSlice) {
-      std::this_thread::sleep_until(turn);
-      send_slice(loads, turn, sent);
-      receive_all(received);
-    }
+    send_slice(loads, turn, sent);
+    receive_all(received);
   }
   /// What came since the last call.
   std::vector<Heard> take() {
@@ -101,9 +109,9 @@ class Generator {
       const uint32_t ssrc = static_cast<uint32_t>(i) + 1;
       bytes[0] = 0x80;
       bytes[1] = payload_type_;
-      put(&bytes[2], caller.sequence, 2);
-      put(&bytes[4], caller.time, 4);
-      put(&bytes[8], ssrc, 4);
+      put_big_endian(&bytes[2], caller.sequence, 2);
+      put_big_endian(&bytes[4], caller.time, 4);
+      put_big_endian(&bytes[8], ssrc, 4);
       std::memcpy(&bytes[12], payload.data(), payload.size());
       out_.names[count] = loopback(loads[i].port);
       out_.set(count++, 12 + payload.size());
@@ -135,10 +143,6 @@ class Generator {
       }
     }
   }
-  static void put(uint8_t* to, uint32_t value, int bytes) {
-    for (int i = bytes; i-- > 0; value >>= 8) to[i] = static_cast<uint8_t>(value);
-  }
-
   UdpSocket socket_{4 << 20};
   uint8_t payload_type_;
   uint32_t step_;
