@@ -123,7 +123,7 @@ void print_video(Tables& tables) {
   if (tables.held_up) {
     fmt::print(
         "With fewer than {} pictures a second a room was held up by other programs: it did less than its floor\n"
-        "and the others did. Run it again on a quieter machine, or with a higher priority (nice -n -10).\n\n",
+        "and the others did. Run it again on a quieter machine, or with a higher priority (nice -n -20).\n\n",
         kWholePictures);
   }
   if (!tables.peers.empty()) fmt::print("The same pictures and one mix of the sound by others:\n");
@@ -179,7 +179,8 @@ int run(bool quick, const std::string& only, const std::string& json) {
   const auto wanted = [&](const Case& what) { return what.name.find(only) != std::string::npos; };
   for (const int n : quick ? std::vector{2, 8} : std::vector{2, 4, 8, 12, 16}) {
     for (const auto& [talk, talking] : {std::pair("all", n), std::pair("2", 2)}) {
-      if (talking == n ? n == 16 : n == 2) continue;  // two of two are all; nobody published sixteen who all talk
+      const bool all = std::string_view(talk) == "all";
+      if (all ? n == 16 : n == 2) continue;  // two of two are all; nobody published sixteen who all talk
       const Case what{fmt::format("video_{}_{}_talk", n, talk), n, talking, true, 0, core::Codec::opus, length};
       if (wanted(what)) bench_video(what, library, clips, talking == 2, tables);
     }

@@ -65,7 +65,6 @@ double measure_feeder(const Case& what, Library& library) {
 
 RoomRun run_room(const Case& what, Library& library) {
   mixer::Engine engine({});
-  lend_priority(::getpid());
   mixer::RoomConfig config;
   config.name = what.name;
   const auto room = engine.create_room(config);
@@ -89,8 +88,10 @@ RoomRun run_room(const Case& what, Library& library) {
     return kind == core::MediaKind::video ? &to.video_input() : &to.audio_input();
   });
   RoomRun run;
+  lend_priority(::getpid());
   double before = 0;
   play(streams, kWarmUp, what.length, [&] {
+    lend_priority(::getpid());  // a thread that was slow to start has niced itself since
     for (const auto& sink : sounds) sink->clear();
     for (const auto& sink : pictures) sink->clear();
     before = process_cpu();
