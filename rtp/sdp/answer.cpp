@@ -15,13 +15,6 @@ namespace {
 
 using core::ErrorCode;
 
-/// A section with port 0 is disabled, unless it only waits for its BUNDLE (RFC 8843 §6, a=bundle-only).
-bool is_disabled(const Description& offer, const Media& media) {
-  if (media.port != 0) return false;
-  const bool bundled = !media.mid.empty() && std::ranges::find(offer.bundle, media.mid) != offer.bundle.end();
-  return !bundled || std::ranges::find(media.attributes, "bundle-only") == media.attributes.end();
-}
-
 /// telephone-event at the clock rate of the codec beside it (RFC 4733 §2.1), else whatever is offered first.
 const Format* choose_telephone_event(const Media& media, uint32_t clock_rate) {
   const Format* first = nullptr;

@@ -281,7 +281,7 @@ std::string accept_section(const Description& offer, const Description& answer, 
   const Media* theirs = answer_for(offer, answer, index);
   if (!theirs) return "left out of the answer";
   if (theirs->kind != ours.kind) return "answered as another kind of media";
-  if (theirs->port == 0) return "refused";
+  if (is_disabled(answer, *theirs)) return "refused";
   if (is_secure(theirs->protocol) != is_secure(ours.protocol)) return "answered with another protocol";
   if (is_secure(theirs->protocol) && theirs->ice.fingerprint.empty()) return "answered without a=fingerprint";
 

@@ -7,6 +7,7 @@
 
 #include "core/log.hpp"
 #include "rtp/sdp/description.hpp"
+#include "rtp/sdp/section.hpp"
 #include "rtp/sdp/text.hpp"
 
 namespace partyline::rtp::sdp {
@@ -341,6 +342,31 @@ class Parser {
       Media& section = description_.media[i];
       inherit(section, levels_[i]);
       for (Format& format : section.formats) finish_format(format, any_feedback_[i]);
+    }
+    share_transport();
+  }
+
+  // One transport for a BUNDLE group, described in its first section only where the others are a=bundle-only (RFC 9143
+  // §7.1.3). Its candidates stay where they are: they are told once.
+  void share_transport() {
+    if (description_.bundle.empty()) return;
+    const auto tagged = std::ranges::find(description_.media, description_.bundle.front(), &Media::mid);
+    if (tagged == description_.media.end()) return;
+    const IceDescription& shared = tagged->ice;
+    for (Media& section : description_.media) {
+      if (!is_bundled(description_, section)) continue;
+      IceDescription& ice = section.ice;
+      if (ice.ufrag.empty()) {
+        ice.ufrag = shared.ufrag;
+        ice.pwd = shared.pwd;
+        section.rtcp_mux = section.rtcp_mux || tagged->rtcp_mux;
+        section.rtcp_reduced_size = section.rtcp_reduced_size || tagged->rtcp_reduced_size;
+      }
+      if (ice.fingerprint.empty()) {
+        ice.fingerprint_hash = shared.fingerprint_hash;
+        ice.fingerprint = shared.fingerprint;
+      }
+      if (ice.setup.empty()) ice.setup = shared.setup;
     }
   }
 

@@ -41,13 +41,23 @@ std::vector<uint32_t> media_ssrcs(const Media& media) {
 
 /// The section's ICE words; in a BUNDLE those of the group's first section where it has none of its own.
 IceDescription ice_of(const Description& peer, const Media& media) {
-  if (!media.ice.ufrag.empty() || media.mid.empty()) return media.ice;
-  if (std::ranges::find(peer.bundle, media.mid) == peer.bundle.end()) return media.ice;
+  if (!is_bundled(peer, media) || !media.ice.candidates.empty()) return media.ice;
   const auto first = std::ranges::find(peer.media, peer.bundle.front(), &Media::mid);
-  return first == peer.media.end() ? media.ice : first->ice;
+  const bool shared = first != peer.media.end() && (media.ice.ufrag.empty() || media.ice.ufrag == first->ice.ufrag);
+  return shared ? first->ice : media.ice;
 }
 
 }  // namespace
+
+bool is_bundled(const Description& description, const Media& media) {
+  return !media.mid.empty() && std::ranges::find(description.bundle, media.mid) != description.bundle.end();
+}
+
+bool is_disabled(const Description& description, const Media& media) {
+  if (media.port != 0) return false;
+  const auto& words = media.attributes;
+  return !is_bundled(description, media) || std::ranges::find(words, "bundle-only") == words.end();
+}
 
 bool sends(Direction direction) {
   return direction == Direction::sendrecv || direction == Direction::sendonly;

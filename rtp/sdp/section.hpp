@@ -13,6 +13,10 @@ constexpr std::string_view transport_cc_uri =
 constexpr std::string_view audio_level_uri = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 constexpr std::string_view mid_uri = "urn:ietf:params:rtp-hdrext:sdes:mid";
 
+/// A member of the description's BUNDLE group (RFC 9143).
+bool is_bundled(const Description& description, const Media& media);
+/// A section with port 0 is disabled or refused, unless it only waits for its BUNDLE (RFC 9143 §6, a=bundle-only).
+bool is_disabled(const Description& description, const Media& media);
 bool sends(Direction direction);
 bool receives(Direction direction);
 Direction direction_of(bool sending, bool receiving);

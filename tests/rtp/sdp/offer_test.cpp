@@ -69,6 +69,25 @@ TEST(SdpOffer, the_whip_answer_of_srs_is_taken_up) {
   EXPECT_EQ(media[1].remote_ice.candidates.size(), 2U);
 }
 
+TEST(SdpOffer, sections_of_an_answer_that_only_wait_for_their_bundle_are_taken_up) {
+  const auto capabilities = std::vector{audio({Codec::opus}), video({Codec::vp8})};
+  const Description offer = write_offer(capabilities, {ice_transport(), ice_transport()}, {.webrtc = true});
+  const Description answer = sample("rfc9725-answer.sdp");
+  const auto media = accepted(offer, answer, capabilities);
+  ASSERT_EQ(media.size(), 2U);
+  for (const auto& each : media) {
+    EXPECT_TRUE(each.track.sending);
+    EXPECT_TRUE(each.rtcp_mux);
+    EXPECT_EQ(each.remote_ice.ufrag, "38sdf4fdsf54");
+    EXPECT_EQ(each.remote_ice.setup, "passive");
+    EXPECT_FALSE(each.remote_ice.fingerprint.empty());
+    EXPECT_EQ(each.remote_ice.candidates.size(), 1U);
+  }
+  Description refused = answer;
+  std::erase(refused.media[1].attributes, "bundle-only");
+  EXPECT_EQ(accepted(offer, refused, capabilities).size(), 1U);
+}
+
 TEST(SdpOffer, red_in_front_of_opus_is_skipped) {
   std::vector<MediaCapabilities> capabilities{audio({Codec::opus}), video({Codec::h264})};
   for (auto& each : capabilities) each.direction = Direction::recvonly;
