@@ -90,6 +90,16 @@ awaitable<Response> handle_delete(std::shared_ptr<Hub> hub, SessionKind kind, Re
   co_return with_session_cors({200, {}, {}, {}});
 }
 
+/// Endpoints and sessions have no representation: GET finds them, and nothing in them (RFC 9725 §4.1).
+awaitable<Response> handle_get_endpoint(Request) {
+  co_return with_session_cors({204, {}, {}, {}});
+}
+
+awaitable<Response> handle_get_session(std::shared_ptr<Hub> hub, SessionKind kind, Request request) {
+  if (!find_session(*hub, kind, request)) co_return with_session_cors(no_session());
+  co_return with_session_cors({204, {}, {}, {}});
+}
+
 awaitable<Response> handle_endpoint_options(Request) {
   co_return endpoint_options();
 }
@@ -106,8 +116,10 @@ void add_session_routes(core::http::Server& server, const std::shared_ptr<Hub>& 
     const std::string endpoint = "/" + word + "/{app}/{stream}", session = endpoint + "/{session}";
     for (const std::string& path : {endpoint, "/rtc/v1/" + word + "/", "/rtc/v1/" + word}) {
       server.route("POST", path, [hub, kind](Request r) { return handle_post(hub, kind, std::move(r)); });
+      server.route("GET", path, handle_get_endpoint);
       server.route("OPTIONS", path, handle_endpoint_options);
     }
+    server.route("GET", session, [hub, kind](Request r) { return handle_get_session(hub, kind, std::move(r)); });
     server.route("PATCH", session, [hub, kind](Request r) { return handle_patch(hub, kind, std::move(r)); });
     server.route("DELETE", session, [hub, kind](Request r) { return handle_delete(hub, kind, std::move(r)); });
     server.route("OPTIONS", session, handle_session_options);

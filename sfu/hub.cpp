@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include "core/client_network.hpp"
 #include "core/counters.hpp"
 #include "core/log.hpp"
 #include "core/random.hpp"
@@ -64,7 +65,7 @@ void Hub::stop() {
 
 core::Result<> Hub::check_limits(const SessionRequest& request) const {
   if (stopped_) return make_error(ErrorCode::unavailable, "the SFU stops");
-  const auto pending = pending_.find(request.remote_address);
+  const auto pending = pending_.find(core::client_network(request.remote_address));
   if (pending != pending_.end() && pending->second >= config_.max_pending_per_address)
     return make_error(ErrorCode::limit, "too many sessions of this address are still connecting");
   return {};
@@ -83,7 +84,7 @@ core::Result<std::shared_ptr<Stream>> Hub::stream_of(const SessionRequest& reque
 }
 
 void Hub::drop_if_empty(const std::shared_ptr<Stream>& stream) {
-  if (stream->publisher != nullptr || stream->players > 0) return;
+  if (stream->publisher != nullptr || stream->players > 0 || stream->claims > 0) return;
   const auto it = streams_.find({stream->app, stream->name});
   if (it != streams_.end() && it->second == stream) streams_.erase(it);
 }
@@ -94,7 +95,7 @@ std::shared_ptr<Session> Hub::add_session(SessionKind kind, std::shared_ptr<Stre
                       request.param};
   auto session = std::make_shared<Session>(*this, kind, std::move(stream), std::move(subject), core::Clock::now());
   sessions_.emplace(session->token, session);
-  ++pending_[request.remote_address];
+  ++pending_[core::client_network(request.remote_address)];
   return session;
 }
 
@@ -120,6 +121,29 @@ asio::awaitable<core::Result<>> Hub::admit(std::shared_ptr<Session> session, Ans
   co_return core::Result<>();
 }
 
+bool Hub::is_alive(const Session& publisher) const {
+  return core::Clock::now() - publisher.last_heard() < config_.publisher_silence;
+}
+
+core::Error Hub::name_is_taken(const Stream& stream) {
+  return make_error(ErrorCode::conflict, "the stream " + core::printable(stream.label()) +
+                                             " is being published: choose another name or end the other one");
+}
+
+// The hooks have been asked: who may not publish throws nobody out.
+core::Result<> Hub::take_name(Session& session) {
+  Stream& stream = *session.stream;
+  Session* const other = stream.publisher;
+  if (other == &session) return {};
+  if (other != nullptr && is_alive(*other)) {
+    end(session, "another publisher has its name");
+    return name_is_taken(stream);
+  }
+  stream.publisher = &session;
+  if (other != nullptr) end(*other, "silent, and another publisher wants its name");
+  return {};
+}
+
 asio::awaitable<core::Result<CreatedSession>> Hub::publish(SessionRequest request) {
   const auto self = shared_from_this();
   auto draft = draft_for_publisher(request.offer, config_.video_codecs);
@@ -127,18 +151,16 @@ asio::awaitable<core::Result<CreatedSession>> Hub::publish(SessionRequest reques
   if (auto allowed = check_limits(request); !allowed) co_return allowed.error();
   auto stream = stream_of(request);
   if (!stream) co_return stream.error();
-  if (Session* const other = (*stream)->publisher) {
-    if (core::Clock::now() - other->last_heard() < config_.publisher_silence)
-      co_return make_error(ErrorCode::conflict, "the stream " + core::printable((*stream)->label()) +
-                                                    " is being published: choose another name or end the other one");
-    end(*other, "silent, and another publisher wants its name");
-    stream = stream_of(request);
-    if (!stream) co_return stream.error();
-  }
+  Session* const other = (*stream)->publisher;
+  if (other != nullptr && is_alive(*other)) co_return name_is_taken(**stream);
   const auto session = add_session(SessionKind::publish, *stream, request);
-  (*stream)->publisher = session.get();
+  if (other == nullptr) (*stream)->publisher = session.get();
   session->publisher_formats = draft->formats;
-  const auto admitted = co_await admit(session, *draft);
+  ++(*stream)->claims;
+  auto admitted = co_await admit(session, *draft);
+  --(*stream)->claims;
+  if (admitted) admitted = take_name(*session);
+  drop_if_empty(*stream);
   if (!admitted) co_return admitted.error();
   core::log_info("stream={} publisher {} from {} sends {}", core::printable((*stream)->label()),
                  session->subject.client_id, request.remote_address, what_is_sent(draft->formats));
@@ -178,7 +200,7 @@ std::shared_ptr<Session> Hub::find(const std::string& token) const {
 void Hub::on_session_connected(Session& session) {
   if (session.ended) return;
   session.connected = true;
-  const auto pending = pending_.find(session.subject.ip);
+  const auto pending = pending_.find(core::client_network(session.subject.ip));
   if (pending != pending_.end() && --pending->second == 0) pending_.erase(pending);
   Stream& stream = *session.stream;
   const auto now = core::Clock::now();
@@ -224,7 +246,7 @@ void Hub::end(Session& session, const std::string& why) {
     --stream.players;
   }
   if (!session.connected) {
-    const auto pending = pending_.find(session.subject.ip);
+    const auto pending = pending_.find(core::client_network(session.subject.ip));
     if (pending != pending_.end() && --pending->second == 0) pending_.erase(pending);
   }
   if (session.transport) session.transport->close();

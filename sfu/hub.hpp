@@ -56,6 +56,9 @@ class Hub final : public SessionOwner, public std::enable_shared_from_this<Hub> 
   std::shared_ptr<Session> add_session(SessionKind kind, std::shared_ptr<Stream> stream, const SessionRequest& request);
   /// Asks the hooks and opens the transport; the session is ended when that fails.
   boost::asio::awaitable<core::Result<>> admit(std::shared_ptr<Session> session, AnswerDraft draft);
+  bool is_alive(const Session& publisher) const;
+  static core::Error name_is_taken(const Stream& stream);
+  core::Result<> take_name(Session& session);
   void drop_if_empty(const std::shared_ptr<Stream>& stream);
   void warn_if_unplayable(const Session& player) const;
   void tick_later();
@@ -67,7 +70,7 @@ class Hub final : public SessionOwner, public std::enable_shared_from_this<Hub> 
   boost::asio::steady_timer tick_timer_;
   std::map<StreamKey, std::shared_ptr<Stream>> streams_;
   std::unordered_map<std::string, std::shared_ptr<Session>> sessions_;
-  std::map<std::string, size_t> pending_;  // by client address
+  std::map<std::string, size_t> pending_;  // by client network
   bool ticking_ = false;
   bool stopped_ = false;
 };

@@ -67,8 +67,9 @@ class Session final : public rtp::TransportEvents, public PacketOut, public std:
 struct Stream {
   std::string app, name, id;
   StreamRouter router;
-  Session* publisher = nullptr;  ///< from the moment its POST is accepted
-  size_t players = 0;            ///< likewise
+  Session* publisher = nullptr;  ///< from the moment its POST is accepted, or the hooks let it follow a silent one
+  size_t players = 0;            ///< from the moment their POST is accepted
+  size_t claims = 0;             ///< publishers of whom the hooks are being asked
 
   std::string label() const { return app + "/" + name; }
 };

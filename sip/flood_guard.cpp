@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/client_network.hpp"
+
 namespace partyline::sip {
 
 double FloodGuard::filled(const Bucket& bucket, core::TimePoint now) const {
@@ -9,7 +11,8 @@ double FloodGuard::filled(const Bucket& bucket, core::TimePoint now) const {
   return std::min(burst_, bucket.tokens + std::max(0.0, seconds) * rate_);
 }
 
-bool FloodGuard::admit(const std::string& source, core::TimePoint now) {
+bool FloodGuard::admit(const std::string& address, core::TimePoint now) {
+  const std::string source = core::client_network(address);
   auto found = buckets_.find(source);
   if (found == buckets_.end()) {
     if (buckets_.size() >= kMaxSources) forget(now);

@@ -19,8 +19,8 @@ class FloodGuard {
 
   explicit FloodGuard(unsigned per_second) : rate_(per_second), burst_(2.0 * per_second) {}
 
-  /// True when `source` may ask now.
-  bool admit(const std::string& source, core::TimePoint now);
+  /// True when `address` may ask now; an IPv6 /64 is one source.
+  bool admit(const std::string& address, core::TimePoint now);
   size_t sources() const { return buckets_.size(); }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <boost/asio/ip/v6_only.hpp>
 
+#include "core/client_network.hpp"
 #include "core/counters.hpp"
 #include "rtp/transport/ice_tcp_connection.hpp"
 
@@ -87,10 +88,11 @@ void IceTcpServer::accept() {
 }
 
 void IceTcpServer::admit(tcp::socket socket, const Endpoint& from) {
-  if (connections_.size() >= limits_.connections) return refusals().limit.add();
-  size_t& unproved = unproved_[from.address()];
-  if (unproved >= limits_.unproved_per_address) return refusals().address.add();
-  ++unproved;
+  const auto network = core::client_network(from.address());
+  const auto known = unproved_.find(network);
+  if (known != unproved_.end() && known->second >= limits_.unproved_per_address) return refusals().address.add();
+  if (connections_.size() >= limits_.connections && !drop_oldest_unproved()) return refusals().limit.add();
+  ++unproved_[network];
   boost::system::error_code ignored;
   socket.non_blocking(true, ignored);
   socket.set_option(tcp::no_delay(true), ignored);
@@ -101,9 +103,22 @@ void IceTcpServer::admit(tcp::socket socket, const Endpoint& from) {
   connection->start();
 }
 
+// Who fills the table with connections that prove nothing keeps nobody out: a real peer proves itself within a round
+// trip.
+bool IceTcpServer::drop_oldest_unproved() {
+  ConnectionId oldest = 0;
+  for (const auto& [id, connection] : connections_) {
+    if (connection->stage == Connection::Stage::unproved && (oldest == 0 || id < oldest)) oldest = id;
+  }
+  if (oldest == 0) return false;
+  refusals().unproved.add();
+  drop(oldest);
+  return true;
+}
+
 void IceTcpServer::no_longer_unproved(Connection& connection) {
   if (connection.stage != Connection::Stage::unproved) return;
-  const auto it = unproved_.find(connection.from.address());
+  const auto it = unproved_.find(core::client_network(connection.from.address()));
   if (it != unproved_.end() && --it->second == 0) unproved_.erase(it);
 }
 

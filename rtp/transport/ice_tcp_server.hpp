@@ -4,7 +4,8 @@
 //   accepted ──prove()──▶ proved ──release()──▶ half-closed ──▶ closed
 //       └── kProofTimeout without proof ──▶ closed        peer closes, breaks the framing, or takes nothing any more
 //
-// What a stranger can make us keep: Limits::unproved_per_address connections of a few KiB each, for kProofTimeout.
+// What a stranger can make us keep: Limits::unproved_per_address connections of a few KiB each, for kProofTimeout (an
+// IPv6 /64 counts as one address). When all places are taken, the oldest that has not proved itself makes room.
 // What a slow peer can: kMaxPending bytes; packets that do not fit are dropped whole, as a full UDP buffer does.
 // Thread: the executor.
 #pragma once
@@ -68,6 +69,7 @@ class IceTcpServer : public std::enable_shared_from_this<IceTcpServer> {
   void accept();
   void admit(boost::asio::ip::tcp::socket socket, const Endpoint& from);
   void drop(ConnectionId id);
+  bool drop_oldest_unproved();
   void no_longer_unproved(Connection& connection);
 
   boost::asio::any_io_executor executor_;
@@ -75,7 +77,7 @@ class IceTcpServer : public std::enable_shared_from_this<IceTcpServer> {
   Handlers handlers_;
   std::unique_ptr<Listener> listener_;
   std::unordered_map<ConnectionId, std::shared_ptr<Connection>> connections_;
-  std::map<boost::asio::ip::address, size_t> unproved_;
+  std::map<boost::asio::ip::address, size_t> unproved_;  // by client network
   ConnectionId last_id_ = 0;
   bool closed_ = false;
 };

@@ -92,6 +92,17 @@ TEST_F(EndpointTest, APublishersOfferIsAnsweredWithItsResource) {
   EXPECT_TRUE(sfu_->streams()[0].publishing);
 }
 
+TEST_F(EndpointTest, AGetFindsEndpointsAndSessionsAndNothingInThem) {
+  start();
+  const auto created = post("/whip/a/b", publish_offer_);
+  for (const auto& target : {std::string("/whip/a/b"), std::string("/whep/a/b"), header(created, "Location")}) {
+    const auto found = request("GET", target);
+    EXPECT_EQ(found.status, 204) << target;
+    EXPECT_EQ(found.body, "") << target;
+  }
+  EXPECT_EQ(request("GET", "/whip/a/b/nobody").status, 404);
+}
+
 TEST_F(EndpointTest, ABusyNameIsA409UntilItsSessionIsDeleted) {
   start();
   const auto first = post("/whip/a/b", publish_offer_);
@@ -148,7 +159,7 @@ TEST_F(EndpointTest, WhatIsNoOfferOfOursIsRefusedWithItsReason) {
       "/whip/a/b", replaced(replaced(replaced(publish_offer_, "opus/", "speex/"), "H264/", "H263/"), "VP8/", "x/"));
   EXPECT_EQ(strange.status, 406);
   EXPECT_EQ(header(strange, "Content-Type"), "application/problem+json");
-  EXPECT_EQ(request("GET", "/whip/a/b").status, 405);
+  EXPECT_EQ(request("PUT", "/whip/a/b").status, 405);
   EXPECT_TRUE(sfu_->streams().empty());
 }
 
@@ -251,15 +262,17 @@ TEST_F(EndpointTest, LimitsAreA503) {
 
 class HookTest : public EndpointTest {
  protected:
-  void start_with_hook(Response answer) {
+  void start_with_hook(Response answer, core::Duration silence = SfuConfig().publisher_silence) {
+    answer_ = std::move(answer);
     core::http::ServerConfig http;
     http.address = "127.0.0.1";
     http.port = 0;
     receiver_ = std::make_unique<core::http::Server>(io_.get_executor(), http);
-    receiver_->route("POST", "/hook", [this, answer](core::http::Request r) { return record(answer, std::move(r)); });
+    receiver_->route("POST", "/hook", [this](core::http::Request r) { return record(answer_, std::move(r)); });
     ASSERT_TRUE(receiver_->start());
     SfuConfig config;
     config.hook_urls = {"http://127.0.0.1:" + std::to_string(receiver_->port()) + "/hook"};
+    config.publisher_silence = silence;
     start(config);
   }
   boost::asio::awaitable<Response> record(Response answer, core::http::Request request) {
@@ -268,6 +281,7 @@ class HookTest : public EndpointTest {
   }
   std::unique_ptr<core::http::Server> receiver_;
   std::vector<std::string> bodies_;
+  Response answer_{200, {}, {}, {}};
 };
 
 TEST_F(HookTest, HooksAreToldInSrsWordsAndOrder) {
@@ -302,6 +316,21 @@ TEST_F(HookTest, ARefusalIsA403AndTheNameIsFreeAgain) {
   start_with_hook({200, {}, "{\"code\":7}", {}});
   EXPECT_EQ(post("/whip/a/b", publish_offer_).status, 403);
   EXPECT_TRUE(sfu_->streams().empty());
+}
+
+TEST_F(HookTest, WhoMayNotPublishThrowsNoSilentPublisherOut) {
+  start_with_hook({200, {}, "0", {}}, std::chrono::milliseconds(0));
+  const auto first = post("/whip/a/b", publish_offer_);
+  ASSERT_EQ(first.status, 201);
+  answer_.body = "{\"code\":7}";
+  EXPECT_EQ(post("/whip/a/b", publish_offer_).status, 403);
+  ASSERT_EQ(sfu_->streams().size(), 1u);
+  EXPECT_TRUE(sfu_->streams()[0].publishing);
+  EXPECT_EQ(request("GET", header(first, "Location")).status, 204);
+  answer_.body = "0";
+  EXPECT_EQ(post("/whip/a/b", publish_offer_).status, 201);
+  EXPECT_EQ(request("GET", header(first, "Location")).status, 404);
+  ASSERT_EQ(sfu_->streams().size(), 1u);
 }
 
 TEST_F(HookTest, AHookThatIsAwayIsA503) {

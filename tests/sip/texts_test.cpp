@@ -116,6 +116,14 @@ TEST(FloodGuardTest, a_source_gets_its_burst_then_its_rate_and_others_are_not_to
   EXPECT_FALSE(guard.admit("192.0.2.1", kStart + 115ms));
 }
 
+TEST(FloodGuardTest, all_addresses_of_an_ipv6_network_are_one_source) {
+  FloodGuard guard(10);
+  int admitted = 0;
+  for (int i = 0; i < 100; ++i) admitted += guard.admit("2001:db8:1:2::" + std::to_string(i), kStart);
+  EXPECT_EQ(admitted, 20);
+  EXPECT_TRUE(guard.admit("2001:db8:1:3::1", kStart));
+}
+
 TEST(FloodGuardTest, the_table_of_sources_stays_bounded) {
   FloodGuard guard(1);
   for (size_t i = 0; i < 3 * FloodGuard::kMaxSources; ++i) guard.admit(std::to_string(i), kStart);

@@ -137,6 +137,23 @@ TEST_F(IceTcpServerTest, one_address_may_hold_so_many_unproved_connections_and_n
   ASSERT_TRUE(run_until(io, [&] { return server->size() == 4; }));
 }
 
+TEST_F(IceTcpServerTest, when_all_places_are_taken_the_oldest_unproved_one_makes_room) {
+  listen({.connections = 3, .unproved_per_address = 10});
+  tcp::socket proved = dial();
+  say(proved, {1, 2, 3});
+  ASSERT_TRUE(run_until(io, [&] { return received.size() == 1; }));
+  tcp::socket first = dial(), second = dial();
+  ASSERT_TRUE(run_until(io, [&] { return server->size() == 3; }));
+  tcp::socket newcomer = dial();
+  EXPECT_TRUE(sees_end(first));
+  say(newcomer, {4, 5, 6});
+  say(second, {7, 8, 9});
+  EXPECT_TRUE(run_until(io, [&] { return received.size() == 3; }));
+  tcp::socket late = dial();
+  EXPECT_TRUE(sees_end(late)) << "all of them are somebody's";
+  EXPECT_TRUE(closed.empty());
+}
+
 TEST_F(IceTcpServerTest, what_is_not_framed_ends_the_connection) {
   listen();
   auto browser = dial();
