@@ -5,6 +5,7 @@
 #include "core/counters.hpp"
 #include "rtp/transport/address_latch.hpp"
 #include "rtp/transport/datagram_socket.hpp"
+#include "rtp/transport/host_addresses.hpp"
 #include "rtp/transport/packet_kind.hpp"
 
 namespace partyline::rtp {
@@ -58,14 +59,15 @@ struct UdpTransport::Impl : std::enable_shared_from_this<UdpTransport::Impl> {
     }
   }
 
-  // Reports come too seldom for a probation: RTCP is believed from the host that RTP goes to, whatever its port, and
-  // answered where it came from. Before that host is known (latched) the SDP's own RTCP address counts, too.
+  // RTCP is believed from the host that RTP goes to, whatever its port, and answered where it came from. Besides, the
+  // SDP's own RTCP address counts, and anybody's while there is nowhere to send (hold).
   bool accept_rtcp(const udp::endpoint& from, bool on_rtp_socket) {
     const auto target = latch.target();
-    const bool same_host = target && from.address() == target->address();
-    const bool signalled = from == rtcp_remote;
-    if (!same_host && !signalled && target) return false;
-    if (same_host && !on_rtp_socket) rtcp_remote = from;
+    if (!target) return true;
+    const bool same_host = unmapped(from).address() == unmapped(*target).address();
+    if (!same_host && unmapped(from) == unmapped(rtcp_remote)) return true;
+    if (!latch.receive_rtcp(from, on_rtp_socket)) return false;
+    if (!on_rtp_socket) rtcp_remote = from;
     return true;
   }
 

@@ -1,9 +1,8 @@
 // Plain RTP over UDP for SIP legs: an RTP socket and its RTCP neighbour, or both on one (rtcp-mux, RFC 5761).
 //
 // Symmetric RTP with a probation rule (RFC 4961; wants of NATs): media goes to the address of the SDP until
-// `kProbation` valid RTP packets in a row have come from one other address; then it goes there. After latching, a third
-// address must pass the same probation *and* the latched one must have been silent for 500 ms, so that a stray sender
-// cannot steal a call.
+// `kProbation` valid RTP packets in a row have come from one other address that may be the peer's (address_latch.hpp);
+// then it goes there. After that only the port may change, never the host, unless the SDP does.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

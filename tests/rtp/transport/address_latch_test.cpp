@@ -13,7 +13,7 @@ Endpoint at(const char* address, uint16_t port) {
 }
 
 struct AddressLatchTest : testing::Test {
-  const Endpoint sdp = at("192.0.2.1", 4000), nat = at("198.51.100.7", 61000), thief = at("203.0.113.9", 9);
+  const Endpoint sdp = at("10.0.0.5", 4000), nat = at("198.51.100.7", 61000), thief = at("203.0.113.9", 9);
   core::TimePoint now{100s};
   AddressLatch latch;
 
@@ -59,23 +59,95 @@ TEST_F(AddressLatchTest, an_sdp_address_that_proved_itself_is_not_given_up_for_a
   EXPECT_EQ(latch.target(), sdp);
 }
 
-TEST_F(AddressLatchTest, a_third_address_wins_only_when_the_latched_one_has_been_silent_for_half_a_second) {
+TEST_F(AddressLatchTest, another_port_of_the_same_host_wins_when_the_latched_one_has_been_silent_for_half_a_second) {
   latch_to_nat();
+  const Endpoint port(nat.address(), static_cast<uint16_t>(nat.port() + 2));
   const auto silent_from = now;
-  while (now + 20ms < silent_from + AddressLatch::kSilence) EXPECT_FALSE(latch.receive(thief, 9, now += 20ms));
+  while (now + 20ms < silent_from + AddressLatch::kSilence) EXPECT_FALSE(latch.receive(port, 9, now += 20ms));
   EXPECT_EQ(latch.target(), nat);
-  EXPECT_TRUE(latch.receive(thief, 9, silent_from + AddressLatch::kSilence));
-  EXPECT_EQ(latch.target(), thief);
+  EXPECT_TRUE(latch.receive(port, 9, silent_from + AddressLatch::kSilence));
+  EXPECT_EQ(latch.target(), port);
 }
 
-TEST_F(AddressLatchTest, a_new_address_after_silence_still_needs_its_probation) {
+TEST_F(AddressLatchTest, a_new_port_after_silence_still_needs_its_probation) {
   latch_to_nat();
-  now += 5s;
-  latch.receive(thief, 9, now);
-  latch.receive(thief, 9, now);
+  const Endpoint port(nat.address(), static_cast<uint16_t>(nat.port() + 2));
+  now += 10s;
+  latch.receive(port, 9, now);
+  latch.receive(port, 9, now);
   EXPECT_EQ(latch.target(), nat);
-  latch.receive(thief, 9, now);
-  EXPECT_EQ(latch.target(), thief);
+  latch.receive(port, 9, now);
+  EXPECT_EQ(latch.target(), port);
+}
+
+TEST_F(AddressLatchTest, another_host_never_takes_a_latched_stream_however_long_it_is_silent) {
+  latch_to_nat();
+  now += 1h;
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(latch.receive(thief, 9, now += 20ms));
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(latch.receive_rtcp(thief, true));
+  EXPECT_EQ(latch.target(), nat);
+}
+
+TEST_F(AddressLatchTest, a_silent_phone_at_a_public_address_is_not_robbed) {
+  latch.set_remote(at("192.0.2.1", 4000));
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(latch.receive(thief, 9, now += 20ms));
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(latch.receive_rtcp(thief, true));
+  EXPECT_EQ(latch.target(), at("192.0.2.1", 4000));
+  EXPECT_TRUE(latch.receive(at("192.0.2.1", 4000), 1, now));
+}
+
+TEST_F(AddressLatchTest, one_report_of_the_phone_is_enough_to_hold_its_stream) {
+  EXPECT_TRUE(latch.receive_rtcp(at("10.0.0.5", 4001), false));
+  EXPECT_TRUE(latch.latched());
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(latch.receive(thief, 9, now += 20ms));
+  EXPECT_EQ(latch.target(), sdp);
+}
+
+TEST_F(AddressLatchTest, a_phone_behind_a_nat_that_only_listens_is_found_by_its_reports) {
+  const Endpoint reports(nat.address(), static_cast<uint16_t>(nat.port() + 1));
+  EXPECT_FALSE(latch.receive_rtcp(reports, false));
+  EXPECT_FALSE(latch.receive_rtcp(reports, false));
+  EXPECT_TRUE(latch.receive_rtcp(reports, false));
+  EXPECT_EQ(latch.target(), Endpoint(nat.address(), sdp.port())) << "where RTP goes is not known yet";
+  EXPECT_FALSE(latch.receive(thief, 9, now));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(latch.receive(nat, 1, now += 20ms));
+  EXPECT_EQ(latch.target(), nat);
+
+  latch.set_remote(sdp);
+  for (int i = 0; i < 3; ++i) latch.receive_rtcp(nat, true);
+  EXPECT_EQ(latch.target(), nat) << "one port for both";
+}
+
+TEST_F(AddressLatchTest, another_host_may_come_where_the_sdp_cannot_name_the_one_we_see) {
+  struct Case {
+    const char* sdp;
+    const char* from;
+    bool may;
+  };
+  for (const auto& [named, from, may] : {
+           Case{"10.1.2.3", "203.0.113.9", true},          Case{"172.31.0.1", "203.0.113.9", true},
+           Case{"172.32.0.1", "203.0.113.9", false},       Case{"192.168.1.9", "203.0.113.9", true},
+           Case{"100.127.0.1", "203.0.113.9", true},       Case{"100.128.0.1", "203.0.113.9", false},
+           Case{"127.0.1.1", "203.0.113.9", true},         Case{"169.254.7.7", "203.0.113.9", true},
+           Case{"fd12::1", "2001:db8::1", true},           Case{"fe80::1", "2001:db8::1", true},
+           Case{"2001:db8:1::1", "2001:db8:2::1", false},  Case{"2001:db8:1::1", "2001:db8:1::9", true},
+           Case{"2001:db8::1", "203.0.113.9", true},       Case{"192.0.2.1", "2001:db8::1", true},
+           Case{"192.0.2.1", "::ffff:203.0.113.9", false}, Case{"192.0.2.1", "::ffff:192.0.2.1", true},
+           Case{"192.0.2.1", "192.0.2.77", true},          Case{"192.0.2.1", "192.0.3.1", false},
+           Case{"198.51.100.1", "192.168.1.9", true},
+       }) {
+    latch.set_remote(at(named, 4000));
+    for (int i = 0; i < 3; ++i) latch.receive(at(from, 5000), 1, now += 20ms);
+    EXPECT_EQ(latch.latched(), may) << named << " " << from;
+    EXPECT_EQ(latch.target(), may ? at(from, 5000) : at(named, 4000)) << named << " " << from;
+  }
+}
+
+TEST_F(AddressLatchTest, a_socket_of_both_ip_versions_shows_the_address_of_the_sdp_in_other_words) {
+  latch.set_remote(at("192.0.2.1", 4000));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(latch.receive(at("::ffff:192.0.2.1", 4000), 1, now));
+  EXPECT_TRUE(latch.latched());
+  EXPECT_EQ(latch.target(), at("192.0.2.1", 4000));
 }
 
 TEST_F(AddressLatchTest, a_re_invite_starts_again) {
