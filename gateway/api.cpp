@@ -54,7 +54,7 @@ void Api::add_routes(http::Server& server) {
   add_event_route(server);
   add_hook_route(server);
   add_health_routes(server);
-  if (!web_root_.empty()) add_page_routes(server, web_root_);
+  if (!web_root_.empty()) add_page_routes(server, web_root_, services_.config->sfu.embedded);
 }
 
 void Api::add_room_routes(http::Server& server) {

@@ -5,6 +5,8 @@
 #include <boost/json/array.hpp>
 #include <cmath>
 
+#include "gateway/adaptive_picture.hpp"
+
 namespace partyline::gateway {
 namespace {
 
@@ -34,6 +36,19 @@ void add_rates(boost::json::object& leg, std::string_view media, core::Bitrate i
 }
 
 }  // namespace
+
+boost::json::object describe_picture(const AdaptivePicture& picture, const rtp::SessionStats& session) {
+  const auto& rendition = *picture.rendition();
+  boost::json::object out{{"codec", core::name_of(rendition.codec)},
+                          {"width", rendition.size.width},
+                          {"height", rendition.size.height},
+                          {"frames_per_second", rendition.frames_per_second},
+                          {"bitrate", rendition.bitrate.bits_per_second},
+                          {"target_bitrate", picture.target().bits_per_second},
+                          {"switches", picture.switches()}};
+  if (session.available_out.bits_per_second > 0) out["available_bitrate"] = session.available_out.bits_per_second;
+  return out;
+}
 
 void Leg::apply(const LegSettings& settings) {
   settings_ = settings;
@@ -74,6 +89,9 @@ boost::json::object Leg::describe(core::TimePoint now) {
     video["keyframes_received"] = session.video.keyframes_received;
     video["keyframes_requested"] = session.video.keyframes_requested_by_us;
     out["video"] = std::move(video);
+  }
+  if (const auto* p = picture(); p && p->rendition() && out["video"].is_object()) {
+    out["video"].as_object()["sent"] = describe_picture(*p, session);
   }
   if (auto* m = member()) {
     const mixer::MemberStats mixed = m->stats();

@@ -16,6 +16,8 @@
 
 namespace partyline::gateway {
 
+class AdaptivePicture;
+
 /// What PATCH …/legs/ID may change.
 struct LegSettings {
   bool muted = false;
@@ -24,6 +26,8 @@ struct LegSettings {
   mixer::VoiceProcessing voice;
   bool pinned = false;
 };
+
+boost::json::object describe_picture(const AdaptivePicture& picture, const rtp::SessionStats& session);
 
 class Leg {
  public:
@@ -42,6 +46,10 @@ class Leg {
   virtual void close(const std::string& why) = 0;
   /// The member in the mix; null before it joined.
   virtual mixer::Member* member() = 0;
+  /// About once a second.
+  virtual void check(core::TimePoint) {}
+  /// What it gets of the room's picture; null: nothing.
+  virtual const AdaptivePicture* picture() const { return nullptr; }
 
   void apply(const LegSettings& settings);
   const LegSettings& settings() const { return settings_; }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/counters.hpp"
+#include "gateway/adaptive_picture.hpp"
 
 namespace partyline::gateway {
 namespace {
@@ -113,6 +114,30 @@ void write_legs(Writer& writer, const RoomManager& manager) {
   });
 }
 
+// What each receiver of the mix gets of it.
+void write_pictures(Writer& writer, const RoomManager& manager) {
+  const auto picture_gauge = [&](std::string_view name, std::string_view help, auto value) {
+    writer.gauge(name, help, [&](auto&& sample) {
+      const auto one = [&](const std::string& room, const std::string& receiver, const AdaptivePicture* picture,
+                           const rtp::SessionStats& stats) {
+        if (!picture || !picture->rendition()) return;
+        const auto& r = *picture->rendition();
+        sample(fmt::format("room=\"{}\",receiver=\"{}\",rendition=\"{}x{}@{}\"", room, receiver, r.size.width,
+                           r.size.height, r.frames_per_second),
+               static_cast<double>(value(*picture, stats)));
+      };
+      for (const auto& [room_name, room] : manager.rooms()) {
+        for (const auto& [id, leg] : room->legs()) one(room_name, id, leg->picture(), leg->stats());
+        for (const auto& [stream, push] : room->pushes()) one(room_name, stream, &push->picture(), push->stats());
+      }
+    });
+  };
+  picture_gauge("partyline_video_target_bits", "Bits a second that the encoder of a receiver's picture aims at",
+                [](const AdaptivePicture& picture, const auto&) { return picture.target().bits_per_second; });
+  picture_gauge("partyline_video_available_bits", "Bits a second that the way to a receiver carries; 0: not known",
+                [](const auto&, const rtp::SessionStats& stats) { return stats.available_out.bits_per_second; });
+}
+
 }  // namespace
 
 std::string render_metrics(const RoomManager& manager, const mixer::EngineLoad& load) {
@@ -155,6 +180,7 @@ std::string render_metrics(const RoomManager& manager, const mixer::EngineLoad& 
   engine_gauge("partyline_mixer_governor_step", "Cuts the overload governor has made; 0: none", load.step);
   engine_gauge("partyline_mixer_accepts_rooms", "0: new rooms are refused", load.accepts_rooms ? 1 : 0);
   write_legs(writer, manager);
+  write_pictures(writer, manager);
   writer.counters();
   return writer.take();
 }

@@ -1,5 +1,7 @@
 #include "gateway/mix_push.hpp"
 
+#include <algorithm>
+
 #include "core/log.hpp"
 #include "gateway/names.hpp"
 
@@ -24,12 +26,15 @@ MixPush::MixPush(const Services& services, std::string room, std::string stream,
   config.video_codecs = {picture_.codec};
   config.cname = room_ + "/" + stream_;
   peer_ = whip_client::make_publisher(services_.executor, *services_.ice, std::move(config), *this);
-  attach();
+  adaptive_ =
+      std::make_shared<AdaptivePicture>(services_.executor, mixer_, "room=" + room_ + " " + stream_, peer_->sink());
+  peer_->set_bitrate_wish({picture_.bitrate.bits_per_second + audio_bitrate().bits_per_second});
   peer_->start();
 }
 
 MixPush::~MixPush() {
   detach();
+  adaptive_->stop();
   peer_->stop();
 }
 
@@ -43,6 +48,7 @@ void MixPush::listen_as(mixer::Member* listener) {
 void MixPush::set_watched(bool watched) {
   if (watched == watched_) return;
   detach();
+  if (!watched) adaptive_->stop();
   watched_ = watched;
   attach();
 }
@@ -52,27 +58,23 @@ void MixPush::attach() {
   mixer::AudioFormat format;
   format.codec = core::Codec::opus;
   format.channels = 1;
-  format.bitrate = core::Bitrate::kbps(services_.config->rooms.audio_kbps);
+  format.bitrate = audio_bitrate();
   auto audio =
       listener_ ? listener_->add_audio_output(format, peer_->sink()) : mixer_.add_audio_output(format, peer_->sink());
-  auto video = listener_ ? listener_->add_video_output(picture_, peer_->sink())
-                         : mixer_.add_video_output(picture_, peer_->sink());
   if (audio) audio_ = *audio;
-  if (video) video_ = *video;
-  if (video) mixer_.allow_pass_through(*video, listener_, kBrowsers);
+  adaptive_->allow_pass_through(listener_, kBrowsers);
+  if (auto started = adaptive_->start(rendition_steps(picture_, picture_)); !started)
+    core::log_error("room={} {} has no picture: {}", room_, stream_, started.error().message);
   if (!audio) core::log_error("room={} {} has no sound: {}", room_, stream_, audio.error().message);
-  if (!video) core::log_error("room={} {} has no picture: {}", room_, stream_, video.error().message);
 }
 
 void MixPush::detach() {
-  for (auto* output : {&audio_, &video_}) {
-    if (!*output) continue;
-    if (listener_)
-      listener_->remove_output(**output);
-    else
-      mixer_.remove_output(**output);
-    output->reset();
-  }
+  if (!audio_) return;
+  if (listener_)
+    listener_->remove_output(*audio_);
+  else
+    mixer_.remove_output(*audio_);
+  audio_.reset();
 }
 
 void MixPush::on_peer_state(whip_client::PeerState state, const std::string& why) {
@@ -85,7 +87,17 @@ void MixPush::on_peer_state(whip_client::PeerState state, const std::string& why
 }
 
 void MixPush::on_keyframe_request() {
-  if (video_) mixer_.request_keyframe(*video_);
+  adaptive_->request_keyframe();
+}
+
+core::Bitrate MixPush::audio_bitrate() const {
+  return core::Bitrate::kbps(services_.config->rooms.audio_kbps);
+}
+
+void MixPush::on_target_bitrate(core::Bitrate target) {
+  // One transport for both: the sound has its share first.
+  const int64_t video = target.bits_per_second - audio_bitrate().bits_per_second;
+  adaptive_->set_available({std::max<int64_t>(video, 64'000)}, core::Clock::now());
 }
 
 }  // namespace partyline::gateway

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "gateway/adaptive_picture.hpp"
 #include "gateway/services.hpp"
 #include "mixer/room_mixer.hpp"
 #include "whip_client/peer.hpp"
@@ -27,12 +28,16 @@ class MixPush final : private whip_client::PeerEvents {
   const std::string& stream() const { return stream_; }
   whip_client::PeerState state() const { return peer_->state(); }
   rtp::SessionStats stats() const { return peer_->stats(); }
+  /// About once a second.
+  void check(core::TimePoint now) { adaptive_->check(now); }
+  const AdaptivePicture& picture() const { return *adaptive_; }
 
  private:
   void on_peer_state(whip_client::PeerState state, const std::string& why) override;
   void on_frame(const core::EncodedFrame&) override {}
   void on_keyframe_request() override;
-  void on_target_bitrate(core::Bitrate) override {}
+  void on_target_bitrate(core::Bitrate target) override;
+  core::Bitrate audio_bitrate() const;
   void detach();
   void attach();
 
@@ -42,7 +47,8 @@ class MixPush final : private whip_client::PeerEvents {
   mixer::Member* listener_ = nullptr;
   mixer::VideoRendition picture_;
   bool watched_ = false;
-  std::optional<mixer::OutputId> audio_, video_;
+  std::optional<mixer::OutputId> audio_;
+  std::shared_ptr<AdaptivePicture> adaptive_;
   std::shared_ptr<whip_client::Peer> peer_;
 };
 

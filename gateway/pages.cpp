@@ -49,7 +49,13 @@ http::Response serve(const Page& page, const http::Request& request) {
 }
 }  // namespace
 
-void add_page_routes(http::Server& server, const std::string& web_root) {
+void add_page_routes(http::Server& server, const std::string& web_root, bool simulcast) {
+  server.route("GET", "/settings.json", [simulcast](http::Request) -> boost::asio::awaitable<http::Response> {
+    http::Response response;
+    response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-cache"}};
+    response.body = fmt::format("{{\"simulcast\":{}}}", simulcast);
+    co_return response;
+  });
   std::error_code error;
   for (const auto& entry : fs::recursive_directory_iterator(web_root, error)) {
     const auto type = content_types().find(entry.path().extension().string());

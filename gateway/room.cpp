@@ -305,7 +305,11 @@ Result<> Room::set_layout(const std::string& layout) {
 }
 
 void Room::check(core::TimePoint now) {
-  for (const auto& [id, leg] : legs_) leg->observe(now);
+  for (const auto& [id, leg] : legs_) {
+    leg->observe(now);
+    leg->check(now);
+  }
+  for (const auto& [stream, push] : pushes_) push->check(now);
   std::vector<std::string> dead;
   for (const auto& [id, leg] : legs_)
     if (const auto* sip = dynamic_cast<const SipLeg*>(leg.get()); sip && sip->timed_out(now)) dead.push_back(id);
@@ -339,9 +343,12 @@ boost::json::object Room::describe(core::TimePoint now) const {
     if (output) outputs.push_back(output->describe());
   for (const auto& [stream, entry] : streams_)
     streams.push_back({{"stream", stream}, {"name", entry.display_name}, {"leg", entry.leg}});
-  for (const auto& [stream, push] : pushes_)
-    pushes.push_back({{"stream", stream},
-                      {"state", push->state() == whip_client::PeerState::connected ? "connected" : "connecting"}});
+  for (const auto& [stream, push] : pushes_) {
+    boost::json::object entry{
+        {"stream", stream}, {"state", push->state() == whip_client::PeerState::connected ? "connected" : "connecting"}};
+    if (push->picture().rendition()) entry["video"] = describe_picture(push->picture(), push->stats());
+    pushes.push_back(std::move(entry));
+  }
   out["legs"] = std::move(legs);
   out["outputs"] = std::move(outputs);
   out["streams"] = std::move(streams);

@@ -70,6 +70,7 @@ class Room {
   boost::json::object describe(core::TimePoint now) const;
   boost::json::object describe_output(const std::string& id) const;
   const std::map<std::string, std::shared_ptr<Leg>>& legs() const { return legs_; }
+  const std::map<std::string, std::unique_ptr<MixPush>>& pushes() const { return pushes_; }
   std::optional<mixer::RoomStats> mixer_stats() const;
 
  private:

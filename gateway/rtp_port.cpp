@@ -83,6 +83,16 @@ void RtpPort::request_keyframe() {
   drive();
 }
 
+void RtpPort::set_bitrate_wish(core::Bitrate wish) {
+  if (session_) session_->set_bitrate_wish(wish);
+}
+
+void RtpPort::set_receive_wish(core::Bitrate wish) {
+  if (closed_ || !session_) return;
+  session_->set_receive_wish(wish);
+  drive();
+}
+
 void RtpPort::close() {
   if (std::exchange(closed_, true)) return;
   if (session_) session_->send_bye(core::Clock::now());
@@ -137,6 +147,10 @@ void RtpPort::on_frame(const core::EncodedFrame& frame) {
 
 void RtpPort::on_digit(char digit) {
   if (handlers_.on_digit) handlers_.on_digit(digit);
+}
+
+void RtpPort::on_target_bitrate(core::Bitrate target) {
+  if (handlers_.on_target_bitrate) handlers_.on_target_bitrate(target);
 }
 
 void RtpPort::on_keyframe_request() {

@@ -25,6 +25,7 @@ class RtpPort final : public rtp::TransportEvents,
     std::function<void(const core::EncodedFrame&)> on_frame;
     std::function<void(char)> on_digit;
     std::function<void()> on_keyframe_request;
+    std::function<void(core::Bitrate)> on_target_bitrate;  ///< what the way to the peer carries
   };
 
   static core::Result<std::shared_ptr<RtpPort>> open(const Services& services, const boost::asio::ip::address& bind,
@@ -49,6 +50,10 @@ class RtpPort final : public rtp::TransportEvents,
   void set_playout_delay(core::Duration delay) {
     if (session_) session_->set_playout_delay(delay);
   }
+  /// What more bandwidth towards the peer would be used for.
+  void set_bitrate_wish(core::Bitrate wish);
+  /// More than this from the peer would be of no use.
+  void set_receive_wish(core::Bitrate wish);
   /// RTCP BYE, socket closed, handlers dropped. Idempotent.
   void close();
 
@@ -71,7 +76,7 @@ class RtpPort final : public rtp::TransportEvents,
   void on_frame(const core::EncodedFrame& frame) override;
   void on_digit(char digit) override;
   void on_keyframe_request() override;
-  void on_target_bitrate(core::Bitrate) override {}
+  void on_target_bitrate(core::Bitrate target) override;
 
   Handlers handlers_;
   boost::asio::steady_timer timer_;

@@ -13,7 +13,7 @@ std::vector<rtp::sdp::MediaCapabilities> sip_capabilities() {
   video.dtls = false;
   video.kind = core::MediaKind::video;
   video.codecs = {Codec::h264, Codec::vp8};
-  video.rtx = true;
+  video.rtx = video.transport_cc = video.remb = video.tmmbr = true;
   video.h264 = {0x42, 0xE0, 31, 1, true};
   return {audio, video};
 }

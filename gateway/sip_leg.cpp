@@ -18,17 +18,21 @@ using core::make_error;
 using core::MediaKind;
 using core::Result;
 
-// The decoder's wish for a keyframe, from a mixer thread to the phone.
-class SipLeg::KeyframeWish final : public core::MediaFeedback {
+// The decoder's wishes, from a mixer thread to the phone.
+class SipLeg::Wishes final : public core::MediaFeedback {
  public:
-  KeyframeWish(boost::asio::any_io_executor executor, std::weak_ptr<SipLeg> leg)
+  Wishes(boost::asio::any_io_executor executor, std::weak_ptr<SipLeg> leg)
       : executor_(std::move(executor)), leg_(std::move(leg)) {}
   void request_keyframe() override {
     boost::asio::post(executor_, [leg = leg_] {
       if (const auto self = leg.lock()) self->ask_phone_for_keyframe();
     });
   }
-  void set_target_bitrate(core::Bitrate) override {}
+  void set_target_bitrate(core::Bitrate target) override {
+    boost::asio::post(executor_, [leg = leg_, target] {
+      if (const auto self = leg.lock(); self && self->video_) self->video_->set_receive_wish(target);
+    });
+  }
 
  private:
   boost::asio::any_io_executor executor_;
@@ -71,6 +75,10 @@ Result<std::shared_ptr<RtpPort>> SipLeg::open_port(MediaKind kind) {
   };
   handlers.on_keyframe_request = [weak] {
     if (const auto self = weak.lock()) self->send_keyframe();
+  };
+  handlers.on_target_bitrate = [weak](core::Bitrate target) {
+    if (const auto self = weak.lock(); self && self->picture_)
+      self->picture_->set_available(target, core::Clock::now());
   };
   return RtpPort::open(services_, bind, std::move(handlers));
 }
@@ -147,7 +155,7 @@ Result<> SipLeg::apply(const std::vector<rtp::sdp::NegotiatedMedia>& media) {
   if (!has_video && video_) std::exchange(video_, nullptr)->close();
   if (!member_) {
     member_ = mixer_.add_member({name(), true});
-    member_->set_video_feedback(std::make_shared<KeyframeWish>(services_.executor, weak_from_this()));
+    member_->set_video_feedback(std::make_shared<Wishes>(services_.executor, weak_from_this()));
     Leg::apply(settings());
   }
   const bool sees = video_ && video_->negotiated() && video_->negotiated()->track.receiving;
@@ -162,39 +170,45 @@ void SipLeg::update_outputs() {
   update_video_output();
 }
 
-void SipLeg::drop(std::optional<Output>& output) {
-  if (output && member_) member_->remove_output(output->id);
-  output.reset();
+void SipLeg::drop_audio_output() {
+  if (audio_out_ && member_) member_->remove_output(audio_out_->id);
+  audio_out_.reset();
 }
 
 void SipLeg::update_audio_output() {
   const bool sends = established_ && audio_ && audio_->negotiated() && audio_->negotiated()->track.sending;
-  if (!sends) return drop(audio_out_);
+  if (!sends) return drop_audio_output();
   const auto format =
       choose_audio_format(audio_->negotiated()->track, core::Bitrate::kbps(services_.config->rooms.audio_kbps),
                           stats().audio.expected_loss);
-  if (audio_out_ && audio_out_->audio == format) return;
-  drop(audio_out_);
+  if (audio_out_ && audio_out_->format == format) return;
+  drop_audio_output();
   auto added = member_->add_audio_output(format, std::make_shared<OutboxSink>(services_.outbox, audio_));
   if (!added) return core::log_warn("leg={} hears nothing: {}", id(), added.error().message);
-  audio_out_ = Output{*added, format, {}};
+  audio_out_ = AudioOutput{*added, format};
 }
 
 void SipLeg::update_video_output() {
   const bool sends = established_ && video_ && video_->negotiated() && video_->negotiated()->track.sending &&
                      video_->negotiated()->track.send_format;
-  if (!sends) return drop(video_out_);
+  if (!sends) {
+    if (picture_) picture_->stop();
+    return;
+  }
   const auto& track = video_->negotiated()->track;
-  const auto rendition = choose_rendition(*track.send_format, track.bandwidth, room_picture_);
-  if (video_out_ && video_out_->video == rendition) return;
-  drop(video_out_);
-  auto added = member_->add_video_output(rendition, std::make_shared<OutboxSink>(services_.outbox, video_));
-  if (!added) return core::log_warn("leg={} sees nothing: {}", id(), added.error().message);
-  video_out_ = Output{*added, {}, rendition};
-  mixer_.allow_pass_through(*added, member_.get(), pass_limits(*track.send_format));
-  core::log_info("leg={} gets {} {}x{} at {} fps, {} kbit/s", id(), core::name_of(rendition.codec),
-                 rendition.size.width, rendition.size.height, rendition.frames_per_second,
-                 rendition.bitrate.bits_per_second / 1000);
+  if (!picture_) {
+    picture_ = std::make_shared<AdaptivePicture>(services_.executor, mixer_, "leg=" + id(),
+                                                 std::make_shared<OutboxSink>(services_.outbox, video_));
+  }
+  picture_->allow_pass_through(member_.get(), pass_limits(*track.send_format));
+  const auto best = choose_rendition(*track.send_format, track.bandwidth, room_picture_);
+  if (auto started = picture_->start(rendition_steps(best, room_picture_)); !started)
+    return core::log_warn("leg={} sees nothing: {}", id(), started.error().message);
+  video_->set_bitrate_wish(picture_->wish());
+}
+
+void SipLeg::check(core::TimePoint now) {
+  if (picture_) picture_->check(now);
 }
 
 void SipLeg::established() {
@@ -204,7 +218,7 @@ void SipLeg::established() {
 }
 
 void SipLeg::send_keyframe() {
-  if (video_out_) mixer_.request_keyframe(video_out_->id);
+  if (picture_) picture_->request_keyframe();
 }
 
 void SipLeg::ask_phone_for_keyframe() {
@@ -265,8 +279,8 @@ rtp::SessionStats SipLeg::stats() const {
 
 void SipLeg::close(const std::string& why) {
   if (std::exchange(closed_, true)) return;
-  drop(audio_out_);
-  drop(video_out_);
+  drop_audio_output();
+  if (picture_) picture_->stop();
   member_.reset();
   if (audio_) audio_->close();
   if (video_) video_->close();

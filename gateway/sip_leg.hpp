@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "gateway/adaptive_picture.hpp"
 #include "gateway/leg.hpp"
 #include "gateway/rtp_port.hpp"
 #include "gateway/services.hpp"
@@ -57,14 +58,15 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   std::string trouble(core::TimePoint now) const override;
   rtp::SessionStats stats() const override;
   void close(const std::string& why) override;
+  void check(core::TimePoint now) override;
+  const AdaptivePicture* picture() const override { return picture_.get(); }
   mixer::Member* member() override { return member_.get(); }
 
  private:
-  class KeyframeWish;
-  struct Output {
+  class Wishes;
+  struct AudioOutput {
     mixer::OutputId id = 0;
-    mixer::AudioFormat audio;
-    mixer::VideoRendition video;
+    mixer::AudioFormat format;
   };
 
   core::Result<std::shared_ptr<RtpPort>> open_port(core::MediaKind kind);
@@ -80,7 +82,7 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   void update_outputs();
   void update_audio_output();
   void update_video_output();
-  void drop(std::optional<Output>& output);
+  void drop_audio_output();
   void ask_phone_for_keyframe();
 
   const Services& services_;
@@ -90,7 +92,8 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   std::unique_ptr<mixer::Member> member_;
   std::shared_ptr<rtp::RemoteClock> clock_;
   std::shared_ptr<RtpPort> audio_, video_;
-  std::optional<Output> audio_out_, video_out_;
+  std::optional<AudioOutput> audio_out_;
+  std::shared_ptr<AdaptivePicture> picture_;
   std::optional<rtp::sdp::Description> our_offer_;  ///< waiting for its answer
   uint64_t sdp_session_id_;
   uint64_t sdp_version_ = 0;

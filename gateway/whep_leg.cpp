@@ -7,17 +7,21 @@
 
 namespace partyline::gateway {
 
-// The decoder's wish for a keyframe, from a mixer thread to the publisher behind the SFU.
-class WhepLeg::KeyframeWish final : public core::MediaFeedback {
+// The decoder's wishes, from a mixer thread to the publisher behind the SFU.
+class WhepLeg::Wishes final : public core::MediaFeedback {
  public:
-  KeyframeWish(boost::asio::any_io_executor executor, std::weak_ptr<WhepLeg> leg)
+  Wishes(boost::asio::any_io_executor executor, std::weak_ptr<WhepLeg> leg)
       : executor_(std::move(executor)), leg_(std::move(leg)) {}
   void request_keyframe() override {
     boost::asio::post(executor_, [leg = leg_] {
       if (const auto self = leg.lock(); self && self->peer_) self->peer_->request_keyframe();
     });
   }
-  void set_target_bitrate(core::Bitrate) override {}
+  void set_target_bitrate(core::Bitrate target) override {
+    boost::asio::post(executor_, [leg = leg_, target] {
+      if (const auto self = leg.lock(); self && self->peer_) self->peer_->set_bitrate_wish(target);
+    });
+  }
 
  private:
   boost::asio::any_io_executor executor_;
@@ -37,7 +41,7 @@ WhepLeg::~WhepLeg() {
 }
 
 void WhepLeg::start() {
-  member_->set_video_feedback(std::make_shared<KeyframeWish>(services_.executor, weak_from_this()));
+  member_->set_video_feedback(std::make_shared<Wishes>(services_.executor, weak_from_this()));
   whip_client::PeerConfig config;
   config.url = expand_url(services_.whep_url, room_, stream_);
   const auto& sfu = services_.config->sfu;

@@ -28,7 +28,7 @@ class WhepLeg final : public Leg, private whip_client::PeerEvents, public std::e
   mixer::Member* member() override { return member_.get(); }
 
  private:
-  class KeyframeWish;
+  class Wishes;
   void on_peer_state(whip_client::PeerState state, const std::string& why) override;
   void on_frame(const core::EncodedFrame& frame) override;
   void on_keyframe_request() override {}

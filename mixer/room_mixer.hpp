@@ -123,7 +123,8 @@ class Member {
   /// Where the member's received frames go. May be pushed from one thread at a time each; any codec at any time.
   virtual core::FrameSink& audio_input() = 0;
   virtual core::FrameSink& video_input() = 0;
-  /// Where keyframe wishes about video_input go. May be null.
+  /// Where wishes about video_input go: for keyframes, and for no more bits than the size it is shown at needs. May be
+  /// null.
   virtual void set_video_feedback(std::shared_ptr<core::MediaFeedback> feedback) = 0;
   virtual void set_name(std::string name) = 0;         ///< the label on the tile, UTF-8
   virtual void set_video_expected(bool expected) = 0;  ///< false: a name tile; true: the same until the first picture
@@ -164,6 +165,9 @@ class RoomMixer {
   /// stream as it is, not decoded and not encoded. Changes over and back at keyframes. Sound is passed likewise where
   /// the codecs are the same and no picture is mixed.
   virtual void allow_pass_through(OutputId output, const Member* viewer, PassLimits limits) = 0;
+  /// For any video output: what the way to its receiver carries. The encoder follows the slowest of its receivers, down
+  /// to half the rendition's bitrate; whoever has less takes another rendition.
+  virtual void set_output_target(OutputId output, core::Bitrate target) = 0;
   virtual core::Result<> set_layout(std::string layout) = 0;
   /// Everybody hears it; not while another one is heard.
   virtual void play(Tone tone) = 0;

@@ -129,6 +129,9 @@ class RoomMixerImpl final : public RoomMixer {
   void request_keyframe(OutputId output) override { room_->video->request_keyframe(output); }
   void hold_size(OutputId output) override { room_->video->hold_size(output); }
   void allow_pass_through(OutputId output, const Member* viewer, PassLimits limits) override;
+  void set_output_target(OutputId output, core::Bitrate target) override {
+    room_->video->set_output_target(output, target);
+  }
   core::Result<> set_layout(std::string layout) override { return room_->video->set_layout(std::move(layout)); }
   void play(Tone tone) override { room_->audio->play(tone); }
   RoomStats stats() const override;

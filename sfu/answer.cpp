@@ -22,7 +22,9 @@ sdp::MediaCapabilities capabilities(MediaKind kind, std::vector<Codec> codecs, s
   result.rtx = true;
   result.nack = kind == MediaKind::video;  // audio is forwarded once
   result.direction = direction;
-  result.transport_cc = direction == sdp::Direction::recvonly;
+  result.transport_cc = true;
+  result.remb = true;                                    // what a player's path carries, a publisher is told
+  result.tmmbr = direction == sdp::Direction::sendonly;  // what a player has a use for
   result.plain = false;
   return result;
 }
@@ -60,6 +62,7 @@ IncomingFormat incoming_format(const rtp::TrackConfig& track) {
   result.rtx_payload_type = format.rtx_payload_type;
   result.pli = format.pli;
   result.fir = format.fir;
+  result.remb = format.remb;
   return result;
 }
 
@@ -115,6 +118,7 @@ core::Result<PublishDraft> draft_for_publisher(std::string_view text, const std:
     if (!media.track.receiving) continue;
     auto& slot = media.track.kind == MediaKind::audio ? draft.formats.audio : draft.formats.video;
     slot = incoming_format(media.track);
+    if (media.track.kind == MediaKind::video) slot->simulcast = offered_simulcast(draft.offer.media[media.index]);
   }
   if (!draft.formats.audio && !draft.formats.video)
     return core::make_error(ErrorCode::unsupported, "the offer sends nothing: a publisher's sections are sendonly");
@@ -148,6 +152,8 @@ core::Result<PlayDraft> draft_for_player(std::string_view text, const std::vecto
     if (!media.track.sending) continue;
     auto& formats = media.track.kind == MediaKind::audio ? draft.formats.audio : draft.formats.video;
     for (const auto& format : media.track.receive_formats) formats.push_back(outgoing_format(format));
+    (media.track.kind == MediaKind::audio ? draft.formats.audio_transport_cc : draft.formats.video_transport_cc) =
+        media.track.transport_cc_extension;
     if (media.track.kind == MediaKind::audio) draft.formats.audio_level_extension = media.track.audio_level_extension;
   }
   if (draft.formats.audio.empty() && draft.formats.video.empty())
@@ -161,7 +167,12 @@ core::Result<PlayDraft> draft_for_player(std::string_view text, const std::vecto
 
 std::string write_publish_answer(const PublishDraft& draft, const rtp::IceDescription& local, uint64_t session_id) {
   const std::vector<sdp::LocalTransport> transports(draft.plan.media.size(), local_transport(local));
-  return write(draft, transports, session_id);
+  sdp::Description answer = sdp::write_answer(draft.offer, draft.plan, transports, session_id, 1);
+  for (const auto& media : draft.plan.media) {
+    if (media.track.kind == MediaKind::video && draft.formats.video)
+      accept_simulcast(draft.formats.video->simulcast, answer.media[media.index]);
+  }
+  return sdp::to_string(answer);
 }
 
 std::string write_play_answer(const PlayDraft& draft, const rtp::IceDescription& local, uint64_t session_id,

@@ -208,7 +208,7 @@ void Hub::on_session_connected(Session& session) {
     stream.router.set_publisher(session.publisher_formats, session, now);
     for (const auto& [token, other] : sessions_)
       if (other->kind == SessionKind::play && other->stream == session.stream) warn_if_unplayable(*other);
-    tick_later();
+    tick_later(StreamRouter::kTick);
   } else {
     session.player_id = stream.router.add_player(session.player_formats, session, now);
     warn_if_unplayable(session);
@@ -258,20 +258,21 @@ void Hub::end(Session& session, const std::string& why) {
   asio::post(executor_, [keep] {});  // its transport may be calling: neither may die before that returns
 }
 
-void Hub::tick_later() {
+void Hub::tick_later(core::Duration pause) {
   if (std::exchange(ticking_, true)) return;
-  tick_timer_.expires_after(StreamRouter::kTick);
+  tick_timer_.expires_after(pause);
   tick_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
     const auto self = weak.lock();
     if (!self || error || self->stopped_) return;
     self->ticking_ = false;
     const auto now = core::Clock::now();
     bool publishing = false;
+    core::Duration next = StreamRouter::kTick;
     for (const auto& [key, stream] : self->streams_) {
-      stream->router.tick(now);
+      next = std::min(next, stream->router.tick(now));
       publishing |= stream->router.has_publisher();
     }
-    if (publishing) self->tick_later();
+    if (publishing) self->tick_later(next);
   });
 }
 

@@ -61,7 +61,7 @@ class Hub final : public SessionOwner, public std::enable_shared_from_this<Hub> 
   core::Result<> take_name(Session& session);
   void drop_if_empty(const std::shared_ptr<Stream>& stream);
   void warn_if_unplayable(const Session& player) const;
-  void tick_later();
+  void tick_later(core::Duration pause);
 
   boost::asio::any_io_executor executor_;
   SfuConfig config_;

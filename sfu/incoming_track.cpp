@@ -145,6 +145,7 @@ std::optional<ForwardPacket> IncomingTrack::make_ready(core::Buffer packet, cons
   out.sequence = *sequence;
   out.audio_level = level;
   out.keyframe_start = keyframe_start;
+  if (format_.codec == core::Codec::vp8) out.numbers = picture_numbers(out.payload());
   if (!kept_.empty()) kept_[static_cast<uint64_t>(out.sequence) % kKept] = out;
   return out;
 }

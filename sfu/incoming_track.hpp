@@ -10,6 +10,7 @@
 
 #include "core/buffer.hpp"
 #include "rtp/packet.hpp"
+#include "sfu/picture_numbers.hpp"
 #include "sfu/reception.hpp"
 #include "sfu/track_formats.hpp"
 
@@ -24,6 +25,7 @@ struct ForwardPacket {
   bool marker = false;
   bool keyframe_start = false;
   std::optional<uint8_t> audio_level;
+  PictureNumbers numbers;  ///< VP8: as they came
 
   std::span<uint8_t> bytes() { return buffer.span().subspan(offset, size); }
   std::span<const uint8_t> payload() const { return buffer.span().subspan(offset + 12, size - 12); }

@@ -34,6 +34,8 @@ class OutgoingTrack {
   std::optional<int64_t> source_sequence(rtp::Seq16 sequence) const;
   /// For packets sent again: map() without a trace.
   Header header_of(int64_t sequence, rtp::RtpTime32 timestamp) const;
+  /// Of what was sent last.
+  rtp::RtpTime32 last_time() const { return {last_time_}; }
   rtp::RtpTime32 map_time(rtp::RtpTime32 time) const { return {time.value + time_offset_}; }
 
   uint32_t packets = 0, octets = 0;  ///< sent, for sender reports

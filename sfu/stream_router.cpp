@@ -1,11 +1,11 @@
 #include "sfu/stream_router.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
-#include "core/counters.hpp"
-#include "core/random.hpp"
 #include "rtp/bytes.hpp"
+#include "sfu/stream_router_impl.hpp"
 
 namespace partyline::sfu {
 
@@ -15,30 +15,12 @@ namespace rtcp = rtp::rtcp;
 
 namespace {
 
-constexpr core::Duration kKeyframePatience = std::chrono::seconds(3);
 constexpr core::Duration kArrivalsEvery = std::chrono::milliseconds(100);
 constexpr core::Duration kReportEvery = std::chrono::seconds(1);
 constexpr core::Duration kReportsApart = std::chrono::milliseconds(100);  // of one track, to its players
-constexpr double kResendsPerSecond = 1000, kResendBurst = 400;            // packets, a player
 constexpr size_t kRtcpBytes = 1200;
 
-struct Counters {
-  core::Counter& malformed = core::counter("partyline_sfu_dropped_total", "reason=\"malformed\"");
-  core::Counter& stranger = core::counter("partyline_sfu_dropped_total", "reason=\"unknown_ssrc\"");
-  core::Counter& no_format = core::counter("partyline_sfu_dropped_total", "reason=\"player_lacks_codec\"");
-  core::Counter& no_keyframe = core::counter("partyline_sfu_dropped_total", "reason=\"awaits_keyframe\"");
-  core::Counter& early = core::counter("partyline_sfu_dropped_total", "reason=\"before_start\"");
-  core::Counter& resend_gone = core::counter("partyline_sfu_resend_refused_total", "reason=\"not_kept\"");
-  core::Counter& resend_limit = core::counter("partyline_sfu_resend_refused_total", "reason=\"limit\"");
-  core::Counter& resent = core::counter("partyline_sfu_resent_total");
-  core::Counter& in = core::counter("partyline_sfu_packets_received_total");
-  core::Counter& out = core::counter("partyline_sfu_packets_sent_total");
-  core::Counter& keyframes_asked = core::counter("partyline_sfu_keyframes_requested_total");
-};
-Counters& counters() {
-  static Counters instance;
-  return instance;
-}
+}  // namespace
 
 const OutgoingFormat* playable(const std::vector<OutgoingFormat>& formats, const IncomingFormat& incoming) {
   const auto fits = [&](const OutgoingFormat& format) {
@@ -48,58 +30,6 @@ const OutgoingFormat* playable(const std::vector<OutgoingFormat>& formats, const
   return found == formats.end() ? nullptr : &*found;
 }
 
-}  // namespace
-
-struct StreamRouter::Source {
-  PacketOut* out = nullptr;
-  std::optional<IncomingTrack> audio, video;
-  uint64_t number = 0;
-  uint32_t our_ssrc = core::random_u32();
-  ArrivalLog arrivals;
-  KeyframeWish keyframe;
-  uint8_t fir_command = 0;
-  std::optional<rtcp::NtpTime> ntp_offset;  // from the publisher's clock to ours
-  TimePoint next_arrivals{}, next_report{};
-  struct Reports {
-    bool due = false;  // the track has one that the players have not
-    TimePoint last{};  // when they got the one before
-  };
-  Reports audio_reports, video_reports;
-
-  Reports& reports(MediaKind kind) { return kind == MediaKind::audio ? audio_reports : video_reports; }
-  std::optional<IncomingTrack>& track(MediaKind kind) { return kind == MediaKind::audio ? audio : video; }
-};
-
-struct StreamRouter::Player {
-  Player(PlayerFormats f, PacketOut& o, TimePoint now)
-      : formats(std::move(f)),
-        out(&o),
-        audio(formats.audio_ssrc, 48000, static_cast<uint16_t>(core::random_u32()), core::random_u32()),
-        video(formats.video_ssrc, 90000, static_cast<uint16_t>(core::random_u32()), core::random_u32()),
-        waiting_since(now),
-        resends_at(now) {}
-
-  OutgoingTrack& track(MediaKind kind) { return kind == MediaKind::audio ? audio : video; }
-
-  bool may_resend(TimePoint now) {
-    const double seconds = std::chrono::duration<double>(now - resends_at).count();
-    resends = std::min(kResendBurst, resends + seconds * kResendsPerSecond);
-    resends_at = now;
-    if (resends < 1) return false;
-    resends -= 1;
-    return true;
-  }
-
-  PlayerFormats formats;
-  PacketOut* out;
-  OutgoingTrack audio, video;
-  uint64_t waiting_epoch = 0;  // of the video source whose keyframe is awaited
-  TimePoint waiting_since;
-  uint16_t rtx_sequence = static_cast<uint16_t>(core::random_u32());
-  double resends = kResendBurst;
-  TimePoint resends_at;
-};
-
 StreamRouter::StreamRouter() = default;
 StreamRouter::~StreamRouter() = default;
 
@@ -108,10 +38,21 @@ void StreamRouter::set_publisher(const PublisherFormats& formats, PacketOut& out
   source_->out = &out;
   source_->number = ++publishers_;
   if (formats.audio) source_->audio.emplace(*formats.audio);
-  if (formats.video) source_->video.emplace(*formats.video);
+  if (formats.video) {
+    std::vector<std::string> rids = formats.video->simulcast.rids;
+    if (rids.empty()) rids.emplace_back();
+    for (const std::string& rid : rids) {
+      source_->layers.push_back(std::make_unique<VideoLayer>(*formats.video, rid, source_->layers.size()));
+    }
+  }
   source_->next_arrivals = now + kArrivalsEvery;
   source_->next_report = now + kReportEvery;
-  if (!players_.empty()) source_->keyframe.wish();
+  for (const auto& [id, player] : players_) {
+    player->choice = {};
+    player->change.reset();
+    player->mid_picture = false;
+  }
+  if (!players_.empty()) source_->wish_keyframes();
 }
 
 void StreamRouter::clear_publisher() {
@@ -122,7 +63,7 @@ StreamRouter::PlayerId StreamRouter::add_player(PlayerFormats formats, PacketOut
   const PlayerId id = next_player_++;
   players_.emplace(id, std::make_unique<Player>(std::move(formats), out, now));
   if (source_) {
-    source_->keyframe.wish();
+    source_->wish_keyframes();
     ask_publisher(now);
   }
   return id;
@@ -132,8 +73,8 @@ void StreamRouter::remove_player(PlayerId id) {
   players_.erase(id);
 }
 
-uint64_t StreamRouter::epoch_of(const IncomingTrack& track) const {
-  return source_->number << 32 | (track.epoch() & 0xFFFFFFFF);
+uint64_t StreamRouter::epoch_of(const IncomingTrack& track, size_t layer) const {
+  return source_->number << 32 | layer << 28 | (track.epoch() & 0xFFFFFFF);
 }
 
 void StreamRouter::receive_from_publisher(core::Buffer packet, TimePoint now) {
@@ -141,33 +82,24 @@ void StreamRouter::receive_from_publisher(core::Buffer packet, TimePoint now) {
   if (!source_ || !view) return counters().malformed.add();
   counters().in.add();
   ++packets_in_;
-  IncomingTrack* track = nullptr;
-  for (auto* candidate : {&source_->audio, &source_->video})
-    if (*candidate && (*candidate)->format().carries(view->payload_type)) track = &**candidate;
+  const auto has_type = [&](const IncomingTrack& track) { return track.format().carries(view->payload_type); };
+  IncomingTrack* const audio = source_->audio && has_type(*source_->audio) ? &*source_->audio : nullptr;
+  const bool video = !source_->layers.empty() && has_type(source_->layers.front()->track);
   // Congestion control counts every packet, forwarded or not.
-  const uint8_t extension = track ? track->format().transport_cc_extension : 0;
+  const uint8_t extension = audio   ? audio->format().transport_cc_extension
+                            : video ? source_->layers.front()->track.format().transport_cc_extension
+                                    : uint8_t{0};
   if (const auto sequence = view->transport_sequence(extension)) {
     source_->arrivals.receive(*sequence, now);
     if (source_->arrivals.full()) report_arrivals();
   }
-  const bool repeated = track && track->format().rtx_payload_type == view->payload_type;
-  if (track == nullptr || (!repeated && !track->claims(view->ssrc, now))) return counters().stranger.add();
-  const bool video = core::kind_of(track->format().codec) == MediaKind::video;
-  const uint64_t epoch_before = track->epoch();
-  auto forward =
-      repeated ? track->receive_repeated(std::move(packet), *view, now) : track->receive(std::move(packet), *view, now);
-  if (video && (track->take_hopeless() || (track->epoch() != epoch_before && !players_.empty())))
-    source_->keyframe.wish();
-  if (forward) {
-    for (const auto& [id, player] : players_) {
-      if (video)
-        forward_video(*player, *forward, now);
-      else
-        forward_audio(*player, *forward, now);
-    }
-    if (forward->keyframe_start) source_->keyframe.keyframe_began();
+  if (VideoLayer* const layer = video ? layer_of(*view, now) : nullptr) {
+    return receive_video(*layer, std::move(packet), *view, now);
   }
-  if (video && (track->losses().missing() > 0 || source_->keyframe.wanted())) ask_publisher(now);
+  if (!audio || !audio->claims(view->ssrc, now)) return counters().stranger.add();
+  auto forward = audio->receive(std::move(packet), *view, now);
+  if (!forward) return;
+  for (const auto& [id, player] : players_) forward_audio(*player, *forward, now);
 }
 
 void StreamRouter::forward_audio(Player& player, ForwardPacket& packet, TimePoint now) {
@@ -178,43 +110,26 @@ void StreamRouter::forward_audio(Player& player, ForwardPacket& packet, TimePoin
   if (starts) player.audio.follow(epoch, packet.sequence, packet.timestamp, now);
   const auto header = player.audio.map(packet.sequence, packet.timestamp, now);
   if (!header) return counters().early.add();
-  if (starts) send_report(player, MediaKind::audio);
-  send(player, player.audio, packet, *header, format->payload_type);
-}
-
-void StreamRouter::forward_video(Player& player, ForwardPacket& packet, TimePoint now) {
-  const auto* format = playable(player.formats.video, source_->video->format());
-  if (format == nullptr) return counters().no_format.add();
-  const uint64_t epoch = epoch_of(*source_->video);
-  const bool starts = !player.video.follows(epoch);
-  if (starts) {
-    if (player.waiting_epoch != epoch) {
-      player.waiting_epoch = epoch;
-      player.waiting_since = now;
-    }
-    // Streams without recognisable keyframes (intra refresh) must play, too.
-    if (!packet.keyframe_start && now - player.waiting_since < kKeyframePatience) return counters().no_keyframe.add();
-    player.video.follow(epoch, packet.sequence, packet.timestamp, now);
-  }
-  const auto header = player.video.map(packet.sequence, packet.timestamp, now);
-  if (!header) return counters().early.add();
-  if (starts) send_report(player, MediaKind::video);
-  send(player, player.video, packet, *header, format->payload_type);
+  if (starts) send_report(player, MediaKind::audio, *source_->audio);
+  send(player, player.audio, packet, *header, format->payload_type, now);
 }
 
 void StreamRouter::send(Player& player, OutgoingTrack& track, ForwardPacket& packet, OutgoingTrack::Header header,
-                        uint8_t payload_type) {
+                        uint8_t payload_type, TimePoint now) {
   ++packets_out_;
   counters().out.add();
   ++track.packets;
   track.octets += static_cast<uint32_t>(packet.size - rtp::kRtpHeaderBytes);
-  const uint8_t level_id = player.formats.audio_level_extension;
-  if (packet.audio_level && level_id != 0 && &track == &player.audio) {
+  const uint8_t number_id = player.transport_cc(track);
+  const uint8_t level_id =
+      &track == &player.audio && packet.audio_level ? player.formats.audio_level_extension : uint8_t{0};
+  if (number_id != 0 || level_id != 0) {
     std::array<uint8_t, 2048> room;
     rtp::PacketWriter writer(room, {packet.marker, payload_type, header.sequence, header.timestamp, track.ssrc()});
-    const uint8_t level = *packet.audio_level;
-    if (writer.add_extension(level_id, {&level, 1}) && writer.append(packet.payload()))
-      return player.out->send_rtp(writer.packet());
+    const uint8_t level = packet.audio_level.value_or(0);
+    if (level_id != 0) writer.add_extension(level_id, {&level, 1});
+    if (number_id != 0) add_number(player, writer, number_id);
+    if (writer.append(packet.payload())) return send_numbered(player, writer.packet(), number_id, now);
   }
   const auto bytes = packet.bytes();
   rtp::set_payload_type(bytes, payload_type);
@@ -224,45 +139,63 @@ void StreamRouter::send(Player& player, OutgoingTrack& track, ForwardPacket& pac
   player.out->send_rtp(bytes);
 }
 
+void StreamRouter::add_number(Player& player, rtp::PacketWriter& writer, uint8_t extension) {
+  std::array<uint8_t, 2> number;
+  rtp::write_u16(number.data(), player.path.number());
+  writer.add_extension(extension, number);
+}
+
+void StreamRouter::send_numbered(Player& player, std::span<const uint8_t> packet, uint8_t extension, TimePoint now) {
+  if (extension != 0) player.path.on_sent(packet.size(), now);
+  player.out->send_rtp(packet);
+}
+
 void StreamRouter::receive_rtcp_from_publisher(std::span<const uint8_t> packet, TimePoint now) {
   if (!source_) return;
   rtcp::Reader reader(packet);
+  const auto take = [&](IncomingTrack& track, DueReports& reports, const rtcp::SenderReport& report) {
+    if (track.ssrc() != report.ssrc) return;
+    if (!source_->ntp_offset)
+      source_->ntp_offset = rtcp::NtpTime{rtcp::to_ntp(now.time_since_epoch()).value - report.ntp.value};
+    track.receive_sender_report(report, now);
+    reports.due = true;
+  };
   while (const auto block = reader.next()) {
     const auto report = rtcp::parse_sender_report(*block);
     if (!report) continue;
-    for (const MediaKind kind : {MediaKind::audio, MediaKind::video}) {
-      auto& track = source_->track(kind);
-      if (!track || track->ssrc() != report->ssrc) continue;
-      if (!source_->ntp_offset)
-        source_->ntp_offset = rtcp::NtpTime{rtcp::to_ntp(now.time_since_epoch()).value - report->ntp.value};
-      track->receive_sender_report(*report, now);
-      source_->reports(kind).due = true;
-    }
+    if (source_->audio) take(*source_->audio, source_->audio_reports, *report);
+    for (const auto& layer : source_->layers) take(layer->track, layer->reports, *report);
   }
   if (reader.malformed()) counters().malformed.add();
-  for (const MediaKind kind : {MediaKind::audio, MediaKind::video}) forward_report(kind, now);
+  forward_reports(now);
 }
 
 /// The last report of a packet, and no more than one each kReportsApart: else one packet full of them would become
 /// hundreds to every player.
-void StreamRouter::forward_report(MediaKind kind, TimePoint now) {
-  auto& [due, last] = source_->reports(kind);
-  if (!due || now < last + kReportsApart) return;
-  due = false;
-  last = now;
-  const auto& track = source_->track(kind);
-  for (const auto& [id, player] : players_)
-    if (player->track(kind).follows(epoch_of(*track))) send_report(*player, kind);
+void StreamRouter::forward_reports(TimePoint now) {
+  const auto is_due = [now](DueReports& reports) {
+    if (!reports.due || now < reports.last + kReportsApart) return false;
+    reports = {false, now};
+    return true;
+  };
+  if (source_->audio && is_due(source_->audio_reports)) {
+    for (const auto& [id, player] : players_)
+      if (player->audio.follows(epoch_of(*source_->audio))) send_report(*player, MediaKind::audio, *source_->audio);
+  }
+  for (const auto& layer : source_->layers) {
+    if (!is_due(layer->reports)) continue;
+    for (const auto& [id, player] : players_)
+      if (follows(*player, *layer)) send_report(*player, MediaKind::video, layer->track);
+  }
 }
 
-void StreamRouter::send_report(Player& player, MediaKind kind) {
-  const auto& track = source_->track(kind);
-  if (!track || !track->last_report() || !source_->ntp_offset) return;
+void StreamRouter::send_report(Player& player, MediaKind kind, const IncomingTrack& track) {
+  if (!track.last_report() || !source_->ntp_offset) return;
   const OutgoingTrack& outgoing = player.track(kind);
   rtcp::SenderReport report;
   report.ssrc = outgoing.ssrc();
-  report.ntp.value = track->last_report()->ntp.value + source_->ntp_offset->value;
-  report.rtp_time = outgoing.map_time(track->last_report()->rtp_time);
+  report.ntp.value = track.last_report()->ntp.value + source_->ntp_offset->value;
+  report.rtp_time = outgoing.map_time(track.last_report()->rtp_time);
   report.packet_count = outgoing.packets;
   report.octet_count = outgoing.octets;
   std::array<uint8_t, kRtcpBytes> room;
@@ -280,8 +213,16 @@ void StreamRouter::receive_rtcp_from_player(PlayerId id, std::span<const uint8_t
     const auto pli = rtcp::parse_pli(*block);
     const auto fir = rtcp::parse_fir(*block);
     if ((pli && pli->media_ssrc == player.video.ssrc()) || fir) {
-      source_->keyframe.wish();
+      for (const auto& layer : source_->layers)
+        if (follows(player, *layer) || layer->index == player.choice.chosen()) layer->keyframe.wish();
       ask_publisher(now);
+    } else if (const auto remb = rtcp::parse_remb(*block)) {
+      player.path.on_estimate(static_cast<double>(remb->bits_per_second), now);
+    } else if (block->type == rtcp::Type::transport_feedback && block->count == rtcp::kTransportCc) {
+      if (rtcp::parse_transport_feedback(*block, feedback_)) player.path.on_feedback(feedback_, now);
+    } else if (const auto tmmbr = rtcp::parse_tmmbr(*block)) {
+      for (const auto& entry : tmmbr->entries)
+        if (entry.ssrc == player.video.ssrc()) take_wish(player, entry, now);
     } else if (const auto nack = rtcp::parse_nack(*block)) {
       if (nack->media_ssrc == player.video.ssrc()) answer_nack(player, *nack, now);
     }
@@ -290,42 +231,48 @@ void StreamRouter::receive_rtcp_from_player(PlayerId id, std::span<const uint8_t
 }
 
 void StreamRouter::answer_nack(Player& player, const rtcp::Nack& nack, TimePoint now) {
-  if (!source_->video || !player.video.follows(epoch_of(*source_->video))) return;
-  const auto* format = playable(player.formats.video, source_->video->format());
+  const auto found = std::ranges::find_if(source_->layers, [&](const auto& each) { return follows(player, *each); });
+  if (found == source_->layers.end()) return;
+  VideoLayer& layer = **found;
+  const auto* format = playable(player.formats.video, layer.track.format());
   if (format == nullptr) return;
   for (const rtp::Seq16 wanted : nack.sequences) {
     const auto sequence = player.video.source_sequence(wanted);
-    ForwardPacket* const packet = sequence ? source_->video->find(*sequence) : nullptr;
+    ForwardPacket* const packet = sequence ? layer.track.find(*sequence) : nullptr;
     if (packet == nullptr) {
       counters().resend_gone.add();
     } else if (!player.may_resend(now)) {
       counters().resend_limit.add();
     } else {
       counters().resent.add();
-      repeat(player, *packet, player.video.header_of(*sequence, packet->timestamp), *format);
+      player.renumbering.apply(packet->numbers, packet->bytes().subspan(rtp::kRtpHeaderBytes), false);
+      repeat(player, *packet, player.video.header_of(*sequence, packet->timestamp), *format, now);
     }
   }
 }
 
 /// As RTX (RFC 4588 §4) where the player knows it: its own source, and the original number before the payload.
 void StreamRouter::repeat(Player& player, ForwardPacket& packet, OutgoingTrack::Header header,
-                          const OutgoingFormat& format) {
-  if (!format.rtx_payload_type) return send(player, player.video, packet, header, format.payload_type);
+                          const OutgoingFormat& format, TimePoint now) {
+  if (!format.rtx_payload_type) return send(player, player.video, packet, header, format.payload_type, now);
   std::array<uint8_t, 2048> room;
   rtp::PacketWriter writer(room, {packet.marker, *format.rtx_payload_type, rtp::Seq16{player.rtx_sequence++},
                                   header.timestamp, player.formats.video_rtx_ssrc});
   std::array<uint8_t, 2> original;
   rtp::write_u16(original.data(), header.sequence.value);
+  const uint8_t number_id = player.formats.video_transport_cc;
+  if (number_id != 0) add_number(player, writer, number_id);
   if (!writer.append(original) || !writer.append(packet.payload())) return;
   ++packets_out_;
   counters().out.add();
-  player.out->send_rtp(writer.packet());
+  send_numbered(player, writer.packet(), number_id, now);
 }
 
-void StreamRouter::tick(TimePoint now) {
-  if (!source_) return;
+core::Duration StreamRouter::tick(TimePoint now) {
+  if (!source_) return kTick;
+  if (now >= source_->next_choice) choose_layers(now);
   ask_publisher(now);
-  for (const MediaKind kind : {MediaKind::audio, MediaKind::video}) forward_report(kind, now);
+  forward_reports(now);
   if (now >= source_->next_arrivals) {
     source_->next_arrivals = now + kArrivalsEvery;
     report_arrivals();
@@ -334,11 +281,22 @@ void StreamRouter::tick(TimePoint now) {
     source_->next_report = now + kReportEvery;
     report_reception(now);
   }
+  bool narrow = false;
+  for (const auto& [id, player] : players_) {
+    player->path.tick(now);
+    send_padding(*player, now);
+    narrow |= player->path.limit(now).has_value();
+  }
+  return narrow ? kProbingTick : kTick;
 }
 
 void StreamRouter::ask_publisher(TimePoint now) {
-  if (!source_->video || !source_->video->ssrc()) return;
-  IncomingTrack& video = *source_->video;
+  for (const auto& layer : source_->layers) ask_publisher(*layer, now);
+}
+
+void StreamRouter::ask_publisher(VideoLayer& layer, TimePoint now) {
+  IncomingTrack& video = layer.track;
+  if (!video.ssrc()) return;
   const rtcp::FeedbackHeader header{source_->our_ssrc, *video.ssrc()};
   std::array<uint8_t, kRtcpBytes> room;
   rtcp::Writer writer(room);
@@ -346,12 +304,12 @@ void StreamRouter::ask_publisher(TimePoint now) {
   bool gave_up = false, something = false;
   const auto lost = video.losses().due(now, LossList::kMostMissing, gave_up);
   if (!lost.empty()) something = writer.nack(header, lost);
-  if (gave_up && !players_.empty()) source_->keyframe.wish();
-  if (source_->keyframe.due(now)) {
+  if (gave_up && !players_.empty()) layer.keyframe.wish();
+  if (layer.keyframe.due(now)) {
     counters().keyframes_asked.add();
     const bool use_fir = video.format().fir && !video.format().pli;
     if (use_fir)
-      something |= writer.fir(source_->our_ssrc, {*video.ssrc(), source_->fir_command++});
+      something |= writer.fir(source_->our_ssrc, {*video.ssrc(), layer.fir_command++});
     else
       something |= writer.pli(header);
   }
@@ -362,8 +320,9 @@ void StreamRouter::report_arrivals() {
   rtcp::TransportFeedback feedback;
   if (!source_->arrivals.take(feedback)) return;
   feedback.sender_ssrc = source_->our_ssrc;
-  for (const auto* track : {&source_->audio, &source_->video})
-    if (*track && (*track)->ssrc()) feedback.media_ssrc = *(*track)->ssrc();
+  if (source_->audio && source_->audio->ssrc()) feedback.media_ssrc = *source_->audio->ssrc();
+  for (const auto& layer : source_->layers)
+    if (layer->track.ssrc()) feedback.media_ssrc = *layer->track.ssrc();
   std::array<uint8_t, kRtcpBytes> room;
   rtcp::Writer writer(room);
   if (writer.receiver_report({source_->our_ssrc, {}}) && writer.transport_feedback(feedback))
@@ -373,10 +332,12 @@ void StreamRouter::report_arrivals() {
 void StreamRouter::report_reception(TimePoint now) {
   rtcp::ReceiverReport report;
   report.ssrc = source_->our_ssrc;
-  for (auto* track : {&source_->audio, &source_->video}) {
-    if (!*track || !(*track)->ssrc()) continue;
-    if (const auto block = (*track)->reception().report(*(*track)->ssrc(), now)) report.reports.push(*block);
-  }
+  const auto add = [&](IncomingTrack& track) {
+    if (!track.ssrc()) return;
+    if (const auto block = track.reception().report(*track.ssrc(), now)) report.reports.push(*block);
+  };
+  if (source_->audio) add(*source_->audio);
+  for (const auto& layer : source_->layers) add(layer->track);
   if (report.reports.empty()) return;
   std::array<uint8_t, kRtcpBytes> room;
   rtcp::Writer writer(room);

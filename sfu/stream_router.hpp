@@ -4,9 +4,10 @@
 //   publisher ◀─ NACK, PLI, transport-cc, RR ─ tick ◀─ PLI/FIR merged; NACK answered from the kept packets ◀─ player
 //
 // The publisher may leave and another one come: players go on without a jump. Video starts for each player (and after
-// each change of the source) at a keyframe, which is asked for. BYE is not forwarded. Nothing adapts the bitrate to
-// single players: whoever needs that uses an SFU with simulcast.
-// Pure logic: no socket, timer or clock. Thread: the SFU's. Sources: RFC 3550, 4585, 5104, RFC 7667 §3.7.
+// each change of the source) at a keyframe, which is asked for. BYE is not forwarded. Of a publisher with simulcast
+// each player gets the layer that just covers what it asks for by TMMBR, and changes at that layer's keyframe; a
+// publisher with one layer is told, by REMB, the most that any of its players has a use for and a path to. Pure logic:
+// no socket, timer or clock. Thread: the SFU's. Sources: RFC 3550, 4585, 5104, RFC 7667 §3.7.
 #pragma once
 
 #include <array>
@@ -33,6 +34,7 @@ class StreamRouter {
  public:
   using PlayerId = uint64_t;
   static constexpr core::Duration kTick = std::chrono::milliseconds(20);
+  static constexpr core::Duration kProbingTick = std::chrono::milliseconds(5);
 
   StreamRouter();
   ~StreamRouter();
@@ -46,8 +48,8 @@ class StreamRouter {
   void receive_from_publisher(core::Buffer packet, core::TimePoint now);
   void receive_rtcp_from_publisher(std::span<const uint8_t> packet, core::TimePoint now);
   void receive_rtcp_from_player(PlayerId id, std::span<const uint8_t> packet, core::TimePoint now);
-  /// Call every kTick while there is a publisher.
-  void tick(core::TimePoint now);
+  /// Call while there is a publisher, again after what it returns: kTick, or kProbingTick while paths are probed.
+  core::Duration tick(core::TimePoint now);
 
   bool has_publisher() const { return source_ != nullptr; }
   size_t players() const { return players_.size(); }
@@ -55,27 +57,43 @@ class StreamRouter {
   uint64_t packets_out() const { return packets_out_; }
 
  private:
+  struct VideoLayer;
   struct Source;
   struct Player;
 
   void forward_audio(Player& player, ForwardPacket& packet, core::TimePoint now);
-  void forward_video(Player& player, ForwardPacket& packet, core::TimePoint now);
+  VideoLayer* layer_of(const rtp::PacketView& view, core::TimePoint now);
+  VideoLayer* repeated_layer_of(const rtp::PacketView& view);
+  void receive_video(VideoLayer& layer, core::Buffer packet, const rtp::PacketView& view, core::TimePoint now);
+  void forward_video(Player& player, VideoLayer& layer, ForwardPacket& packet, core::TimePoint now);
+  void change_layer(Player& player, core::TimePoint now);
+  void send_video(Player& player, VideoLayer& layer, ForwardPacket& packet, core::TimePoint now);
+  void choose_layers(core::TimePoint now);
+  bool follows(const Player& player, const VideoLayer& layer) const;
   void send(Player& player, OutgoingTrack& track, ForwardPacket& packet, OutgoingTrack::Header header,
-            uint8_t payload_type);
-  void repeat(Player& player, ForwardPacket& packet, OutgoingTrack::Header header, const OutgoingFormat& format);
-  void send_report(Player& player, core::MediaKind kind);
-  void forward_report(core::MediaKind kind, core::TimePoint now);
+            uint8_t payload_type, core::TimePoint now);
+  void repeat(Player& player, ForwardPacket& packet, OutgoingTrack::Header header, const OutgoingFormat& format,
+              core::TimePoint now);
+  void add_number(Player& player, rtp::PacketWriter& writer, uint8_t extension);
+  void send_numbered(Player& player, std::span<const uint8_t> packet, uint8_t extension, core::TimePoint now);
+  void send_padding(Player& player, core::TimePoint now);
+  void send_report(Player& player, core::MediaKind kind, const IncomingTrack& track);
+  void forward_reports(core::TimePoint now);
   void answer_nack(Player& player, const rtp::rtcp::Nack& nack, core::TimePoint now);
   void ask_publisher(core::TimePoint now);
+  void ask_publisher(VideoLayer& layer, core::TimePoint now);
+  void limit_publisher(core::TimePoint now);
+  void take_wish(Player& player, const rtp::rtcp::TmmbEntry& entry, core::TimePoint now);
   void report_arrivals();
   void report_reception(core::TimePoint now);
-  uint64_t epoch_of(const IncomingTrack& track) const;
+  uint64_t epoch_of(const IncomingTrack& track, size_t layer = 0) const;
 
   std::unique_ptr<Source> source_;
   std::map<PlayerId, std::unique_ptr<Player>> players_;
   PlayerId next_player_ = 1;
   uint64_t publishers_ = 0;  // how many there have been
   uint64_t packets_in_ = 0, packets_out_ = 0;
+  rtp::rtcp::TransportFeedback feedback_;  ///< kept: its room is reused
 };
 
 }  // namespace partyline::sfu

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/frame.hpp"
+#include "sfu/simulcast.hpp"
 
 namespace partyline::sfu {
 
@@ -18,6 +19,8 @@ struct IncomingFormat {
   uint8_t transport_cc_extension = 0, audio_level_extension = 0;
   bool nack = false, pli = false, fir = false;
   std::optional<uint8_t> rtx_payload_type = std::nullopt;  ///< RFC 4588: repeats packets of `payload_type`
+  bool remb = false;
+  Simulcast simulcast{};  ///< video
 
   bool carries(uint8_t type) const { return payload_type == type || rtx_payload_type == type; }
 };
@@ -37,6 +40,7 @@ struct OutgoingFormat {
 struct PlayerFormats {
   std::vector<OutgoingFormat> audio, video;
   uint8_t audio_level_extension = 0;
+  uint8_t audio_transport_cc = 0, video_transport_cc = 0;  ///< extensions; 0: not agreed
   uint32_t audio_ssrc = 0, video_ssrc = 0, video_rtx_ssrc = 0;
   std::string cname;
 };

@@ -101,6 +101,14 @@ void Connection::request_keyframe(TimePoint now) {
   pump(now);
 }
 
+void Connection::set_bitrate_wish(core::Bitrate wish, TimePoint now) {
+  wish_ = wish;
+  if (!session_ || over_) return;
+  if (role_ == Role::publisher) session_->set_bitrate_wish(wish);
+  if (role_ == Role::subscriber) session_->set_receive_wish(wish);
+  pump(now);
+}
+
 rtp::SessionStats Connection::stats() const {
   return session_ ? session_->stats() : rtp::SessionStats{};
 }
@@ -113,6 +121,7 @@ void Connection::on_transport_connected() {
   config.tracks = tracks_;
   session_ = std::make_unique<rtp::Session>(std::move(config), *this, now);
   watchdog_.on_connected(now, receives_video());
+  if (wish_) set_bitrate_wish(*wish_, now);
   // No server sends a keyframe of its own accord: without asking, the picture starts at the publisher's next GOP.
   if (receives_video()) session_->request_keyframe(now);
   wake_.cancel();

@@ -43,6 +43,8 @@ class Connection final : public rtp::TransportEvents,
 
   bool send(const core::EncodedFrame& frame, core::TimePoint now);
   void request_keyframe(core::TimePoint now);
+  /// As Peer::set_bitrate_wish.
+  void set_bitrate_wish(core::Bitrate wish, core::TimePoint now);
   rtp::SessionStats stats() const;
 
   void on_transport_connected() override;
@@ -74,6 +76,7 @@ class Connection final : public rtp::TransportEvents,
   std::unique_ptr<rtp::Session> session_;  ///< from the moment media may flow
   std::optional<core::Error> over_;
   bool closed_ = false;
+  std::optional<core::Bitrate> wish_;
   core::TimePoint wake_at_{}, next_watch_{};
 };
 

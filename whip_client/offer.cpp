@@ -31,7 +31,8 @@ std::vector<MediaCapabilities> capabilities_of(Role role, const PeerConfig& conf
   video.telephone_event = false;
   video.rtx = true;
   video.direction = audio.direction;
-  video.transport_cc = publishing;  // SRS feeds publishers only; a player's feedback would go nowhere
+  video.transport_cc = true;        // a subscriber's feedback tells the SFU which layer its path carries
+  video.remb = video.tmmbr = true;  // a subscriber says by it which simulcast layer it has a use for
   all.push_back(video);
   return all;
 }

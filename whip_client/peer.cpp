@@ -89,6 +89,11 @@ class Story final : public std::enable_shared_from_this<Story> {
     if (connection_) connection_->request_keyframe(Clock::now());
   }
 
+  void set_bitrate_wish(core::Bitrate wish) {
+    wish_ = wish;
+    if (connection_) connection_->set_bitrate_wish(wish, Clock::now());
+  }
+
   void send(const EncodedFrame& frame) {
     if (state_ != PeerState::connected || !connection_ || stopped_) {
       not_connected_.add();
@@ -121,6 +126,7 @@ class Story final : public std::enable_shared_from_this<Story> {
   asio::awaitable<Refusal> attempt() {
     const auto connection = std::make_shared<Connection>(executor_, role_, config_.cname, watchdog_, *events_);
     connection_ = connection;
+    if (wish_) connection->set_bitrate_wish(*wish_, Clock::now());
     rtp::NiceConfig nice;
     nice.remote_host = host_of(config_.url);
     if (!is_this_machine(nice.remote_host)) {
@@ -200,6 +206,7 @@ class Story final : public std::enable_shared_from_this<Story> {
   asio::steady_timer timer_;
   std::shared_ptr<Connection> connection_;    ///< of the current attempt
   std::vector<rtp::IceServer> learned_stun_;  ///< from the last response's Link headers
+  std::optional<core::Bitrate> wish_;
   PeerState state_ = PeerState::connecting;
   bool started_ = false, stopped_ = false;
   core::Counter& not_connected_ = dropped("not_connected");
@@ -222,6 +229,7 @@ class Handle final : public Peer {
   PeerState state() const override { return story_->state(); }
   rtp::SessionStats stats() const override { return story_->stats(); }
   void request_keyframe() override { story_->request_keyframe(); }
+  void set_bitrate_wish(core::Bitrate wish) override { story_->set_bitrate_wish(wish); }
   std::shared_ptr<core::FrameSink> sink() override { return sink_; }
 
  private:

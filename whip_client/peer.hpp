@@ -58,7 +58,10 @@ class Peer {
   virtual void stop() = 0;
   virtual PeerState state() const = 0;
   virtual rtp::SessionStats stats() const = 0;
-  virtual void request_keyframe() = 0;                  ///< subscriber
+  virtual void request_keyframe() = 0;  ///< subscriber
+  /// Publisher: what more bandwidth would be used for, audio included. Subscriber: more video than this would be of no
+  /// use.
+  virtual void set_bitrate_wish(core::Bitrate wish) = 0;
   virtual std::shared_ptr<core::FrameSink> sink() = 0;  ///< publisher: frames to send, from any thread
 };
 

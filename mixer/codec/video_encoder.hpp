@@ -25,6 +25,8 @@ class VideoEncoder {
   virtual ~VideoEncoder() = default;
   /// `picture` has the rendition's size. `rtp_time` (90 kHz) grows. False: nothing came out.
   virtual bool encode(const I420View& picture, int64_t rtp_time, bool force_keyframe, EncodedPicture& out) = 0;
+  /// From the next picture on; not above the rendition's, whose level it was opened for. No keyframe comes of it.
+  virtual void set_bitrate(core::Bitrate bitrate) = 0;
 };
 
 /// Quality for processor time.

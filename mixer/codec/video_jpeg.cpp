@@ -70,6 +70,8 @@ class JpegEncoder final : public VideoEncoder {
     return std::unique_ptr<VideoEncoder>(std::move(self));
   }
 
+  void set_bitrate(core::Bitrate) override {}  // its quality is fixed
+
   bool encode(const I420View& picture, int64_t rtp_time, bool, EncodedPicture& out) override {
     AVFrame& frame = *frame_;
     if (av_frame_make_writable(&frame) < 0) return false;

@@ -43,6 +43,7 @@ class VpxEncoder final : public VideoEncoder {
       return core::make_error(core::ErrorCode::internal, "libvpx cannot open an encoder");
     }
     self->open_ = true;
+    self->config_ = config;
     self->duration_ = static_cast<unsigned long>(90'000 / rendition.frames_per_second);
     vpx_codec_control(&self->codec_, VP8E_SET_CPUUSED, effort == EncoderEffort::least ? kMostSpeed : kSpeed);
     vpx_codec_control(&self->codec_, VP8E_SET_STATIC_THRESHOLD, 1u);
@@ -54,6 +55,11 @@ class VpxEncoder final : public VideoEncoder {
 
   ~VpxEncoder() override {
     if (open_) vpx_codec_destroy(&codec_);
+  }
+
+  void set_bitrate(core::Bitrate bitrate) override {
+    config_.rc_target_bitrate = static_cast<unsigned>(std::max<int64_t>(bitrate.bits_per_second / 1000, 1));
+    vpx_codec_enc_config_set(&codec_, &config_);
   }
 
   bool encode(const I420View& picture, int64_t rtp_time, bool force_keyframe, EncodedPicture& out) override {
@@ -85,6 +91,7 @@ class VpxEncoder final : public VideoEncoder {
  private:
   VpxEncoder() = default;
   vpx_codec_ctx_t codec_{};
+  vpx_codec_enc_cfg_t config_{};
   bool open_ = false;
   unsigned long duration_ = 3000;
 };

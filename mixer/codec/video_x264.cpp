@@ -21,6 +21,13 @@ struct EncoderDeleter {
   void operator()(x264_t* p) const { x264_encoder_close(p); }
 };
 
+void set_rate(x264_param_t& p, core::Bitrate bitrate) {
+  const int kbps = static_cast<int>(bitrate.bits_per_second / 1000);
+  p.rc.i_bitrate = kbps;
+  p.rc.i_vbv_max_bitrate = kbps;
+  p.rc.i_vbv_buffer_size = static_cast<int>(kbps * kBufferSeconds);
+}
+
 core::Result<x264_param_t> parameters_for(const VideoRendition& rendition, EncoderEffort effort) {
   x264_param_t p;
   if (x264_param_default_preset(&p, effort == EncoderEffort::least ? kLeastPreset : kPreset, "zerolatency") < 0) {
@@ -43,11 +50,8 @@ core::Result<x264_param_t> parameters_for(const VideoRendition& rendition, Encod
   p.b_annexb = 1;
   p.b_aud = 0;
   p.i_slice_max_size = rendition.max_nal_bytes > 0 ? rendition.max_nal_bytes - kSliceSizeReserve : 0;
-  const int kbps = static_cast<int>(rendition.bitrate.bits_per_second / 1000);
   p.rc.i_rc_method = X264_RC_ABR;
-  p.rc.i_bitrate = kbps;
-  p.rc.i_vbv_max_bitrate = kbps;
-  p.rc.i_vbv_buffer_size = static_cast<int>(kbps * kBufferSeconds);
+  set_rate(p, rendition.bitrate);
   p.i_level_idc = h264_level(rendition.size, rendition.frames_per_second, rendition.bitrate);
   p.vui.b_fullrange = 0;
   p.vui.i_colorprim = 6;  // SMPTE 170M: the canvas is BT.601
@@ -64,6 +68,13 @@ core::Result<x264_param_t> parameters_for(const VideoRendition& rendition, Encod
 class X264Encoder final : public VideoEncoder {
  public:
   explicit X264Encoder(x264_t* encoder) : encoder_(encoder) {}
+
+  void set_bitrate(core::Bitrate bitrate) override {
+    x264_param_t p;
+    x264_encoder_parameters(encoder_.get(), &p);
+    set_rate(p, bitrate);
+    x264_encoder_reconfig(encoder_.get(), &p);
+  }
 
   bool encode(const I420View& picture, int64_t, bool force_keyframe, EncodedPicture& out) override {
     x264_picture_t in;

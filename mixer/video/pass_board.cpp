@@ -64,7 +64,10 @@ void PassBoard::follow(OutputId id, Output& output, core::TimePoint now) {
   const State state = output.valve->state();
   if (state == State::passing) {
     output.warm_since.reset();
-    if (std::exchange(output.in_mix, false)) core_.remove_output(id);
+    if (std::exchange(output.in_mix, false)) {
+      core_.remove_output(id);
+      core_.show_whole(*output.source);
+    }
   } else if (!output.in_mix && !output.warm_since) {
     output.warm_since = now;
   }

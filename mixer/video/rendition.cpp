@@ -37,6 +37,7 @@ void Rendition::add(OutputId id, std::shared_ptr<OutputGate> gate) {
 }
 
 bool Rendition::remove(OutputId id) {
+  std::erase_if(targets_, [id](const auto& target) { return target.first == id; });
   return std::erase_if(outputs_, [id](const auto& output) { return output.first == id; }) > 0;
 }
 
@@ -57,15 +58,33 @@ void Rendition::set_economy(const Economy& economy, int room_rate) {
   less.bitrate = std::max(less.bitrate, std::min(what_.bitrate, kLeastBitrate));
 }
 
+void Rendition::set_target(OutputId id, core::Bitrate target) {
+  if (!has(id)) return;
+  const auto found = std::find_if(targets_.begin(), targets_.end(), [id](const auto& t) { return t.first == id; });
+  if (found != targets_.end()) {
+    found->second = target;
+  } else {
+    targets_.emplace_back(id, target);
+  }
+}
+
+core::Bitrate Rendition::bitrate() const {
+  core::Bitrate slowest = what_.bitrate;
+  for (const auto& [id, target] : targets_) slowest = std::min(slowest, target);
+  slowest.bits_per_second = std::max(slowest.bits_per_second, what_.bitrate.bits_per_second / 2);
+  return std::min(slowest, settings_.what.bitrate);
+}
+
 bool Rendition::wants_tick(uint64_t index) const {
   const auto rate = static_cast<uint64_t>(std::min(what_.frames_per_second, room_rate_));
   const auto room = static_cast<uint64_t>(room_rate_);
   return (index * rate) % room < rate;
 }
 
-EncodeJob Rendition::make_job(std::shared_ptr<Rendition> self, I420Image picture, core::TimePoint now) {
+EncodeJob Rendition::make_job(std::shared_ptr<Rendition> self, I420Image picture, core::TimePoint origin,
+                              core::TimePoint now) {
   if (failed_.exchange(false)) gate_.retry();
-  EncodeJob job{std::move(self), std::move(picture), now, gate_.take(now), {}, settings_};
+  EncodeJob job{std::move(self), std::move(picture), now, origin, gate_.take(now), {}, settings_, bitrate()};
   job.outputs.reserve(outputs_.size());
   for (const auto& [id, gate] : outputs_) job.outputs.push_back(gate);
   return job;
@@ -87,10 +106,13 @@ void Rendition::encode(const EncodeJob& job) {
     }
     encoder_ = std::move(*made);
     opened_ = job.settings;
+    bitrate_ = job.settings.what.bitrate;
   }
-  if (!started_) first_ = job.capture;
-  started_ = true;
-  const int64_t ns = std::chrono::duration_cast<std::chrono::nanoseconds>(job.capture - first_).count();
+  if (job.bitrate != bitrate_) {
+    encoder_->set_bitrate(job.bitrate);
+    bitrate_ = job.bitrate;
+  }
+  const int64_t ns = std::chrono::duration_cast<std::chrono::nanoseconds>(job.capture - job.origin).count();
   core::EncodedFrame frame;
   frame.codec = what_.codec;
   frame.capture = job.capture;

@@ -42,6 +42,7 @@ class OutputGate {
 /// A size under overload: so many sixths of both sides, and even.
 core::VideoSize shrunk(core::VideoSize size, int sixths);
 
+/// Shared by the encoders of a room.
 struct EncodeTotals {
   std::atomic<uint64_t> frames{0}, keyframes{0}, failures{0};
 };
@@ -60,9 +61,11 @@ struct EncodeJob {
   std::shared_ptr<Rendition> rendition;
   I420Image picture;
   core::TimePoint capture;
+  core::TimePoint origin;  ///< RTP time 0 of all the room's renditions: a receiver may change between them
   bool keyframe = false;
   std::vector<std::shared_ptr<OutputGate>> outputs;
   EncodeSettings settings;
+  core::Bitrate bitrate;
   void run();
 };
 
@@ -81,9 +84,14 @@ class Rendition {
   size_t output_count() const { return outputs_.size(); }
   bool has(OutputId id) const;
   void request_keyframe() { gate_.request(); }
+  /// What the way to this output carries. The encoder follows the slowest of its outputs, within [half, all] of the
+  /// rendition's bitrate.
+  void set_target(OutputId id, core::Bitrate target);
+  /// What the encoder aims at, with the economy.
+  core::Bitrate bitrate() const;
   /// Whether this tick is one of this rendition's: room ticks are thinned evenly.
   bool wants_tick(uint64_t index) const;
-  EncodeJob make_job(std::shared_ptr<Rendition> self, I420Image picture, core::TimePoint now);
+  EncodeJob make_job(std::shared_ptr<Rendition> self, I420Image picture, core::TimePoint origin, core::TimePoint now);
 
  private:
   friend struct EncodeJob;
@@ -94,14 +102,14 @@ class Rendition {
   EncodeSettings settings_;
   std::shared_ptr<EncodeTotals> totals_;
   std::vector<std::pair<OutputId, std::shared_ptr<OutputGate>>> outputs_;
+  std::vector<std::pair<OutputId, core::Bitrate>> targets_;
   KeyframeGate gate_;
   std::atomic<bool> failed_{false};
   // The rest belongs to the running job.
   std::unique_ptr<VideoEncoder> encoder_;
   EncodeSettings opened_;
   bool broken_ = false;
-  bool started_ = false;
-  core::TimePoint first_{};
+  core::Bitrate bitrate_;  ///< the encoder's
 };
 
 }  // namespace partyline::mixer

@@ -187,6 +187,23 @@ void VideoCore::economise() {
   drop_unused_sizes();
 }
 
+void VideoCore::show_whole(uint64_t member) {
+  for (const auto& tile : tiles_)
+    if (tile->member == member && tile->feed) tile->feed->set_shown_size(room_.canvas);
+  arrange_ = true;
+}
+
+void VideoCore::set_output_target(OutputId id, core::Bitrate target) {
+  for (const auto& [what, rendition] : renditions_) rendition->set_target(id, target);
+}
+
+std::optional<core::Bitrate> VideoCore::output_bitrate(OutputId id) const {
+  for (const auto& [what, rendition] : renditions_) {
+    if (rendition->has(id)) return rendition->bitrate();
+  }
+  return std::nullopt;
+}
+
 int VideoCore::output_count() const {
   size_t count = 0;
   for (const auto& [what, rendition] : renditions_) count += rendition->output_count();
@@ -245,7 +262,9 @@ void VideoCore::arrange(core::TimePoint now) {
     tile->cell = cell;
     tile->layer = layer;
     if (seated) painted_.push_back(tile.get());
-    want(*tile, seated && tile->may_show_video(), now);
+    const bool shows = seated && tile->may_show_video();
+    if (tile->feed) tile->feed->set_shown_size(shows ? core::VideoSize{cell->width, cell->height} : core::VideoSize{});
+    want(*tile, shows, now);
   }
   std::ranges::stable_sort(painted_, {}, &Tile::layer);
   // Somebody may have left without moving anybody.
@@ -257,11 +276,12 @@ std::vector<EncodeJob> VideoCore::tick(core::TimePoint now) {
   update_speaker(now);
   if (arrange_) arrange(now);
   paint(now);
+  if (!origin_) origin_ = now;
   const uint64_t index = ticks_++;
   std::vector<EncodeJob> jobs;
   for (const auto& [what, rendition] : renditions_) {
     if (rendition->wants_tick(index))
-      jobs.push_back(rendition->make_job(rendition, picture_for(rendition->size()), now));
+      jobs.push_back(rendition->make_job(rendition, picture_for(rendition->size()), *origin_, now));
   }
   return jobs;
 }

@@ -29,6 +29,8 @@ class PictureFeed {
   virtual ~PictureFeed() = default;
   /// Pictures are decoded only while somebody sees them.
   virtual void set_wanted(bool wanted, core::TimePoint now) = 0;
+  /// In pixels; more than that is lost on the way to the canvas. 0x0: not shown.
+  virtual void set_shown_size(core::VideoSize) {}
   virtual std::optional<Picture> take_due(core::TimePoint now, core::Duration half_frame) = 0;
 };
 
@@ -59,6 +61,11 @@ class VideoCore {
   void hold_size(OutputId id);
   /// What the room does without from the next tick on: frame_interval() may change.
   void set_economy(const Economy& economy);
+  /// This member's picture fills a receiver's screen, whatever the layout says: until the next arrangement.
+  void show_whole(uint64_t member);
+  void set_output_target(OutputId id, core::Bitrate target);
+  /// What is encoded for this output at present; nothing for one that is unknown.
+  std::optional<core::Bitrate> output_bitrate(OutputId id) const;
 
   bool active() const { return !renditions_.empty(); }
   /// Something is encoded that is no still.
@@ -139,6 +146,7 @@ class VideoCore {
   std::set<OutputId> holding_;  // outputs that keep the size
   std::map<VideoRendition, std::shared_ptr<Rendition>> renditions_;
   std::shared_ptr<EncodeTotals> totals_ = std::make_shared<EncodeTotals>();
+  std::optional<core::TimePoint> origin_;  ///< of the first tick
   uint64_t ticks_ = 0, tiles_painted_ = 0;
 };
 

@@ -340,6 +340,10 @@ void VideoRoom::set_economy(const Economy& economy) {
   });
 }
 
+void VideoRoom::set_output_target(OutputId id, core::Bitrate target) {
+  impl_->on_strand([id, target](Impl& impl) { impl.logic.set_output_target(id, target); });
+}
+
 core::Result<> VideoRoom::set_layout(std::string layout) {
   if (!impl_->layouts->knows(layout)) return core::make_error(core::ErrorCode::invalid, "there is no such layout");
   impl_->on_strand([layout = std::move(layout)](Impl& impl) { impl.logic.set_layout(layout); });

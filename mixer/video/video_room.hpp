@@ -88,6 +88,9 @@ class VideoRoom {
   /// `viewer`: the member that looks at it; nobody: somebody outside.
   void allow_pass_through(OutputId id, std::optional<uint64_t> viewer, PassLimits limits);
   void set_economy(const Economy& economy);
+  /// What the way to this output's receiver carries: its encoder follows the slowest, down to half the rendition's
+  /// rate.
+  void set_output_target(OutputId id, core::Bitrate target);
   core::Result<> set_layout(std::string layout);
   void stop();  ///< no sink is called after it returns; idempotent
   VideoStats stats() const;

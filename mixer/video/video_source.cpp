@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/counters.hpp"
+#include "core/picture_worth.hpp"
 
 namespace partyline::mixer {
 namespace {
@@ -37,10 +38,14 @@ void VideoSource::push(const core::EncodedFrame& frame) {
 }
 
 void VideoSource::set_feedback(std::shared_ptr<core::MediaFeedback> feedback) {
+  core::Bitrate wish;
+  std::shared_ptr<core::MediaFeedback> before = feedback;  // its destructor runs without the lock
   {
     const std::lock_guard lock(mutex_);
-    feedback_.swap(feedback);
+    feedback_.swap(before);
+    wish = wish_;
   }
+  if (feedback && wish != core::kMostPictureWorth) feedback->set_target_bitrate(wish);
   ask_if_due(core::Clock::now());
 }
 
@@ -79,6 +84,18 @@ void VideoSource::set_wanted(bool wanted, core::TimePoint now) {
     wake();  // to decode what was kept, or to close the decoder
   }
   ask_if_due(now);
+}
+
+void VideoSource::set_shown_size(core::VideoSize size) {
+  std::shared_ptr<core::MediaFeedback> feedback;
+  const core::Bitrate wish = core::picture_worth(size);
+  {
+    const std::lock_guard lock(mutex_);
+    if (wish == wish_) return;
+    wish_ = wish;
+    feedback = feedback_;
+  }
+  if (feedback) feedback->set_target_bitrate(wish);
 }
 
 std::optional<Picture> VideoSource::take_due(core::TimePoint now, core::Duration half_frame) {

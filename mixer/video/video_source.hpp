@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "core/frame.hpp"
+#include "core/picture_worth.hpp"
 #include "mixer/codec/video_decoder.hpp"
 #include "mixer/video/freeze_meter.hpp"
 #include "mixer/video/picture_queue.hpp"
@@ -31,6 +32,7 @@ class VideoSource final : public PictureFeed, public std::enable_shared_from_thi
   void request_keyframe();
 
   void set_wanted(bool wanted, core::TimePoint now) override;
+  void set_shown_size(core::VideoSize size) override;
   std::optional<Picture> take_due(core::TimePoint now, core::Duration half_frame) override;
 
  private:
@@ -47,7 +49,8 @@ class VideoSource final : public PictureFeed, public std::enable_shared_from_thi
   VideoMemberStats stats_;
   FreezeMeter freezes_;
   bool scheduled_ = false;
-  uint64_t epoch_ = 0;  // grows when pictures in flight have become unwanted
+  core::Bitrate wish_ = core::kMostPictureWorth;  ///< of the size it is shown at
+  uint64_t epoch_ = 0;                            // grows when pictures in flight have become unwanted
   // The strand's own.
   std::unique_ptr<VideoDecoder> decoder_;
   core::Codec decoder_codec_ = core::Codec::h264;

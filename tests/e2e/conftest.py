@@ -59,9 +59,9 @@ class Stage:
         """Two places with a bad link between them; skips the test where that is not permitted."""
         return self.keep(Wire(**kwargs)).start()
 
-    def browser(self, name, gateway=None, room=None, sees_picture=True, place=HOME, trusted=()):
+    def browser(self, name, gateway=None, room=None, sees_picture=True, place=HOME, trusted=(), camera="640x360"):
         """A browser; joined to the room by the join page if one is given. `trusted`: as if these origins were https."""
-        browser = self.keep(Browser(self.folder, name, place, [gateway.url] if gateway else trusted)).start()
+        browser = self.keep(Browser(self.folder, name, place, [gateway.url] if gateway else trusted, camera)).start()
         if gateway:
             browser.open(f"{gateway.url}/?room={room}&name={name}")
             browser.join(sees_picture)

@@ -1,10 +1,13 @@
 // What browsers send to a WHIP or WHEP resource of ours: first line If-Match, second line Authorization, the rest a
-// trickle ICE fragment (RFC 8840); the same bytes as the beginning of a picture.
+// trickle ICE fragment (RFC 8840) or of a=simulcast; the same bytes as the beginning of a picture.
 #include <cstdlib>
 #include <string_view>
 
 #include "sfu/keyframe.hpp"
+#include "sfu/picture_numbers.hpp"
+#include "sfu/picture_size.hpp"
 #include "sfu/resource_rules.hpp"
+#include "sfu/simulcast.hpp"
 
 using namespace partyline;
 
@@ -27,5 +30,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!sfu::check_token(request, "secret") && text.find("secret") == std::string_view::npos) std::abort();
   if (!sfu::check_names(tag, "a") && (tag.empty() || tag.find('/') != std::string_view::npos)) std::abort();
   for (const auto codec : {core::Codec::h264, core::Codec::vp8}) (void)sfu::starts_keyframe(codec, {data, size});
+  for (const auto codec : {core::Codec::h264, core::Codec::vp8}) (void)sfu::picture_size(codec, {data, size});
+  std::vector<uint8_t> picture(data, data + size);
+  sfu::PictureRenumbering().apply(sfu::picture_numbers(picture), picture, true);
+  rtp::sdp::Media media;
+  media.extensions = {{10, "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"}};
+  media.attributes = {std::string(tag), "rid:h send", "rid:l send", "simulcast:" + request.body};
+  const auto simulcast = sfu::offered_simulcast(media);
+  if (simulcast.rids.size() == 1 || simulcast.rids.size() > sfu::Simulcast::kMostLayers) std::abort();
   return 0;
 }

@@ -4,14 +4,20 @@
 import { MediaSession, preferCodecs } from './session.js';
 
 const kVideoBitsPerSecond = 1_000_000;
+// Largest first: a server that takes only one of them takes the first.
+const kLayers = [
+  { rid: 'h', maxBitrate: 1_500_000, maxFramerate: 30 },
+  { rid: 'm', maxBitrate: 500_000, maxFramerate: 30, scaleResolutionDownBy: 2 },
+  { rid: 'l', maxBitrate: 150_000, maxFramerate: 15, scaleResolutionDownBy: 4 },
+];
 const kAudioBitsPerSecond = 48_000;
 const kSilenceMs = 10000;   // connected, media came before, nothing comes now
 const kWatchMs = 1000;
 
 export class Call extends EventTarget {
-  constructor({ urls, token, devices, video }) {
+  constructor({ urls, token, devices, video, simulcast = false }) {
     super();
-    Object.assign(this, { urls, token, devices, video });
+    Object.assign(this, { urls, token, devices, video, simulcast });
     this.publishing = Boolean(devices.audioTrack || devices.videoTrack);
     this.state = 'joining';
     this.problem = null;
@@ -58,13 +64,13 @@ export class Call extends EventTarget {
 
   #preparePublish(pc) {
     const stream = new MediaStream();
-    const add = (kind, encoding) => {
-      const transceiver = pc.addTransceiver(this.devices[`${kind}Track`] ?? kind, { direction: 'sendonly', streams: [stream], sendEncodings: [encoding] });
+    const add = (kind, ...encodings) => {
+      const transceiver = pc.addTransceiver(this.devices[`${kind}Track`] ?? kind, { direction: 'sendonly', streams: [stream], sendEncodings: encodings });
       preferCodecs(transceiver, kind, 'send');
       this.senders[kind] = transceiver.sender;
     };
     add('audio', { maxBitrate: kAudioBitsPerSecond });
-    add('video', { maxBitrate: kVideoBitsPerSecond, maxFramerate: 30 });
+    add('video', ...(this.simulcast ? kLayers : [{ maxBitrate: kVideoBitsPerSecond, maxFramerate: 30 }]));
   }
 
   #preparePlay(pc) {

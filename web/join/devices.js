@@ -1,6 +1,7 @@
 // Camera and microphone: one stream that is rebuilt when a device is chosen, muted, refused or unplugged.
 
-const kVideo = { width: { ideal: 640 }, height: { ideal: 360 }, frameRate: { ideal: 30, max: 30 } };
+const kSmall = { width: { ideal: 640 }, height: { ideal: 360 } }, kLarge = { width: { ideal: 1280 }, height: { ideal: 720 } };
+const kFrameRate = { ideal: 30, max: 30 };
 const kAudio = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 const kBlackFramesMs = 250;
 
@@ -13,6 +14,7 @@ export class Devices extends EventTarget {
     this.videoId = '';
     this.micOn = true;
     this.camOn = true;
+    this.large = false;  // worth it only where the server takes it in several sizes
     this.errors = { audio: null, video: null };
     if (navigator.mediaDevices) navigator.mediaDevices.addEventListener('devicechange', () => this.#changed());
   }
@@ -90,7 +92,7 @@ export class Devices extends EventTarget {
   }
 
   #video() {
-    return { ...kVideo, ...(this.videoId ? { deviceId: { ideal: this.videoId } } : { facingMode: 'user' }) };
+    return { ...(this.large ? kLarge : kSmall), frameRate: kFrameRate, ...(this.videoId ? { deviceId: { ideal: this.videoId } } : { facingMode: 'user' }) };
   }
 
   async #oneIsAllowed() {

@@ -13,8 +13,8 @@ MODULES = ["opus", "g722", "g711", "ausine", "aubridge", "sndfile", "avcodec", "
 
 
 class Baresip:
-    def __init__(self, folder, name, audio="opus/48000/2", video=None, transport="udp", with_video=True, extra=(), place=HOME):
-        """`video`: baresip's codec list ("h264" means packetization-mode 0 only, "vp8"); None: all it has."""
+    def __init__(self, folder, name, audio="opus/48000/2", video=None, transport="udp", with_video=True, extra=(), place=HOME, busy=False):
+        """`video`: baresip's codec list ("h264" means packetization-mode 0 only, "vp8"); None: all it has. `busy`: its camera shows noise."""
         self.name = name
         self.folder = pathlib.Path(folder) / name
         (self.folder / "dump").mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ class Baresip:
                  "opus_stereo yes", "opus_sprop_stereo yes", "avcodec_h264enc libx264", "avcodec_h264dec h264",
                  "menu_message_tone no", "ringback_disabled yes"]
         if with_video:
-            lines += [f"video_source avformat,{video_file(name)}", "video_display fakevideo,nil"]
+            lines += [f"video_source avformat,{video_file(name, busy=busy)}", "video_display fakevideo,nil"]
         lines += [f"module {m}.so" for m in MODULES if with_video or m not in ("avcodec", "vp8", "avformat", "fakevideo", "snapshot")]
         (self.folder / "config").write_text("\n".join([*lines, *extra]) + "\n")
         self.process = None

@@ -62,9 +62,9 @@ PUBLISH_AND_PLAY = """async ([publishUrl, playUrl, codec]) => {
 
 
 class Browser:
-    def __init__(self, folder, name, place=HOME, trusted=()):
+    def __init__(self, folder, name, place=HOME, trusted=(), camera="640x360"):
         """`trusted`: origins that get camera and microphone although they are neither https nor localhost."""
-        self.name, self.place, self.trusted = name, place, trusted
+        self.name, self.place, self.trusted, self.camera = name, place, trusted, camera
         self.folder = pathlib.Path(folder) / f"browser-{name}"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.popen = None
@@ -72,7 +72,7 @@ class Browser:
     def start(self):
         with self.place.inside():
             self.popen = subprocess.Popen(
-                ["node", str(FOLDER / "support/browser.mjs"), str(wav_file(self.name)), str(y4m_file(self.name))],
+                ["node", str(FOLDER / "support/browser.mjs"), str(wav_file(self.name)), str(y4m_file(self.name, self.camera))],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(self.folder / "log", "ab"), cwd=FOLDER,
                 env={**os.environ, "TRUSTED_ORIGINS": ",".join(self.trusted)}, start_new_session=True,
                 preexec_fn=die_with_the_tests)

@@ -24,16 +24,17 @@ def _make(path, *arguments):
     return path
 
 
-def _picture(name, size):
+def _picture(name, size, busy=False):
     r, g, b = RGB[PARTIES[name][1]]
     # A small box that moves with every frame, so that a frozen picture can be told from a live one.
     return (f"color=c=0x{r:02x}{g:02x}{b:02x}:s={size}:r=25[back];color=c=white:s=40x24:r=25[box];"
-            "[back][box]overlay=x='mod(n*16,240)':y=8:eval=frame")
+            "[back][box]overlay=x='mod(n*16,240)':y=8:eval=frame" + (",noise=c0s=24:c0f=t" if busy else ""))
 
 
-def video_file(name, size="640x360"):
+def video_file(name, size="640x360", busy=False):
     """H.264 in MP4 without audio (Debian's baresip crashes on files with both), longer than any test: baresip stops at its end."""
-    return _make(FOLDER / f"{name}-{size}.mp4", "-f", "lavfi", "-i", _picture(name, size), "-t", "120", "-an", "-c:v", "libx264", "-preset", "ultrafast",
+    # Busy: noise all over it, which costs an encoder all the bits that it is given.
+    return _make(FOLDER / f"{name}-{size}{'-busy' * busy}.mp4", "-f", "lavfi", "-i", _picture(name, size, busy), "-t", "120", "-an", "-c:v", "libx264", "-preset", "ultrafast",
                  "-profile:v", "baseline", "-g", "25", "-pix_fmt", "yuv420p")
 
 

@@ -1,0 +1,100 @@
+#include "gateway/adaptive_picture.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include "core/counters.hpp"
+#include "core/log.hpp"
+#include "gateway/rendition_switch.hpp"
+
+namespace partyline::gateway {
+namespace {
+
+core::Counter& counted_switches(bool up) {
+  static core::Counter& ups = core::counter("partyline_rendition_switches_total", "direction=\"up\"");
+  static core::Counter& downs = core::counter("partyline_rendition_switches_total", "direction=\"down\"");
+  return up ? ups : downs;
+}
+
+}  // namespace
+
+core::Result<> AdaptivePicture::start(std::vector<mixer::VideoRendition> steps) {
+  if (steps == steps_) return {};
+  if (!switch_) {
+    switch_ = std::make_shared<RenditionSwitch>(sink_, [executor = executor_, weak = weak_from_this()](uint64_t port) {
+      boost::asio::post(executor, [weak, port] {
+        if (const auto self = weak.lock()) self->on_switched(port);
+      });
+    });
+  }
+  steps_ = std::move(steps);
+  std::vector<core::Bitrate> bitrates;
+  for (const auto& step : steps_) bitrates.push_back(step.bitrate);
+  choice_.emplace(std::move(bitrates));
+  // Another codec or size by negotiation: what was sent before may not be decodable any more.
+  for (const Output& output : outputs_) mixer_.remove_output(output.id);
+  outputs_.clear();
+  return change_to(steps_.front());
+}
+
+void AdaptivePicture::stop() {
+  for (const Output& output : outputs_) mixer_.remove_output(output.id);
+  outputs_.clear();
+  steps_.clear();
+  choice_.reset();
+  rendition_.reset();
+}
+
+void AdaptivePicture::allow_pass_through(const mixer::Member* viewer, mixer::PassLimits limits) {
+  pass_ = Pass{viewer, limits};
+  for (const Output& output : outputs_)
+    if (output.best) mixer_.allow_pass_through(output.id, viewer, limits);
+}
+
+core::Result<> AdaptivePicture::change_to(const mixer::VideoRendition& rendition) {
+  const uint64_t port = ++last_port_;
+  auto added = mixer_.add_video_output(rendition, switch_->port(port));
+  if (!added) return added.error();
+  const bool best = rendition == steps_.front();
+  outputs_.push_back({*added, port, best});
+  if (best && pass_) mixer_.allow_pass_through(*added, pass_->viewer, pass_->limits);
+  target_ = rendition.bitrate;
+  rendition_ = rendition;
+  core::log_info("{} gets {} {}x{} at {} fps, {} kbit/s", who_, core::name_of(rendition.codec), rendition.size.width,
+                 rendition.size.height, rendition.frames_per_second, rendition.bitrate.bits_per_second / 1000);
+  return {};
+}
+
+void AdaptivePicture::on_switched(uint64_t port) {
+  std::erase_if(outputs_, [&](const Output& output) {
+    if (output.port < port) mixer_.remove_output(output.id);
+    return output.port < port;
+  });
+}
+
+void AdaptivePicture::set_available(core::Bitrate available, core::TimePoint now) {
+  available_ = available;
+  check(now);
+}
+
+void AdaptivePicture::check(core::TimePoint now) {
+  if (!choice_ || !available_ || outputs_.size() != 1) return;  // one change at a time
+  const size_t before = choice_->step();
+  const auto decision = choice_->update(available_, now);
+  if (decision.step != before) {
+    if (auto changed = change_to(steps_[decision.step]); !changed) {
+      return core::log_warn("{} keeps its picture: {}", who_, changed.error().message);
+    }
+    ++switches_;
+    counted_switches(decision.step < before).add();
+  }
+  // Said again while it is less: the mix forgets it while a member's own stream is passed.
+  if (decision.target == target_ && target_ == rendition_->bitrate) return;
+  target_ = decision.target;
+  mixer_.set_output_target(outputs_.back().id, target_);
+}
+
+void AdaptivePicture::request_keyframe() {
+  if (!outputs_.empty()) mixer_.request_keyframe(outputs_.back().id);
+}
+
+}  // namespace partyline::gateway

@@ -1,0 +1,81 @@
+// AdaptivePicture: the room's picture for one receiver, in the rendition that its bandwidth allows. Glue between the
+// mixer's outputs, RenditionChoice (which one) and RenditionSwitch (the change without a gap).
+//
+//   estimate ─▶ RenditionChoice ─┬─ target ─▶ the encoder of the present step
+//                                └─ step   ─▶ a second output, until its keyframe has come; then the first one goes
+//
+// Thread: network. The sink is pushed from the mixer's threads.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/result.hpp"
+#include "gateway/rendition_choice.hpp"
+#include "mixer/room_mixer.hpp"
+
+namespace partyline::gateway {
+
+class RenditionSwitch;
+
+class AdaptivePicture final : public std::enable_shared_from_this<AdaptivePicture> {
+ public:
+  /// `who` is for the log: "leg=…". Everybody sees the same picture: the outputs are the room's. The mixer must
+  /// outlive stop().
+  AdaptivePicture(boost::asio::any_io_executor executor, mixer::RoomMixer& mixer, std::string who,
+                  std::shared_ptr<core::FrameSink> sink)
+      : executor_(std::move(executor)), mixer_(mixer), who_(std::move(who)), sink_(std::move(sink)) {}
+  ~AdaptivePicture() { stop(); }
+
+  /// While the best step is sent, it may be one member's stream as it is (RoomMixer::allow_pass_through). Again when
+  /// another member looks at it: `viewer` is one until then. Before start().
+  void allow_pass_through(const mixer::Member* viewer, mixer::PassLimits limits);
+  /// `steps`: best first (rendition_steps). Anew with other steps after a re-negotiation; the same ones change nothing.
+  core::Result<> start(std::vector<mixer::VideoRendition> steps);
+  void stop();
+  /// What the way to the receiver carries now, for video.
+  void set_available(core::Bitrate available, core::TimePoint now);
+  /// About once a second: what takes its time is due.
+  void check(core::TimePoint now);
+  void request_keyframe();
+
+  /// What more bandwidth would be used for.
+  core::Bitrate wish() const { return steps_.empty() ? core::Bitrate{} : steps_.front().bitrate; }
+  const std::optional<mixer::VideoRendition>& rendition() const { return rendition_; }
+  /// Of the encoder, as far as this receiver is concerned.
+  core::Bitrate target() const { return target_; }
+  uint64_t switches() const { return switches_; }
+
+ private:
+  struct Output {
+    mixer::OutputId id = 0;
+    uint64_t port = 0;
+    bool best = false;
+  };
+  struct Pass {
+    const mixer::Member* viewer;
+    mixer::PassLimits limits;
+  };
+  core::Result<> change_to(const mixer::VideoRendition& rendition);
+  void on_switched(uint64_t port);
+
+  boost::asio::any_io_executor executor_;
+  mixer::RoomMixer& mixer_;
+  const std::string who_;
+  const std::shared_ptr<core::FrameSink> sink_;
+  std::vector<mixer::VideoRendition> steps_;
+  std::optional<RenditionChoice> choice_;
+  std::optional<core::Bitrate> available_;
+  std::optional<Pass> pass_;
+  std::shared_ptr<RenditionSwitch> switch_;
+  std::vector<Output> outputs_;  ///< oldest first; two while changing
+  uint64_t last_port_ = 0;
+  std::optional<mixer::VideoRendition> rendition_;
+  core::Bitrate target_;
+  uint64_t switches_ = 0;
+};
+
+}  // namespace partyline::gateway

@@ -1,0 +1,117 @@
+// Bandwidth in the router: which layer each player's wish and path allow, padding that asks its path for more, and what
+// the publisher of a single layer is told.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "sfu/stream_router_impl.hpp"
+
+namespace partyline::sfu {
+
+using core::TimePoint;
+namespace rtcp = rtp::rtcp;
+
+namespace {
+
+constexpr core::Duration kChoiceEvery = std::chrono::milliseconds(200), kCount = std::chrono::milliseconds(500);
+constexpr core::Duration kInactive = std::chrono::seconds(1), kLimitEvery = std::chrono::seconds(1);
+constexpr double kNoLimit = 10e6, kLeastWish = 3e6;  // bits a second
+constexpr double kWishOverSource = 1.25, kMuchLower = 0.95;
+constexpr uint8_t kPaddingBytes = 224;  // a packet: its count is one byte
+constexpr size_t kRtcpBytes = 600;
+
+}  // namespace
+
+void StreamRouter::Player::count_sent(TimePoint now) {
+  if (now - counted_since < kCount) return;
+  const uint32_t octets = audio.octets + video.octets;
+  const double seconds = std::chrono::duration<double>(now - counted_since).count();
+  path.note_sent_rate(static_cast<double>(octets - std::exchange(counted_octets, octets)) * 8 / seconds);
+  counted_since = now;
+}
+
+void StreamRouter::VideoLayer::count(TimePoint now) {
+  if (now - counted_since < kCount) return;
+  const double seconds = std::chrono::duration<double>(now - counted_since).count();
+  const double rate = static_cast<double>(std::exchange(bytes, 0)) * 8 / seconds;
+  bits_per_second = bits_per_second == 0 ? rate : 0.7 * bits_per_second + 0.3 * rate;
+  counted_since = now;
+}
+
+void StreamRouter::choose_layers(TimePoint now) {
+  source_->next_choice = now + kChoiceEvery;
+  std::array<LayerChoice::Layer, Simulcast::kMostLayers> layers{};
+  const size_t count = std::min(source_->layers.size(), layers.size());
+  double most = kLeastWish;
+  for (size_t i = 0; i < count; ++i) {
+    VideoLayer& layer = *source_->layers[i];
+    layer.count(now);
+    layers[i] = {layer.bits_per_second, layer.worth, layer.track.ssrc() && now - layer.track.last_packet() < kInactive};
+    most = std::max(most, kWishOverSource * layer.bits_per_second);
+  }
+  for (const auto& [id, player] : players_) {
+    player->count_sent(now);
+    player->path.set_wish({static_cast<int64_t>(most)});
+    if (count < 2) continue;
+    const size_t before = player->choice.chosen();
+    const auto path = player->path.limit(now);
+    const size_t after = player->choice.choose(std::span(layers).first(count), player->wish, path, now);
+    if (after != before) player->change.reset();
+    VideoLayer& wanted = *source_->layers[after];
+    if (!follows(*player, wanted) && !player->change) wanted.keyframe.wish();
+  }
+  limit_publisher(now);
+}
+
+void StreamRouter::take_wish(Player& player, const rtcp::TmmbEntry& entry, TimePoint now) {
+  player.wish = static_cast<double>(entry.bits_per_second);
+  std::array<uint8_t, kRtcpBytes> room;
+  rtcp::Writer writer(room);
+  if (writer.receiver_report({player.video.ssrc(), {}}) && writer.tmmbn(player.video.ssrc(), {&entry, 1}))
+    player.out->send_rtcp(writer.packet());
+  choose_layers(now);
+}
+
+// The layers of simulcast are chosen from, one layer alone can only be made smaller at its source: for the player that
+// has a use for most. Once a second, and at once when it is less than before.
+void StreamRouter::limit_publisher(TimePoint now) {
+  if (source_->layers.size() != 1 || players_.empty()) return;
+  const IncomingTrack& track = source_->layers.front()->track;
+  if (!track.format().remb || !track.ssrc()) return;
+  double most = 0;
+  for (const auto& [id, player] : players_) {
+    most = std::max(most, std::min(player->wish.value_or(kNoLimit), player->path.limit(now).value_or(kNoLimit)));
+  }
+  if (most == kNoLimit && source_->limit.value_or(kNoLimit) == kNoLimit) return;
+  if (now < source_->next_limit && most > kMuchLower * source_->limit.value_or(kNoLimit)) return;
+  source_->limit = most;
+  source_->next_limit = now + kLimitEvery;
+  std::array<uint8_t, kRtcpBytes> room;
+  rtcp::Writer writer(room);
+  const uint32_t ssrc = *track.ssrc();
+  if (writer.receiver_report({source_->our_ssrc, {}}) &&
+      writer.remb(source_->our_ssrc, static_cast<uint64_t>(most), {&ssrc, 1}))
+    source_->out->send_rtcp(writer.packet());
+}
+
+/// On the source of repetitions, where it disturbs no numbering (RFC 4588; RFC 3550 §5.1 for the bytes).
+void StreamRouter::send_padding(Player& player, TimePoint now) {
+  const uint8_t number_id = player.formats.video_transport_cc;
+  if (number_id == 0 || player.video.packets == 0 || player.path.padding_due(now) == 0) return;
+  const auto* const format = playable(player.formats.video, source_->layers.front()->track.format());
+  if (format == nullptr || !format->rtx_payload_type) return;
+  std::array<uint8_t, kPaddingBytes> padding{};
+  padding.back() = kPaddingBytes;
+  for (int bound = 0; bound < 64 && player.path.padding_due(now) > 0; ++bound) {
+    std::array<uint8_t, 512> room;
+    rtp::PacketWriter writer(room, {false, *format->rtx_payload_type, rtp::Seq16{player.rtx_sequence++},
+                                    player.video.last_time(), player.formats.video_rtx_ssrc});
+    add_number(player, writer, number_id);
+    writer.append(padding);
+    writer.packet()[0] |= 0x20;
+    counters().padding.add();
+    send_numbered(player, writer.packet(), number_id, now);
+  }
+}
+
+}  // namespace partyline::sfu

@@ -1,0 +1,139 @@
+// StreamRouter's inside, private to sfu/stream_router*.cpp. stream_router.cpp: who is there, audio and RTCP;
+// stream_router_video.cpp: video, layer by layer; stream_router_bandwidth.cpp: layers, paths and limits.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/counters.hpp"
+#include "core/random.hpp"
+#include "sfu/player_path.hpp"
+#include "sfu/simulcast.hpp"
+#include "sfu/stream_router.hpp"
+
+namespace partyline::sfu {
+
+struct RouterCounters {
+  core::Counter& malformed = core::counter("partyline_sfu_dropped_total", "reason=\"malformed\"");
+  core::Counter& stranger = core::counter("partyline_sfu_dropped_total", "reason=\"unknown_ssrc\"");
+  core::Counter& no_format = core::counter("partyline_sfu_dropped_total", "reason=\"player_lacks_codec\"");
+  core::Counter& no_keyframe = core::counter("partyline_sfu_dropped_total", "reason=\"awaits_keyframe\"");
+  core::Counter& early = core::counter("partyline_sfu_dropped_total", "reason=\"before_start\"");
+  core::Counter& resend_gone = core::counter("partyline_sfu_resend_refused_total", "reason=\"not_kept\"");
+  core::Counter& resend_limit = core::counter("partyline_sfu_resend_refused_total", "reason=\"limit\"");
+  core::Counter& resent = core::counter("partyline_sfu_resent_total");
+  core::Counter& padding = core::counter("partyline_sfu_padding_sent_total");
+  core::Counter& in = core::counter("partyline_sfu_packets_received_total");
+  core::Counter& out = core::counter("partyline_sfu_packets_sent_total");
+  core::Counter& keyframes_asked = core::counter("partyline_sfu_keyframes_requested_total");
+  core::Counter& other_layer = core::counter("partyline_sfu_dropped_total", "reason=\"other_layer\"");
+  core::Counter& layer_changes = core::counter("partyline_sfu_layer_changes_total");
+  static RouterCounters& get() {
+    static RouterCounters instance;
+    return instance;
+  }
+};
+inline RouterCounters& counters() {
+  return RouterCounters::get();
+}
+
+/// The player's format for what is published, or null.
+const OutgoingFormat* playable(const std::vector<OutgoingFormat>& formats, const IncomingFormat& incoming);
+
+/// Sender reports of one track on their way to the players.
+struct DueReports {
+  bool due = false;        ///< the track has one that the players have not
+  core::TimePoint last{};  ///< when they got the one before
+};
+
+/// One simulcast layer of a publisher; without simulcast the only one, and nameless.
+struct StreamRouter::VideoLayer {
+  VideoLayer(IncomingFormat format, std::string name, size_t number)
+      : track(std::move(format)), rid(std::move(name)), index(number) {}
+  IncomingTrack track;
+  std::string rid;
+  size_t index = 0;
+  std::optional<uint32_t> rtx_ssrc;  ///< of its repetitions, with simulcast
+  DueReports reports;
+  KeyframeWish keyframe;
+  uint8_t fir_command = 0;
+  int64_t newest = 0;  ///< forwarded sequence
+  // Bits a second, over half seconds.
+  uint64_t bytes = 0;
+  core::TimePoint counted_since{};
+  double bits_per_second = 0;
+  double worth = 0;  ///< bits a second, of its picture's size
+  void count(core::TimePoint now);
+};
+
+struct StreamRouter::Source {
+  PacketOut* out = nullptr;
+  std::optional<IncomingTrack> audio;
+  std::vector<std::unique_ptr<VideoLayer>> layers;  ///< in the offer's order
+  uint64_t number = 0;
+  uint32_t our_ssrc = core::random_u32();
+  ArrivalLog arrivals;
+  std::optional<rtp::rtcp::NtpTime> ntp_offset;  // from the publisher's clock to ours
+  core::TimePoint next_arrivals{}, next_report{}, next_choice{}, next_limit{};
+  std::optional<double> limit;  ///< it was told, bits a second
+  DueReports audio_reports;
+
+  void wish_keyframes() {
+    for (const auto& layer : layers) layer->keyframe.wish();
+  }
+};
+
+struct StreamRouter::Player {
+  static constexpr double kResendsPerSecond = 1000, kResendBurst = 400;  // packets
+  Player(PlayerFormats f, PacketOut& o, core::TimePoint now)
+      : formats(std::move(f)),
+        out(&o),
+        audio(formats.audio_ssrc, 48000, static_cast<uint16_t>(core::random_u32()), core::random_u32()),
+        video(formats.video_ssrc, 90000, static_cast<uint16_t>(core::random_u32()), core::random_u32()),
+        waiting_since(now),
+        resends_at(now) {}
+
+  /// The extension that numbers packets of this track; 0: not agreed.
+  uint8_t transport_cc(const OutgoingTrack& track) const {
+    return &track == &audio ? formats.audio_transport_cc : formats.video_transport_cc;
+  }
+  OutgoingTrack& track(core::MediaKind kind) { return kind == core::MediaKind::audio ? audio : video; }
+
+  bool may_resend(core::TimePoint now) {
+    const double seconds = std::chrono::duration<double>(now - resends_at).count();
+    resends = std::min(kResendBurst, resends + seconds * kResendsPerSecond);
+    resends_at = now;
+    if (resends < 1) return false;
+    resends -= 1;
+    return true;
+  }
+
+  PlayerFormats formats;
+  PacketOut* out;
+  OutgoingTrack audio, video;
+  uint64_t waiting_epoch = 0;  // of the video source whose keyframe is awaited
+  core::TimePoint waiting_since;
+  uint16_t rtx_sequence = static_cast<uint16_t>(core::random_u32());
+  double resends = kResendBurst;
+  core::TimePoint resends_at;
+  // Layers.
+  LayerChoice choice;
+  PictureRenumbering renumbering;
+  std::optional<double> wish;  ///< bits a second, by TMMBR: what it has a use for
+  PlayerPath path;
+  // Sent to it, over half seconds.
+  uint32_t counted_octets = 0;
+  core::TimePoint counted_since{};
+  void count_sent(core::TimePoint now);
+  struct Change {
+    size_t layer = 0;
+    int64_t sequence = 0;  ///< where its keyframe begins
+    core::TimePoint since{};
+  };
+  std::optional<Change> change;  ///< waits for the end of the picture that is under way
+  bool mid_picture = false;
+};
+
+}  // namespace partyline::sfu

@@ -1,0 +1,89 @@
+// A player behind a narrow path: which layer it gets, what its publisher is told, and how both find out about more.
+#include "sfu/player_path.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/sfu/layers.hpp"
+
+namespace partyline::sfu::test {
+namespace {
+
+using core::Bitrate;
+
+struct NarrowPath : Layers {
+  void begin_behind(Bitrate rate, std::vector<std::string> rids) {
+    router.remove_player(player_id);
+    begin(std::move(rids), kNumbers);
+    path.emplace(partyline::test::FakeLink::Settings{.delay = 25ms, .rate = rate}, 1);
+  }
+  int newest() const { return arrived.empty() ? -1 : arrived.back(); }
+  /// The limits that the publisher was told by REMB, over a time.
+  std::vector<uint64_t> told(core::Duration duration) {
+    std::vector<uint64_t> limits;
+    for (const auto end = now + duration; now < end;) {
+      run(25ms);
+      for (const auto& bytes : publisher.rtcp)
+        for (rtcp::Reader reader(bytes); const auto block = reader.next();)
+          if (const auto remb = rtcp::parse_remb(*block)) limits.push_back(remb->bits_per_second);
+    }
+    return limits;
+  }
+};
+
+TEST_F(NarrowPath, the_player_gets_the_layer_that_fits_and_the_large_one_when_the_path_widens) {
+  begin_behind(Bitrate::kbps(250), {"h", "m", "l"});  // the layers have 768, 384 and 128 kbit/s
+  run(10s);
+  EXPECT_EQ(newest(), 2);
+  for (int i = 0; i < 100; ++i) {
+    run(200ms);
+    EXPECT_EQ(newest(), 2);
+  }
+  path->settings.rate = Bitrate::kbps(3000);
+  run(15s);
+  EXPECT_EQ(newest(), 0);
+  EXPECT_GT(padding, 0) << "it was the padding that found out";
+}
+
+TEST_F(NarrowPath, a_wide_one_is_no_limit_and_soon_gets_no_padding) {
+  begin_behind(Bitrate::kbps(8000), {"h", "m", "l"});
+  run(20s);
+  EXPECT_EQ(newest(), 0);
+  padding = 0;
+  run(20s);
+  EXPECT_EQ(padding, 0);
+}
+
+TEST_F(NarrowPath, the_publisher_of_a_single_layer_is_told_what_the_path_carries) {
+  begin_behind(Bitrate::kbps(500), {});
+  senders[1].sending = senders[2].sending = false;  // 768 kbit/s
+  const auto limits = told(10s);
+  ASSERT_FALSE(limits.empty());
+  EXPECT_LT(limits.back(), 500'000u);
+  senders[0].bytes = 300;  // 192 kbit/s: it obeys, as far as it goes
+  path->settings.rate = Bitrate::kbps(4000);
+  EXPECT_GT(told(15s).back(), 2'000'000u);
+}
+
+TEST_F(NarrowPath, jitter_while_little_is_sent_is_no_limit) {
+  begin_behind(Bitrate::kbps(4000), {});
+  senders[0].bytes = 150;
+  senders[1].sending = senders[2].sending = false;
+  path->settings.jitter = 40ms;
+  for (const uint64_t limit : told(30s)) EXPECT_GT(limit, 1'000'000u);
+}
+
+TEST(PlayerPath, an_estimate_of_the_player_counts_once_it_falls_while_much_is_sent) {
+  PlayerPath path;
+  const TimePoint now{1000h};
+  for (int i = 0; i < 10; ++i) path.note_sent_rate(700e3);
+  path.on_estimate(300e3, now);  // it has only begun to look
+  EXPECT_FALSE(path.limit(now));
+  path.on_estimate(900e3, now);
+  EXPECT_FALSE(path.limit(now));
+  path.on_estimate(450e3, now);
+  EXPECT_EQ(path.limit(now), 450e3);
+  EXPECT_FALSE(path.limit(now + 6s)) << "it has said nothing for long";
+}
+
+}  // namespace
+}  // namespace partyline::sfu::test
