@@ -23,9 +23,13 @@ class KeyframeGate {
   explicit KeyframeGate(core::Duration period) : period_(period) {}
   void request() { pending_ = true; }
   bool pending() const { return pending_; }
+  /// take() would be true.
+  bool due(core::TimePoint now) const {
+    return !any_ || (now - last_ >= kSpacing && (pending_ || now - last_ >= period_));
+  }
   /// True: make one now; every request made before is answered by it.
   bool take(core::TimePoint now) {
-    if (any_ && (now - last_ < kSpacing || (!pending_ && now - last_ < period_))) return false;
+    if (!due(now)) return false;
     pending_ = false;
     any_ = true;
     last_ = now;

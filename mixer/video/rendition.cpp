@@ -15,6 +15,8 @@ core::Duration keyframe_period(core::Codec codec) {
 
 constexpr core::Bitrate kLeastBitrate = core::Bitrate::kbps(64);
 constexpr int kLeastSide = 64;
+constexpr int kSharpening = 5;  // pictures in which a still canvas becomes as sharp as it gets
+constexpr core::Duration kSignOfLife = std::chrono::milliseconds(400);  // receivers take no longer pause for a failure
 
 }  // namespace
 
@@ -79,6 +81,18 @@ bool Rendition::wants_tick(uint64_t index) const {
   const auto rate = static_cast<uint64_t>(std::min(what_.frames_per_second, room_rate_));
   const auto room = static_cast<uint64_t>(room_rate_);
   return (index * rate) % room < rate;
+}
+
+bool Rendition::may_skip(uint64_t canvas_version, core::TimePoint now) {
+  if (canvas_version != canvas_version_ || gate_.due(now) || failed_) {
+    canvas_version_ = canvas_version;
+    same_ = 0;
+  } else if (same_ >= kSharpening && now - last_job_ < kSignOfLife) {
+    return true;
+  }
+  ++same_;
+  last_job_ = now;
+  return false;
 }
 
 EncodeJob Rendition::make_job(std::shared_ptr<Rendition> self, I420Image picture, core::TimePoint origin,

@@ -91,6 +91,9 @@ class Rendition {
   core::Bitrate bitrate() const;
   /// Whether this tick is one of this rendition's: room ticks are thinned evenly.
   bool wants_tick(uint64_t index) const;
+  /// The canvas is the one of before, and its picture has been sent and made sharp: nothing is to be encoded but now
+  /// and then a sign of life, and keyframes. Call once a tick that is wanted.
+  bool may_skip(uint64_t canvas_version, core::TimePoint now);
   EncodeJob make_job(std::shared_ptr<Rendition> self, I420Image picture, core::TimePoint origin, core::TimePoint now);
 
  private:
@@ -105,6 +108,9 @@ class Rendition {
   std::vector<std::pair<OutputId, core::Bitrate>> targets_;
   KeyframeGate gate_;
   std::atomic<bool> failed_{false};
+  uint64_t canvas_version_ = 0;  // of the last job
+  int same_ = 0;                 // jobs since it changed, or since a keyframe
+  core::TimePoint last_job_{};
   // The rest belongs to the running job.
   std::unique_ptr<VideoEncoder> encoder_;
   EncodeSettings opened_;

@@ -280,7 +280,7 @@ std::vector<EncodeJob> VideoCore::tick(core::TimePoint now) {
   const uint64_t index = ticks_++;
   std::vector<EncodeJob> jobs;
   for (const auto& [what, rendition] : renditions_) {
-    if (rendition->wants_tick(index))
+    if (rendition->wants_tick(index) && !rendition->may_skip(canvas_version_, now))
       jobs.push_back(rendition->make_job(rendition, picture_for(rendition->size()), *origin_, now));
   }
   return jobs;

@@ -356,7 +356,7 @@ class Parser {
     for (Media& section : description_.media) {
       if (!is_bundled(description_, section)) continue;
       IceDescription& ice = section.ice;
-      if (ice.ufrag.empty()) {
+      if (ice.ufrag.empty() && !shared.ufrag.empty()) {
         ice.ufrag = shared.ufrag;
         ice.pwd = shared.pwd;
         section.rtcp_mux = section.rtcp_mux || tagged->rtcp_mux;

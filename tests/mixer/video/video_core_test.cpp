@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/mixer/video/video_test_support.hpp"
 
 namespace partyline::mixer {
@@ -89,6 +91,27 @@ TEST(VideoCore, a_tile_is_painted_only_when_something_about_it_changed) {
   room.tick();
   room.tick();
   EXPECT_EQ(room.core.tiles_painted(), before + 3);
+}
+
+TEST(VideoCore, a_still_canvas_is_hardly_ever_encoded_and_a_new_picture_at_once) {
+  Room room;
+  const auto sink = room.watch(1);
+  const auto feed = room.join(1, "Anna");
+  feed->next = solid_picture({640, 360}, kRed);
+  for (int i = 0; i < 60; ++i) room.tick();
+  sink->frames.clear();
+  for (int i = 0; i < 300; ++i) room.tick();
+  EXPECT_LE(sink->frames.size(), 60u) << "a fifth of ten seconds' pictures";
+  EXPECT_EQ(std::ranges::count_if(sink->frames, &core::EncodedFrame::keyframe), 5) << "keyframes come as ever";
+  for (size_t i = 1; i < sink->frames.size(); ++i)
+    EXPECT_LE(sink->frames[i].rtp_time - sink->frames[i - 1].rtp_time, 90 * 440) << "nobody thinks it has died";
+  for (int i = 0; i < 20; ++i) {
+    feed->next = solid_picture({640, 360}, i % 2 == 0 ? kGreen : kRed);
+    const size_t before = sink->frames.size();
+    room.tick();
+    EXPECT_EQ(sink->frames.size(), before + 1) << "no delay";
+  }
+  EXPECT_TRUE(near(pixel(decode_last(sink->frames)->view, 640, 360), kRed));
 }
 
 TEST(VideoCore, only_what_is_shown_is_wanted_from_its_source) {
@@ -218,6 +241,7 @@ TEST(VideoCore, who_leaves_is_gone_from_the_canvas) {
 
 TEST(VideoCore, equal_renditions_share_one_encoder_and_different_ones_do_not) {
   Room room;
+  room.enliven();
   const auto a = room.watch(1, kSmall);
   const auto b = room.watch(2, kSmall);
   VideoRendition other = kSmall;
@@ -246,6 +270,7 @@ std::vector<size_t> keyframes_in(const KeepingSink& sink) {
 
 TEST(VideoCore, a_newcomer_gets_a_keyframe_and_many_share_one) {
   Room room;
+  room.enliven();
   const auto first = room.watch(1, kSmall);
   for (int i = 0; i < 20; ++i) room.tick();
   room.watch(2, kSmall);
@@ -259,6 +284,7 @@ TEST(VideoCore, a_newcomer_gets_a_keyframe_and_many_share_one) {
 
 TEST(VideoCore, keyframes_come_every_two_seconds_and_on_request) {
   Room room;
+  room.enliven();
   const auto sink = room.watch(1, kSmall);
   for (int i = 0; i < 100; ++i) {
     if (i == 70) room.core.request_keyframe(1);
@@ -269,6 +295,7 @@ TEST(VideoCore, keyframes_come_every_two_seconds_and_on_request) {
 
 TEST(VideoCore, a_slower_rendition_gets_evenly_spaced_ticks) {
   Room room;
+  room.enliven();
   VideoRendition half = kSmall;
   half.frames_per_second = 15;
   VideoRendition ten = kSmall;
@@ -338,12 +365,15 @@ TEST(VideoCore, under_an_economy_there_are_fewer_and_smaller_pictures_and_then_a
   Room room;
   const auto sink = room.watch(1, {core::Codec::h264, {1280, 720}, 30, core::Bitrate::kbps(2000), 0});
   const auto half = room.watch(2, kSmall);
-  room.join(1, "")->next = solid_picture({640, 360}, kRed);
-  room.join(2, "")->next = solid_picture({640, 360}, kBlue);
+  const auto red = room.join(1, ""), blue = room.join(2, "");
   const auto run = [&](core::Duration duration) {
     sink->frames.clear();
     half->frames.clear();
-    for (const auto until = room.now + duration; room.now < until;) room.tick();
+    for (const auto until = room.now + duration; room.now < until;) {
+      red->next = solid_picture({640, 360}, kRed);
+      blue->next = solid_picture({640, 360}, kBlue);
+      room.tick();
+    }
   };
   const auto shown = [&](const KeepingSink& seen) {
     const auto picture = decode_last(seen.frames);
