@@ -48,6 +48,7 @@ class ReferenceEncoder final : public mixer::VideoEncoder {
   ~ReferenceEncoder() override { x264_encoder_close(encoder_); }
   ReferenceEncoder(const ReferenceEncoder&) = delete;
   ReferenceEncoder& operator=(const ReferenceEncoder&) = delete;
+  void set_bitrate(core::Bitrate) override {}  // the floor has one
 
   bool encode(const mixer::I420View& picture, int64_t, bool, mixer::EncodedPicture&) override {
     x264_picture_t in, out;
