@@ -41,6 +41,7 @@ TEST(Mutex, LendsItsHolderThePriorityOfWhoWaits) {
     const std::lock_guard lock(mutex);
   });
   long during = before;
+  // The one wait here in real time: it is the kernel that lends, in its own time, and only a look at /proc tells.
   for (int i = 0; i < 10'000 && during >= 0 && may_run; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     during = kernel_priority(holder);

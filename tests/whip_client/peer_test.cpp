@@ -131,19 +131,17 @@ TEST_F(PeerTest, APublishersFramesArriveByteForByteAndStopDeletesTheResource) {
   ASSERT_TRUE(connected()) << events.why();
   EXPECT_EQ(events.keyframe_requests, 1) << "the first picture must be decodable";
   std::vector<std::vector<uint8_t>> audio, video;
-  std::thread mixer([&] {
-    for (int i = 0; i < 50; ++i) {
+  // Frames come from a thread of the mixer's; the arrival of one is the sign for the next.
+  for (size_t i = 0; i < 50; ++i) {
+    std::thread([&] {
       for (const Codec codec : {Codec::opus, Codec::h264}) {
-        const auto frame = frame_of(codec, i, codec == Codec::opus ? 80 : 3000);
+        const auto frame = frame_of(codec, static_cast<int>(i), codec == Codec::opus ? 80 : 3000);
         (codec == Codec::opus ? audio : video).emplace_back(frame.data.begin(), frame.data.end());
         peer->sink()->push(frame);
       }
-      std::this_thread::sleep_for(5ms);
-    }
-  });
-  EXPECT_TRUE(until([&] { return server->last().audio.size() == 50 && server->last().video.size() == 50; }))
-      << server->last().audio.size() << " " << server->last().video.size();
-  mixer.join();
+    }).join();
+    ASSERT_TRUE(until([&] { return server->last().audio.size() > i && server->last().video.size() > i; })) << i;
+  }
   EXPECT_EQ(server->last().audio, audio);
   EXPECT_EQ(server->last().video, video);
   server->last().session->request_keyframe(core::Clock::now());
