@@ -14,6 +14,7 @@
 #include <ctime>
 #include <exception>
 
+#include "core/client_network.hpp"
 #include "core/counters.hpp"
 #include "core/http/target.hpp"
 #include "core/http/wire.hpp"
@@ -288,14 +289,6 @@ asio::awaitable<void> run(std::shared_ptr<ServerShared> shared, std::shared_ptr<
 
 }  // namespace
 
-asio::ip::address counted_address(const asio::ip::address& address) {
-  if (!address.is_v6()) return address;
-  if (address.to_v6().is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-  auto bytes = address.to_v6().to_bytes();
-  std::fill(bytes.begin() + 8, bytes.end(), uint8_t{0});
-  return asio::ip::address_v6(bytes);
-}
-
 asio::awaitable<void> serve_stream(std::shared_ptr<ServerShared> shared, std::unique_ptr<ByteStream> stream,
                                    std::optional<asio::ip::address> peer) {
   auto connection = std::make_shared<StreamConnection>(shared, std::move(stream), peer);
@@ -307,7 +300,7 @@ asio::awaitable<void> serve_connection(std::shared_ptr<ServerShared> shared, tcp
   std::optional<asio::ip::address> peer;
   if (const auto endpoint = socket.remote_endpoint(error); !error) peer = endpoint.address();
   socket.set_option(tcp::no_delay(true), ignored);
-  const auto counted = counted_address(peer.value_or(asio::ip::address()));
+  const auto counted = client_network(peer.value_or(asio::ip::address()));
   ++shared->by_address[counted];
   const auto forget = [shared, counted](void*) {
     if (const auto found = shared->by_address.find(counted); --found->second == 0) shared->by_address.erase(found);

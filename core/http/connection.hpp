@@ -31,12 +31,9 @@ struct ServerShared {
   Router router;
   std::shared_ptr<boost::asio::ssl::context> tls;  ///< null: plain
   std::unordered_map<Connection*, std::weak_ptr<Connection>> connections;
-  std::map<boost::asio::ip::address, size_t> by_address;  ///< how many, of addresses that have any
+  std::map<boost::asio::ip::address, size_t> by_address;  ///< how many, by client_network(), of those that have any
   bool stopped = false;
 };
-
-/// What limits count: an IPv4 address, or the /64 that an IPv6 host can choose from.
-boost::asio::ip::address counted_address(const boost::asio::ip::address& address);
 
 /// Serves what `stream` carries until it ends.
 boost::asio::awaitable<void> serve_stream(std::shared_ptr<ServerShared> shared, std::unique_ptr<ByteStream> stream,

@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "core/client_network.hpp"
 #include "core/counters.hpp"
 #include "core/http/connection.hpp"
 #include "core/log.hpp"
@@ -115,7 +116,7 @@ bool Server::Impl::admits(const tcp::socket& socket) const {
   error_code error;
   const auto peer = socket.remote_endpoint(error);
   if (error || peer.address().is_loopback()) return true;
-  const auto found = shared->by_address.find(counted_address(peer.address()));
+  const auto found = shared->by_address.find(client_network(peer.address()));
   return found == shared->by_address.end() || found->second < shared->config.max_connections_per_address;
 }
 

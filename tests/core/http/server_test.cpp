@@ -12,7 +12,6 @@
 #include <boost/json.hpp>
 #include <thread>
 
-#include "core/http/connection.hpp"
 #include "tests/support/http_loop.hpp"
 
 namespace partyline::core::http {
@@ -100,13 +99,6 @@ class ServerTest : public ::testing::Test {
   std::unique_ptr<Server> server_;
   bool client_gone_ = false;
 };
-
-TEST(CountedAddress, AnIpv6HostIsItsNetworkAndAMappedOneItsIpv4Address) {
-  const auto counted = [](const char* text) { return counted_address(asio::ip::make_address(text)).to_string(); };
-  EXPECT_EQ(counted("192.0.2.7"), "192.0.2.7");
-  EXPECT_EQ(counted("::ffff:192.0.2.7"), "192.0.2.7");
-  EXPECT_EQ(counted("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
-}
 
 TEST_F(ServerTest, ARequestReachesItsHandlerWithPlaceholdersAndQueryDecoded) {
   start();
