@@ -83,6 +83,9 @@ Result<> App::Impl::start() {
   auto layouts = load_layouts(find_layouts(config.rooms.layouts));
   if (!layouts) return layouts.error();
   services.layouts = *layouts;
+  auto decor = load_decor(config.rooms);
+  if (!decor) return decor.error();
+  services.decor = *decor;
   if (!services.layouts->knows(config.rooms.layout))
     return core::make_error(core::ErrorCode::invalid,
                             fmt::format("[rooms] layout is one of: {}", fmt::join(services.layouts->names(), ", ")));

@@ -48,6 +48,16 @@ Setter text(std::function<std::string&(Config&)> field, std::set<std::string> ch
   };
 }
 
+// What is in it is looked at when the program starts, not by the parser: hence the place.
+Setter picture(std::function<Config::PictureFile&(Config&)> field) {
+  return [=](Config& config, const toml::node& node, const std::string& key) -> Result<> {
+    const auto value = node.value_exact<std::string>();
+    if (!value) return error_at(node, "'" + key + "' must be a string");
+    field(config) = {*value, place(node.source())};
+    return {};
+  };
+}
+
 Setter number(std::function<int&(Config&)> field, int least, int most) {
   return [=](Config& config, const toml::node& node, const std::string& key) -> Result<> {
     const auto value = node.value_exact<int64_t>();
@@ -152,6 +162,9 @@ const std::vector<Key>& keys() {
       {"rooms", "audio_kbps", number(FIELD(rooms.audio_kbps), 8, 510)},
       {"rooms", "layout", text(FIELD(rooms.layout))},
       {"rooms", "layouts", text(FIELD(rooms.layouts))},
+      {"rooms", "background", picture(FIELD(rooms.background))},
+      {"rooms", "logo", picture(FIELD(rooms.logo))},
+      {"rooms", "fade_ms", number(FIELD(rooms.fade_ms), 0, 2000)},
       {"rooms", "push_mix", flag(FIELD(rooms.push_mix))},
       {"audio", "common_loudness", flag(FIELD(audio.common_loudness))},
       {"audio", "noise_suppression", flag(FIELD(audio.noise_suppression))},

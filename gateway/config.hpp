@@ -83,6 +83,11 @@ struct Config {
     std::string directory;  ///< where file outputs go; empty: there are none
   } recording;
 
+  struct PictureFile {
+    std::string path;   ///< a PNG; empty: none
+    std::string place;  ///< "line 3, column 8"
+  };
+
   struct Rooms {
     bool create_on_demand = true;
     std::vector<std::string> forbidden;  ///< names, or prefixes that end in '*'
@@ -94,7 +99,9 @@ struct Config {
     int video_kbps = 2000;
     int audio_kbps = 64;
     std::string layout = "auto";  ///< "auto" or the name of a layout
-    std::string layouts;          ///< folder of layouts; empty: those that came with the program
+    int fade_ms = 200;            ///< on a change of layout; 0: a cut
+    PictureFile background, logo;
+    std::string layouts;  ///< folder of layouts; empty: those that came with the program
     bool push_mix = true;
   } rooms;
 

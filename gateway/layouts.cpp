@@ -1,5 +1,7 @@
 #include "gateway/layouts.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -47,6 +49,32 @@ Result<std::shared_ptr<const mixer::LayoutCatalog>> load_layouts(const std::stri
     catalog->add(std::move(*plan));
   }
   return std::shared_ptr<const mixer::LayoutCatalog>(catalog);
+}
+
+Result<std::shared_ptr<const mixer::Decor>> load_decor(const Config::Rooms& rooms) {
+  auto decor = std::make_shared<mixer::Decor>();
+  const auto read = [](const char* key, const Config::PictureFile& file, mixer::BitmapPtr& into) -> Result<> {
+    if (file.path.empty()) return {};
+    auto bitmap = mixer::read_png(file.path);
+    if (!bitmap)
+      return bitmap.error().with_context(file.place + ": [rooms] " + key + ": " + core::printable(file.path));
+    into = std::move(*bitmap);
+    return {};
+  };
+  if (auto done = read("background", rooms.background, decor->background); !done) return done.error();
+  if (auto done = read("logo", rooms.logo, decor->logo); !done) return done.error();
+  if (!decor->background && !decor->logo) return std::shared_ptr<const mixer::Decor>();
+  return std::shared_ptr<const mixer::Decor>(decor);
+}
+
+Result<> check_rooms(const Config::Rooms& rooms) {
+  const auto layouts = load_layouts(find_layouts(rooms.layouts));
+  if (!layouts) return layouts.error();
+  if (!(*layouts)->knows(rooms.layout))
+    return make_error(ErrorCode::invalid,
+                      fmt::format("[rooms] layout is one of: {}", fmt::join((*layouts)->names(), ", ")));
+  if (const auto decor = load_decor(rooms); !decor) return decor.error();
+  return {};
 }
 
 std::string find_layouts(const std::string& configured) {

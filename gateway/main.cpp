@@ -13,6 +13,7 @@
 #include "core/log.hpp"
 #include "gateway/app.hpp"
 #include "gateway/config.hpp"
+#include "gateway/layouts.hpp"
 
 namespace {
 
@@ -68,6 +69,10 @@ int main(int argc, char** argv) {
     config = std::move(*loaded);
   }
   if (check_only) {
+    if (auto usable = gateway::check_rooms(config.rooms); !usable) {
+      std::fprintf(stderr, "%s\n", usable.error().message.c_str());
+      return 2;
+    }
     std::printf("the configuration is good\n");
     return 0;
   }

@@ -87,6 +87,8 @@ void Room::start_mixing() {
   config.video_bitrate = core::Bitrate::kbps(rooms.video_kbps);
   config.opus_bitrate = core::Bitrate::kbps(rooms.audio_kbps);
   config.layout = layout_;
+  config.decor = services_.decor;
+  config.cross_fade = std::chrono::milliseconds(rooms.fade_ms);
   config.comfort_noise_dbov = services_.config->audio.comfort_noise_dbov;
   mixer_ = services_.engine->create_room(config);
   core::log_info("room={} is mixed now, {}x{} at {} fps", name_, rooms.width, rooms.height, rooms.frames_per_second);

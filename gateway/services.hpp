@@ -11,6 +11,7 @@
 namespace partyline::mixer {
 class Engine;
 class LayoutCatalog;
+struct Decor;
 }  // namespace partyline::mixer
 namespace partyline::rtp {
 class NiceService;
@@ -37,8 +38,9 @@ struct Services {
   std::shared_ptr<Outbox> outbox;
   Reaper* reaper = nullptr;
   std::shared_ptr<const mixer::LayoutCatalog> layouts;
-  std::string own_hook_token;      ///< a secret of this process: the embedded SFU's hooks carry it
-  std::string whip_url, whep_url;  ///< with {room} and {stream}
+  std::shared_ptr<const mixer::Decor> decor;  ///< null: none
+  std::string own_hook_token;                 ///< a secret of this process: the embedded SFU's hooks carry it
+  std::string whip_url, whep_url;             ///< with {room} and {stream}
 };
 
 }  // namespace partyline::gateway

@@ -25,6 +25,7 @@
 namespace partyline::mixer {
 
 class LayoutCatalog;  // mixer/video/layout_plan.hpp
+struct Decor;         // mixer/video/decor.hpp
 
 struct EngineConfig {
   int worker_threads = 0;                                                                ///< 0: one a core
@@ -40,8 +41,10 @@ struct RoomConfig {
   int frames_per_second = 30;
   core::Bitrate video_bitrate = core::Bitrate::kbps(2000);
   core::Bitrate opus_bitrate = core::Bitrate::kbps(64);
-  std::string layout = "grid";       ///< "auto" or one of the engine's layouts
-  double comfort_noise_dbov = -127;  ///< what is heard while nobody speaks; -127: nothing
+  std::string layout = "grid";           ///< "auto" or one of the engine's layouts
+  core::Duration cross_fade{};           ///< on a change of layout; 0: a cut
+  std::shared_ptr<const Decor> decor{};  ///< null: none
+  double comfort_noise_dbov = -127;      ///< what is heard while nobody speaks; -127: nothing
 };
 
 /// What tells one video encode from another. Equal renditions share one encoder.

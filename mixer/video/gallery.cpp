@@ -5,7 +5,7 @@
 
 namespace partyline::mixer {
 
-ArtPtr draw_art(const ArtKey& key, const std::string& font) {
+ArtPtr draw_art(const ArtKey& key, const std::string& font, const Decor* decor) {
   auto art = std::make_shared<Art>();
   switch (key.kind) {
     case ArtKind::label:
@@ -19,6 +19,12 @@ ArtPtr draw_art(const ArtKey& key, const std::string& font) {
       break;
     case ArtKind::slate:
       art->image = draw_slate(key.text, key.size, font);
+      break;
+    case ArtKind::background:
+      if (decor && decor->background) art->image = draw_background(*decor->background, key.size);
+      break;
+    case ArtKind::logo:
+      if (decor && decor->logo) art->sprites.push_back(draw_logo(*decor->logo, key.size));
       break;
   }
   return art;

@@ -11,10 +11,11 @@
 #include <vector>
 
 #include "mixer/video/art.hpp"
+#include "mixer/video/decor.hpp"
 
 namespace partyline::mixer {
 
-enum class ArtKind : uint8_t { label, edge, placeholder, slate };
+enum class ArtKind : uint8_t { label, edge, placeholder, slate, background, logo };
 
 struct ArtKey {
   ArtKind kind = ArtKind::label;
@@ -30,7 +31,8 @@ struct Art {
 };
 using ArtPtr = std::shared_ptr<const Art>;
 
-ArtPtr draw_art(const ArtKey& key, const std::string& font);
+/// `decor`: where background and logo come from.
+ArtPtr draw_art(const ArtKey& key, const std::string& font, const Decor* decor = nullptr);
 
 class Gallery {
  public:

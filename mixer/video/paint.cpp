@@ -2,6 +2,8 @@
 
 #include <libyuv.h>
 
+#include <algorithm>
+
 namespace partyline::mixer {
 namespace {
 
@@ -27,6 +29,19 @@ libyuv::FilterMode filter_for(core::VideoSize from, const Rect& to) {
   return libyuv::kFilterBilinear;
 }
 
+/// A part of the sprite, with its upper left corner at (x, y).
+void blend_at(I420Image& canvas, const Sprite& sprite, int x, int y, const Rect& part) {
+  if (!inside(canvas, {x, y, part.width, part.height})) return;
+  const Corner to = corner_of(canvas, x, y);
+  const I420View from = sprite.image.view();
+  const int chroma = part.y / 2 * from.stride_u + part.x / 2;
+  const int width = from.size.width;
+  libyuv::I420Blend(from.y + part.y * from.stride_y + part.x, from.stride_y, from.u + chroma, from.stride_u,
+                    from.v + chroma, from.stride_v, to.y, canvas.stride_y(), to.u, canvas.stride_uv(), to.v,
+                    canvas.stride_uv(), sprite.alpha.data() + part.y * width + part.x, width, to.y, canvas.stride_y(),
+                    to.u, canvas.stride_uv(), to.v, canvas.stride_uv(), part.width, part.height);
+}
+
 }  // namespace
 
 void fill(I420Image& canvas, const Rect& area, Yuv colour) {
@@ -47,13 +62,17 @@ void draw(I420Image& canvas, const I420View& source, const Rect& area) {
 void blend(I420Image& canvas, const Sprite& sprite, const Rect& cell) {
   if (sprite.empty()) return;
   const auto [width, height] = sprite.image.size();
-  const Rect area{cell.x + sprite.x, cell.y + sprite.y, width, height};
-  if (!inside(canvas, area)) return;
-  const Corner to = corner_of(canvas, area.x, area.y);
-  const I420View from = sprite.image.view();
-  libyuv::I420Blend(from.y, from.stride_y, from.u, from.stride_u, from.v, from.stride_v, to.y, canvas.stride_y(), to.u,
-                    canvas.stride_uv(), to.v, canvas.stride_uv(), sprite.alpha.data(), width, to.y, canvas.stride_y(),
-                    to.u, canvas.stride_uv(), to.v, canvas.stride_uv(), width, height);
+  blend_at(canvas, sprite, cell.x + sprite.x, cell.y + sprite.y, {0, 0, width, height});
+}
+
+void blend_part(I420Image& canvas, const Sprite& sprite, const Rect& clip) {
+  if (sprite.empty()) return;
+  const auto [width, height] = sprite.image.size();
+  const int left = std::max(clip.x - sprite.x, 0), top = std::max(clip.y - sprite.y, 0);
+  const int right = std::min(clip.x + clip.width - sprite.x, width);
+  const int bottom = std::min(clip.y + clip.height - sprite.y, height);
+  if (left < right && top < bottom)
+    blend_at(canvas, sprite, sprite.x + left, sprite.y + top, {left, top, right - left, bottom - top});
 }
 
 void draw_fitted(I420Image& canvas, const Picture& picture, const Rect& cell, Yuv bars) {

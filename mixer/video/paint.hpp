@@ -15,6 +15,8 @@ void fill(I420Image& canvas, const Rect& area, Yuv colour);
 void draw(I420Image& canvas, const I420View& source, const Rect& area);
 /// The sprite at its place within `cell`; what sticks out of the canvas is left out whole.
 void blend(I420Image& canvas, const Sprite& sprite, const Rect& cell);
+/// Only what lies within `clip` of a sprite whose place is on the canvas itself.
+void blend_part(I420Image& canvas, const Sprite& sprite, const Rect& clip);
 /// `cell` with the picture fitted into it and the rest in `bars`.
 void draw_fitted(I420Image& canvas, const Picture& picture, const Rect& cell, Yuv bars);
 

@@ -13,16 +13,13 @@ core::VideoSize sane_canvas(core::VideoSize size) {
   return {sane(size.width), sane(size.height)};
 }
 
-bool overlap(const Rect& a, const Rect& b) {
-  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
-}
-
 }  // namespace
 
 VideoCore::VideoCore(RoomConfig room, std::shared_ptr<const LayoutCatalog> layouts)
     : room_(std::move(room)),
       layouts_(layouts ? std::move(layouts) : std::make_shared<const LayoutCatalog>()),
       layout_(room_.layout),
+      fade_(room_.cross_fade),
       canvas_(sane_canvas(room_.canvas)) {
   room_.canvas = canvas_.size();
   room_.frames_per_second = std::clamp(room_.frames_per_second, 1, 60);
@@ -182,6 +179,7 @@ void VideoCore::economise() {
   if (const core::VideoSize size = shrunk(room_.canvas, now.size_sixths); size != canvas_.size()) {
     canvas_ = I420Image(size);
     slate_.reset();
+    fade_.stop();
     arrange_ = blank_ = true;
   }
   drop_unused_sizes();
@@ -213,6 +211,8 @@ int VideoCore::output_count() const {
 void VideoCore::rest(core::TimePoint now) {
   for (const auto& tile : tiles_) want(*tile, false, now);
   arrange_ = true;
+  lit_ = false;
+  fade_.stop();
 }
 
 void VideoCore::update_speaker(core::TimePoint now) {
@@ -268,7 +268,10 @@ void VideoCore::arrange(core::TimePoint now) {
   }
   std::ranges::stable_sort(painted_, {}, &Tile::layer);
   // Somebody may have left without moving anybody.
-  blank_ = blank_ || moved || count == 0 || count != shown_count_;
+  const bool changed = moved || count != shown_count_;
+  // Under overload a cut is cheaper.
+  if (changed && lit_ && !blank_ && economy_ == Economy{}) fade_.start(canvas_, now);
+  blank_ = blank_ || changed || count == 0;
   shown_count_ = count;
 }
 
@@ -276,6 +279,8 @@ std::vector<EncodeJob> VideoCore::tick(core::TimePoint now) {
   update_speaker(now);
   if (arrange_) arrange(now);
   paint(now);
+  if (fade_.advance(canvas_, now)) ++canvas_version_;
+  lit_ = active();
   if (!origin_) origin_ = now;
   const uint64_t index = ticks_++;
   std::vector<EncodeJob> jobs;
@@ -286,93 +291,8 @@ std::vector<EncodeJob> VideoCore::tick(core::TimePoint now) {
   return jobs;
 }
 
-void VideoCore::paint(core::TimePoint now) {
-  if (shown_count_ == 0) return paint_empty();
-  slate_.reset();
-  if (blank_) {
-    fill(canvas_, {0, 0, canvas_.size().width, canvas_.size().height}, to_yuv(kBackground));
-    for (const auto& tile : tiles_) tile->stale = true;
-    ++canvas_version_;
-    blank_ = false;
-  }
-  for (Tile* const tile : painted_) {
-    if (tile->may_show_video() && tile->feed) {
-      if (std::optional<Picture> due = tile->feed->take_due(now, interval_ / 2)) {
-        tile->picture = std::move(*due);
-        tile->fresh = true;
-      }
-    }
-    const bool new_art = refresh_art(*tile);
-    if (!new_art && !tile->fresh && !tile->stale) continue;
-    paint_tile(*tile);
-    uncover(*tile);
-    ++tiles_painted_;
-    ++canvas_version_;
-  }
-}
-
-// What lies above has been painted over.
-void VideoCore::uncover(const Tile& painted) {
-  for (Tile* const tile : painted_)
-    if (tile->layer > painted.layer && overlap(*tile->cell, *painted.cell)) tile->stale = true;
-}
-
-void VideoCore::paint_empty() {
-  ArtPtr slate = gallery_.find({ArtKind::slate, room_.name, false, canvas_.size()});
-  if (slate == slate_ && !blank_) return;
-  slate_ = std::move(slate);
-  const Rect all{0, 0, canvas_.size().width, canvas_.size().height};
-  if (slate_) {
-    draw(canvas_, slate_->image.view(), all);
-  } else {
-    fill(canvas_, all, to_yuv(kBackground));
-  }
-  blank_ = false;
-  ++canvas_version_;
-}
-
-bool VideoCore::refresh_art(Tile& tile) {
-  const core::VideoSize size{tile.cell->width, tile.cell->height};
-  bool changed = false;
-  // While a piece is being drawn, the one before stays, unless the cell has changed under it.
-  const auto look = [&](ArtPtr& have, const ArtKey& key) {
-    ArtPtr found = gallery_.find(key);
-    if (found == have || (!found && !tile.stale)) return;
-    have = std::move(found);
-    changed = true;
-  };
-  look(tile.label, {ArtKind::label, tile.name, tile.audio_muted, size});
-  if (size == canvas_.size()) {  // alone: the picture goes to the rim
-    tile.edge.reset();
-  } else {
-    look(tile.edge, {ArtKind::edge, {}, tile.speaking, size});
-  }
-  if (tile.picture) {
-    tile.placeholder.reset();
-  } else {
-    look(tile.placeholder, {ArtKind::placeholder, tile.name, false, size});
-  }
-  return changed;
-}
-
-void VideoCore::paint_tile(Tile& tile) {
-  const Rect& cell = *tile.cell;
-  if (tile.picture) {
-    draw_fitted(canvas_, tile.picture, cell, to_yuv(kTileBackground));
-  } else if (tile.placeholder) {
-    draw(canvas_, tile.placeholder->image.view(), cell);
-  } else {
-    fill(canvas_, cell, to_yuv(kTileBackground));
-  }
-  for (const ArtPtr& art : {tile.edge, tile.label}) {
-    if (!art) continue;
-    for (const Sprite& sprite : art->sprites) blend(canvas_, sprite, cell);
-  }
-  tile.fresh = tile.stale = false;
-}
-
 I420Image VideoCore::picture_for(core::VideoSize size) {
-  if (size == canvas_.size()) return canvas_;
+  if (size == canvas_.size()) return canvas();
   Scaled& scaled = scaled_[size];
   if (scaled.image.size() != size) {
     scaled.image = I420Image(size);
@@ -380,7 +300,7 @@ I420Image VideoCore::picture_for(core::VideoSize size) {
     fill(scaled.image, {0, 0, size.width, size.height}, to_yuv(kBackground));
   }
   if (scaled.version != canvas_version_) {
-    draw(scaled.image, canvas_.view(), scaled.area);
+    draw(scaled.image, canvas().view(), scaled.area);
     scaled.version = canvas_version_;
   }
   return scaled.image;

@@ -17,6 +17,7 @@
 #include "core/time.hpp"
 #include "mixer/codec/video_picture.hpp"
 #include "mixer/room_mixer.hpp"
+#include "mixer/video/cross_fade.hpp"
 #include "mixer/video/gallery.hpp"
 #include "mixer/video/layout_plan.hpp"
 #include "mixer/video/rendition.hpp"
@@ -83,7 +84,8 @@ class VideoCore {
   std::vector<EncodeJob> tick(core::TimePoint now);
 
   Gallery& gallery() { return gallery_; }
-  const I420Image& canvas() const { return canvas_; }
+  /// What is shown, be it halfway between two layouts.
+  const I420Image& canvas() const { return fade_.active() ? fade_.shown() : canvas_; }
   core::Duration frame_interval() const { return interval_; }
   int tile_count() const { return static_cast<int>(tiles_.size()); }
   int encoder_count() const { return static_cast<int>(renditions_.size()); }
@@ -118,7 +120,10 @@ class VideoCore {
   void arrange(core::TimePoint now);
   void want(Tile& tile, bool wanted, core::TimePoint now);
   void paint(core::TimePoint now);
+  void hang_decor();
+  void paint_ground();
   void paint_empty();
+  void stamp_logo(const Rect& area);
   bool refresh_art(Tile& tile);
   void paint_tile(Tile& tile);
   void uncover(const Tile& painted);
@@ -137,7 +142,9 @@ class VideoCore {
   std::vector<Tile*> painted_;       // those shown, bottom to top
   bool speaker_has_a_seat_ = false;  // who speaks decides who sits where
   bool blank_ = true;                // the canvas' background must be painted
-  ArtPtr slate_;
+  bool lit_ = false;                 // the canvas has been shown since the last rest
+  CrossFade fade_;
+  ArtPtr slate_, background_, logo_;
   Gallery gallery_;
   I420Image canvas_;
   uint64_t canvas_version_ = 1;

@@ -28,6 +28,7 @@ struct VideoRoom::Impl : std::enable_shared_from_this<VideoRoom::Impl> {
         drawing(pool.executor(kLeisure, spent)),
         strand(asio::make_strand(pool.executor(kTickDue, spent))),
         font(engine.font),
+        decor(room.decor),
         layouts(engine.layouts ? engine.layouts : std::make_shared<const LayoutCatalog>()),
         timer(strand),
         pass_timer(strand),
@@ -63,6 +64,7 @@ struct VideoRoom::Impl : std::enable_shared_from_this<VideoRoom::Impl> {
   const std::shared_ptr<WorkAccount> spent = std::make_shared<WorkAccount>();
   asio::any_io_executor decoding, encoding, drawing, strand;
   std::string font;
+  const std::shared_ptr<const Decor> decor;
   const std::shared_ptr<const LayoutCatalog> layouts;
 
   // The strand's.
@@ -181,7 +183,9 @@ void VideoRoom::Impl::draw_wishes() {
   if (wishes.empty()) return;
   asio::post(drawing, [self = shared_from_this(), wishes = std::move(wishes)] {
     for (const ArtKey& key : wishes) {
-      self->on_strand([key, art = draw_art(key, self->font)](Impl& impl) { impl.logic.gallery().hang(key, art); });
+      self->on_strand([key, art = draw_art(key, self->font, self->decor.get())](Impl& impl) {
+        impl.logic.gallery().hang(key, art);
+      });
     }
   });
 }

@@ -123,6 +123,12 @@ inline void write_file(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
+/// To be looked at, in the folder that PARTYLINE_PICTURES names.
+inline void show_picture(const std::string& name, const I420View& view) {
+  if (const char* folder = std::getenv("PARTYLINE_PICTURES"))
+    write_file(std::string(folder) + "/" + name + ".jpg", to_jpeg(view));
+}
+
 inline std::string read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};

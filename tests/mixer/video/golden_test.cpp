@@ -102,8 +102,7 @@ class Golden : public testing::TestWithParam<Case> {};
 TEST_P(Golden, picture_is_as_it_was_when_somebody_looked_at_it) {
   const I420Image canvas = canvas_of({.layout = GetParam().layout, .members = GetParam().members});
   const std::string file = partyline::test::source_dir() + "/tests/data/golden/" + name_of(GetParam()) + ".jpg";
-  if (const char* folder = std::getenv("PARTYLINE_PICTURES"))
-    write_file(std::string(folder) + "/" + name_of(GetParam()) + ".jpg", to_jpeg(canvas.view()));
+  show_picture(name_of(GetParam()), canvas.view());
   if (const char* wish = std::getenv("PARTYLINE_GOLDEN"); wish && std::string(wish) == "rewrite") {
     I420Image small(kSmall);
     draw(small, canvas.view(), {0, 0, kSmall.width, kSmall.height});
