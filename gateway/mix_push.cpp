@@ -1,6 +1,7 @@
 #include "gateway/mix_push.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/log.hpp"
 #include "gateway/names.hpp"
@@ -53,19 +54,34 @@ void MixPush::set_watched(bool watched) {
   attach();
 }
 
-void MixPush::attach() {
-  if (!watched_) return;
+void MixPush::add_audio() {
   mixer::AudioFormat format;
   format.codec = core::Codec::opus;
   format.channels = 1;
   format.bitrate = audio_bitrate();
+  format.expected_loss = expected_loss_;
   auto audio =
       listener_ ? listener_->add_audio_output(format, peer_->sink()) : mixer_.add_audio_output(format, peer_->sink());
   if (audio) audio_ = *audio;
+  if (!audio) core::log_error("room={} {} has no sound: {}", room_, stream_, audio.error().message);
+}
+
+void MixPush::check(core::TimePoint now) {
+  adaptive_->check(now);
+  // The server's reports tell what it, or who plays it, does not get.
+  const int expected = peer_->stats().audio.expected_loss;
+  if (expected == std::exchange(expected_loss_, expected) || !audio_) return;
+  core::log_info("room={} {} prepares its sound for {} % loss", room_, stream_, expected);
+  detach();
+  add_audio();
+}
+
+void MixPush::attach() {
+  if (!watched_) return;
+  add_audio();
   adaptive_->allow_pass_through(listener_, kBrowsers);
   if (auto started = adaptive_->start(rendition_steps(picture_, picture_)); !started)
     core::log_error("room={} {} has no picture: {}", room_, stream_, started.error().message);
-  if (!audio) core::log_error("room={} {} has no sound: {}", room_, stream_, audio.error().message);
 }
 
 void MixPush::detach() {

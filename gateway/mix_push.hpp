@@ -29,7 +29,7 @@ class MixPush final : private whip_client::PeerEvents {
   whip_client::PeerState state() const { return peer_->state(); }
   rtp::SessionStats stats() const { return peer_->stats(); }
   /// About once a second.
-  void check(core::TimePoint now) { adaptive_->check(now); }
+  void check(core::TimePoint now);
   const AdaptivePicture& picture() const { return *adaptive_; }
 
  private:
@@ -40,6 +40,7 @@ class MixPush final : private whip_client::PeerEvents {
   core::Bitrate audio_bitrate() const;
   void detach();
   void attach();
+  void add_audio();
 
   const Services& services_;
   std::string room_, stream_;
@@ -48,6 +49,7 @@ class MixPush final : private whip_client::PeerEvents {
   mixer::VideoRendition picture_;
   bool watched_ = false;
   std::optional<mixer::OutputId> audio_;
+  int expected_loss_ = 0;  ///< per cent; what audio_ is prepared for
   std::shared_ptr<AdaptivePicture> adaptive_;
   std::shared_ptr<whip_client::Peer> peer_;
 };

@@ -49,11 +49,11 @@ http::Response serve(const Page& page, const http::Request& request) {
 }
 }  // namespace
 
-void add_page_routes(http::Server& server, const std::string& web_root, bool simulcast) {
-  server.route("GET", "/settings.json", [simulcast](http::Request) -> boost::asio::awaitable<http::Response> {
+void add_page_routes(http::Server& server, const std::string& web_root, bool embedded) {
+  server.route("GET", "/settings.json", [embedded](http::Request) -> boost::asio::awaitable<http::Response> {
     http::Response response;
     response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-cache"}};
-    response.body = fmt::format("{{\"simulcast\":{}}}", simulcast);
+    response.body = fmt::format("{{\"simulcast\":{0},\"redundancy\":{0}}}", embedded);
     co_return response;
   });
   std::error_code error;

@@ -10,8 +10,8 @@ namespace partyline::gateway {
 
 /// Adds the routes of everything below `web_root`; join/index.html is served at /, the
 /// index.html of another folder under the folder's name, all else by path.
-/// `simulcast`: what /settings.json tells the pages: whether the SFU takes a camera in several sizes.
-void add_page_routes(core::http::Server& server, const std::string& web_root, bool simulcast);
+/// `embedded`: what /settings.json tells the pages: whether the SFU takes a camera in several sizes and sound in RED.
+void add_page_routes(core::http::Server& server, const std::string& web_root, bool embedded);
 
 /// The folder of the pages: `configured`, else web/ beside the binary's source tree or /usr/share/partyline/web; empty:
 /// none.

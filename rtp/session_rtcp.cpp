@@ -98,7 +98,8 @@ void Session::Impl::receive_report_blocks(const rtcp::ReportBlocks& blocks, core
     }
     const double fraction = block.fraction_lost / 256.0;
     track->stats.peer_fraction_lost = fraction;
-    track->expected_loss.on_report(fraction, now);
+    // What was sent again in time counts as received there.
+    track->expected_loss.on_report(std::max(fraction, track->out.asked_again()), now);
     std::optional<core::Duration> sample;
     if (block.last_sender_report != 0) sample = round_trip_of(block.last_sender_report, block.delay_since_last, now);
     if (track->video()) estimator.on_report(fraction, sample, now);

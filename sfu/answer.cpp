@@ -20,7 +20,7 @@ sdp::MediaCapabilities capabilities(MediaKind kind, std::vector<Codec> codecs, s
   result.h264 = {0x42, 0xE0, 52, 1, true};  // forwarding has no level of its own
   result.telephone_event = false;
   result.rtx = true;
-  result.nack = kind == MediaKind::video;  // audio is forwarded once
+  result.red = kind == MediaKind::audio;
   result.direction = direction;
   result.transport_cc = true;
   result.remb = true;                                    // what a player's path carries, a publisher is told
@@ -60,15 +60,16 @@ IncomingFormat incoming_format(const rtp::TrackConfig& track) {
   result.audio_level_extension = track.audio_level_extension;
   result.nack = format.nack;
   result.rtx_payload_type = format.rtx_payload_type;
+  result.red_payload_type = track.red;
   result.pli = format.pli;
   result.fir = format.fir;
   result.remb = format.remb;
   return result;
 }
 
-OutgoingFormat outgoing_format(const rtp::PayloadFormat& format) {
+OutgoingFormat outgoing_format(const rtp::PayloadFormat& format, std::optional<uint8_t> red) {
   return {format.codec, format.payload_type, format.codec == Codec::h264 ? format.h264.packetization_mode : 0,
-          format.rtx_payload_type};
+          format.rtx_payload_type, red};
 }
 
 std::string write(const AnswerDraft& draft, const std::vector<sdp::LocalTransport>& transports, uint64_t session_id) {
@@ -151,7 +152,8 @@ core::Result<PlayDraft> draft_for_player(std::string_view text, const std::vecto
     media.track.mid_extension = 0;  // a=ssrc tells the tracks apart
     if (!media.track.sending) continue;
     auto& formats = media.track.kind == MediaKind::audio ? draft.formats.audio : draft.formats.video;
-    for (const auto& format : media.track.receive_formats) formats.push_back(outgoing_format(format));
+    for (const auto& format : media.track.receive_formats)
+      formats.push_back(outgoing_format(format, media.track.red_send));
     (media.track.kind == MediaKind::audio ? draft.formats.audio_transport_cc : draft.formats.video_transport_cc) =
         media.track.transport_cc_extension;
     if (media.track.kind == MediaKind::audio) draft.formats.audio_level_extension = media.track.audio_level_extension;

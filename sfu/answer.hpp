@@ -1,6 +1,6 @@
 // The SFU's side of offer/answer: which sections and codecs of a WHIP or WHEP offer are taken. Pure.
-// RED and FEC are never taken. RTX is, where it is offered: without it lost packets are sent again under their own
-// number.
+// RTX is taken where it is offered: without it lost packets are sent again under their own number, as those of audio
+// always are. RED is taken around Opus (RFC 2198); FEC never.
 #pragma once
 
 #include <optional>

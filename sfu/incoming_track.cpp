@@ -14,12 +14,17 @@ namespace {
 constexpr core::Duration kSilent = std::chrono::milliseconds(500);
 constexpr int64_t kJump = 3000;  // packets; RFC 3550 A.1's MAX_DROPOUT
 constexpr size_t kPaddingKept = 256;
+constexpr core::Duration kInOrder = std::chrono::milliseconds(3);       // of jitter: what is missing is lost
+constexpr core::Duration kSoundLasts = std::chrono::milliseconds(200);  // nobody waits longer for a piece of speech
 
 struct Drops {
   core::Counter& jump = core::counter("partyline_sfu_dropped_total", "reason=\"sequence_jump\"");
   core::Counter& late = core::counter("partyline_sfu_dropped_total", "reason=\"too_late\"");
   core::Counter& useless_rtx = core::counter("partyline_sfu_dropped_total", "reason=\"rtx_useless\"");
   core::Counter& padding = core::counter("partyline_sfu_dropped_total", "reason=\"padding_only\"");
+  core::Counter& red = core::counter("partyline_sfu_dropped_total", "reason=\"broken_red\"");
+  core::Counter& duplicate = core::counter("partyline_sfu_dropped_total", "reason=\"duplicate\"");
+  core::Counter& recovered = core::counter("partyline_sfu_audio_recovered_total");
 };
 Drops& drops() {
   static Drops instance;
@@ -43,7 +48,12 @@ ForwardPacket cut_out(core::Buffer packet, const rtp::PacketView& view) {
 
 IncomingTrack::IncomingTrack(IncomingFormat format)
     : format_(std::move(format)), reception_(core::clock_rate_of(format_.codec)) {
-  if (core::kind_of(format_.codec) == core::MediaKind::video) kept_.resize(kKept);
+  kept_.resize(core::kind_of(format_.codec) == core::MediaKind::video ? kKept : kKeptSound);
+  losses_ = new_losses();
+}
+
+LossList IncomingTrack::new_losses() const {
+  return LossList(core::kind_of(format_.codec) == core::MediaKind::video ? LossList::kGiveUp : kSoundLasts);
 }
 
 bool IncomingTrack::claims(uint32_t ssrc, core::TimePoint now) const {
@@ -61,7 +71,7 @@ void IncomingTrack::restart(uint32_t ssrc) {
   padding_.clear();
   padding_before_ = 0;
   std::ranges::fill(kept_, ForwardPacket{});
-  losses_ = {};
+  losses_ = new_losses();
   reception_ = ReceptionStats(core::clock_rate_of(format_.codec));
   last_report_.reset();
 }
@@ -100,7 +110,11 @@ std::optional<ForwardPacket> IncomingTrack::receive(core::Buffer packet, const r
   reception_.receive(raw, view.timestamp.value, now);
   const bool newest = !highest_ || raw > *highest_;
   if (newest) highest_ = raw;
-  if (format_.nack && !losses_.receive(raw, now)) hopeless_ = true;
+  // A loss of video costs most when it is repaired late, a needless repetition of it least.
+  const core::Duration disorder =
+      core::kind_of(format_.codec) == core::MediaKind::audio ? reception_.jitter() : core::Duration{};
+  const core::Duration patience = disorder > kInOrder ? disorder : core::Duration{};
+  if (format_.nack && !losses_.receive(raw, now, patience)) hopeless_ = true;
   if (view.payload.empty() && newest) {
     // A late one keeps its number: players know the gap already, and an empty packet closes it.
     drops().padding.add();
@@ -112,6 +126,56 @@ std::optional<ForwardPacket> IncomingTrack::receive(core::Buffer packet, const r
     return std::nullopt;
   }
   return make_ready(std::move(packet), view, raw);
+}
+
+void IncomingTrack::receive_sound(core::Buffer packet, rtp::PacketView view, core::TimePoint now, Sound& out) {
+  if (format_.red_payload_type == view.payload_type) {
+    const auto red = rtp::parse_red(view.payload);
+    if (!red || red->own.payload_type != format_.payload_type) return drops().red.add();
+    recover(*red, view, now, out);
+    view.payload = red->own.data;
+    view.header_bytes = static_cast<size_t>(red->own.data.data() - packet.data());
+  }
+  const bool here = ssrc_ == view.ssrc && highest_ && is_kept(unwrapper_.peek(view.sequence));
+  auto own = receive(std::move(packet), view, now);
+  if (here && own) drops().duplicate.add();
+  if (!here && own) out.push(*own);
+}
+
+/// Before the packet's own: from then on its bytes are another's. Each older block is the packet before the next one.
+void IncomingTrack::recover(const rtp::RedPacket& red, const rtp::PacketView& view, core::TimePoint now, Sound& out) {
+  if (ssrc_ != view.ssrc || !highest_) return;
+  const int64_t own = unwrapper_.peek(view.sequence);
+  if (std::abs(own - *highest_) >= static_cast<int64_t>(kKeptSound) / 2) return;
+  for (size_t i = 0; i < red.older_count; ++i) {
+    const rtp::RedBlock& block = red.older[i];
+    const int64_t raw = own - static_cast<int64_t>(red.older_count - i);
+    if (block.payload_type != format_.payload_type || block.data.empty() || is_kept(raw)) continue;
+    core::Buffer copy = core::Buffer::allocate(rtp::kRtpHeaderBytes + block.data.size());
+    copy.resize(copy.capacity());
+    rtp::PacketWriter writer(copy.span(), {false,
+                                           format_.payload_type,
+                                           {static_cast<uint16_t>(raw)},
+                                           {view.timestamp.value - block.time_offset},
+                                           view.ssrc});
+    writer.append(block.data);
+    copy.resize(writer.packet().size());
+    const auto alone = rtp::parse_packet(copy.span());
+    if (!alone) continue;
+    if (format_.nack) losses_.receive(raw, now);
+    highest_ = std::max(*highest_, raw);
+    if (const auto found = make_ready(std::move(copy), *alone, raw)) {
+      drops().recovered.add();
+      out.push(*found);
+    }
+  }
+}
+
+bool IncomingTrack::is_kept(int64_t raw) const {
+  const auto sequence = without_padding(raw);
+  if (!sequence) return true;
+  const ForwardPacket& slot = kept_[static_cast<uint64_t>(*sequence) % kept_.size()];
+  return slot.buffer && slot.sequence == *sequence;
 }
 
 std::optional<ForwardPacket> IncomingTrack::receive_repeated(core::Buffer packet, rtp::PacketView view,
@@ -146,7 +210,7 @@ std::optional<ForwardPacket> IncomingTrack::make_ready(core::Buffer packet, cons
   out.audio_level = level;
   out.keyframe_start = keyframe_start;
   if (format_.codec == core::Codec::vp8) out.numbers = picture_numbers(out.payload());
-  if (!kept_.empty()) kept_[static_cast<uint64_t>(out.sequence) % kKept] = out;
+  kept_[static_cast<uint64_t>(out.sequence) % kept_.size()] = out;
   return out;
 }
 
@@ -156,8 +220,7 @@ void IncomingTrack::receive_sender_report(const rtp::rtcp::SenderReport& report,
 }
 
 ForwardPacket* IncomingTrack::find(int64_t sequence) {
-  if (kept_.empty()) return nullptr;
-  ForwardPacket& slot = kept_[static_cast<uint64_t>(sequence) % kKept];
+  ForwardPacket& slot = kept_[static_cast<uint64_t>(sequence) % kept_.size()];
   return slot.buffer && slot.sequence == sequence ? &slot : nullptr;
 }
 

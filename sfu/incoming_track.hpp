@@ -1,6 +1,7 @@
 // One track of a publisher: its packets made ready for forwarding. Header extensions, CSRCs and padding are cut off in
-// place (no copy), padding-only packets are taken out of the numbering, losses are found, and video is kept for players
-// that miss something. Pure logic. Thread: the SFU's.
+// place (no copy), padding-only packets are taken out of the numbering, losses are found, and all is kept for a while
+// for players that miss something. Sound that comes in RED (RFC 2198) is unwrapped: what is redundant in it fills
+// holes, as what was sent again does. Pure logic. Thread: the SFU's.
 #pragma once
 
 #include <deque>
@@ -10,6 +11,7 @@
 
 #include "core/buffer.hpp"
 #include "rtp/packet.hpp"
+#include "rtp/payload/red.hpp"
 #include "sfu/picture_numbers.hpp"
 #include "sfu/reception.hpp"
 #include "sfu/track_formats.hpp"
@@ -33,7 +35,8 @@ struct ForwardPacket {
 
 class IncomingTrack {
  public:
-  static constexpr size_t kKept = 1024;  // packets: a second of 10 Mbit/s video
+  static constexpr size_t kKept = 1024;     // packets: a second of 10 Mbit/s video
+  static constexpr size_t kKeptSound = 64;  // packets: more than a second
 
   explicit IncomingTrack(IncomingFormat format);
 
@@ -47,6 +50,9 @@ class IncomingTrack {
 
   /// The packet to forward, or nothing (padding, too old, a jump not yet confirmed; all counted).
   std::optional<ForwardPacket> receive(core::Buffer packet, const rtp::PacketView& view, core::TimePoint now);
+  /// The same for a packet of sound, RED or plain: what was missing and is found in it, oldest first, then its own.
+  using Sound = rtp::rtcp::BoundedList<ForwardPacket, rtp::RedPacket::kMostOlder + 1>;
+  void receive_sound(core::Buffer packet, rtp::PacketView view, core::TimePoint now, Sound& out);
   /// A packet that the publisher sent again as RTX (RFC 4588) on a source of its own: the same, if it is still of use.
   /// For reports it stays lost.
   std::optional<ForwardPacket> receive_repeated(core::Buffer packet, rtp::PacketView view, core::TimePoint now);
@@ -67,6 +73,9 @@ class IncomingTrack {
   bool accept_sequence(rtp::Seq16 sequence);
   std::optional<ForwardPacket> make_ready(core::Buffer packet, const rtp::PacketView& view, int64_t raw);
   std::optional<int64_t> without_padding(int64_t sequence) const;
+  void recover(const rtp::RedPacket& red, const rtp::PacketView& view, core::TimePoint now, Sound& out);
+  bool is_kept(int64_t raw) const;
+  LossList new_losses() const;
 
   IncomingFormat format_;
   std::optional<uint32_t> ssrc_;
@@ -76,7 +85,7 @@ class IncomingTrack {
   std::optional<uint16_t> after_jump_;  // the number that would confirm a jump
   std::deque<int64_t> padding_;         // taken-out numbers, ascending, the newest 256
   int64_t padding_before_ = 0;          // how many older ones there were
-  std::vector<ForwardPacket> kept_;     // ring by sequence; video only
+  std::vector<ForwardPacket> kept_;     // ring by sequence
   LossList losses_;
   ReceptionStats reception_;
   std::optional<rtp::rtcp::SenderReport> last_report_;

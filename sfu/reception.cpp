@@ -16,8 +16,9 @@ void ReceptionStats::receive(int64_t sequence, uint32_t timestamp, TimePoint now
     highest_ = sequence;
   }
   first_ = std::min(*first_, sequence);
-  highest_ = std::max(highest_, sequence);
   ++received_;
+  if (sequence < highest_) return;  // may have been sent again: its time says nothing
+  highest_ = sequence;
   const int64_t arrival =
       duration_cast<microseconds>(now.time_since_epoch()).count() * static_cast<int64_t>(clock_rate_) / 1'000'000;
   // In 32 bits, so that a wrapping timestamp is no jump.
@@ -27,6 +28,10 @@ void ReceptionStats::receive(int64_t sequence, uint32_t timestamp, TimePoint now
     jitter_ += (std::abs(static_cast<double>(step)) - jitter_) / 16;
   }
   transit_ = transit;
+}
+
+Duration ReceptionStats::jitter() const {
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(jitter_ / clock_rate_));
 }
 
 void ReceptionStats::receive_report(rtp::rtcp::NtpTime ntp, TimePoint now) {
@@ -55,7 +60,7 @@ std::optional<rtp::rtcp::ReportBlock> ReceptionStats::report(uint32_t ssrc, Time
   return block;
 }
 
-bool LossList::receive(int64_t sequence, TimePoint now) {
+bool LossList::receive(int64_t sequence, TimePoint now, Duration patience) {
   if (!highest_) {
     highest_ = sequence;
     return true;
@@ -77,7 +82,7 @@ bool LossList::receive(int64_t sequence, TimePoint now) {
   if (hopeless) {
     missing_.clear();
   } else {
-    for (int64_t lost = *highest_ + 1; lost < sequence; ++lost) missing_.emplace(lost, Entry{now, now, 0});
+    for (int64_t lost = *highest_ + 1; lost < sequence; ++lost) missing_.emplace(lost, Entry{now, now + patience, 0});
   }
   highest_ = sequence;
   return !hopeless;
@@ -87,7 +92,7 @@ std::vector<rtp::Seq16> LossList::due(TimePoint now, size_t most, bool& gave_up)
   std::vector<rtp::Seq16> result;
   for (auto it = missing_.begin(); it != missing_.end();) {
     Entry& entry = it->second;
-    if (now - entry.since >= kGiveUp || (entry.requests >= kMostRequests && now >= entry.next)) {
+    if (now - entry.since >= give_up_ || (entry.requests >= kMostRequests && now >= entry.next)) {
       gave_up = true;
       it = missing_.erase(it);
       continue;

@@ -20,6 +20,7 @@ class ReceptionStats {
   /// `sequence` unwrapped.
   void receive(int64_t sequence, uint32_t timestamp, core::TimePoint now);
   void receive_report(rtp::rtcp::NtpTime ntp, core::TimePoint now);
+  core::Duration jitter() const;
   /// The block for the next receiver report; loss is counted since the last call.
   std::optional<rtp::rtcp::ReportBlock> report(uint32_t ssrc, core::TimePoint now);
 
@@ -40,8 +41,11 @@ class LossList {
   static constexpr int kMostRequests = 8;
   static constexpr core::Duration kGiveUp = std::chrono::milliseconds(800);
 
-  /// False when so much is missing that only a keyframe helps; the list is then empty.
-  bool receive(int64_t sequence, core::TimePoint now);
+  /// What has been missing for `give_up` is of no use any more.
+  explicit LossList(core::Duration give_up = kGiveUp) : give_up_(give_up) {}
+  /// False when so much is missing that only a keyframe helps; the list is then empty. `patience`: how long what is
+  /// missing may merely be late, before it is asked for.
+  bool receive(int64_t sequence, core::TimePoint now, core::Duration patience = {});
   /// Those to ask for now, ascending, at most `most`. `gave_up`: set when some will never come.
   std::vector<rtp::Seq16> due(core::TimePoint now, size_t most, bool& gave_up);
   size_t missing() const { return missing_.size(); }
@@ -52,6 +56,7 @@ class LossList {
     core::TimePoint since, next;
     int requests = 0;
   };
+  core::Duration give_up_;
   std::map<int64_t, Entry> missing_;
   std::optional<int64_t> highest_;
   core::Duration round_trip_ = std::chrono::milliseconds(80);  // learnt from what comes back

@@ -97,21 +97,7 @@ void StreamRouter::receive_from_publisher(core::Buffer packet, TimePoint now) {
     return receive_video(*layer, std::move(packet), *view, now);
   }
   if (!audio || !audio->claims(view->ssrc, now)) return counters().stranger.add();
-  auto forward = audio->receive(std::move(packet), *view, now);
-  if (!forward) return;
-  for (const auto& [id, player] : players_) forward_audio(*player, *forward, now);
-}
-
-void StreamRouter::forward_audio(Player& player, ForwardPacket& packet, TimePoint now) {
-  const auto* format = playable(player.formats.audio, source_->audio->format());
-  if (format == nullptr) return counters().no_format.add();
-  const uint64_t epoch = epoch_of(*source_->audio);
-  const bool starts = !player.audio.follows(epoch);
-  if (starts) player.audio.follow(epoch, packet.sequence, packet.timestamp, now);
-  const auto header = player.audio.map(packet.sequence, packet.timestamp, now);
-  if (!header) return counters().early.add();
-  if (starts) send_report(player, MediaKind::audio, *source_->audio);
-  send(player, player.audio, packet, *header, format->payload_type, now);
+  receive_audio(std::move(packet), *view, now);
 }
 
 void StreamRouter::send(Player& player, OutgoingTrack& track, ForwardPacket& packet, OutgoingTrack::Header header,
@@ -120,16 +106,12 @@ void StreamRouter::send(Player& player, OutgoingTrack& track, ForwardPacket& pac
   counters().out.add();
   ++track.packets;
   track.octets += static_cast<uint32_t>(packet.size - rtp::kRtpHeaderBytes);
-  const uint8_t number_id = player.transport_cc(track);
-  const uint8_t level_id =
-      &track == &player.audio && packet.audio_level ? player.formats.audio_level_extension : uint8_t{0};
-  if (number_id != 0 || level_id != 0) {
+  const bool level = &track == &player.audio && packet.audio_level && player.formats.audio_level_extension != 0;
+  if (level || player.transport_cc(track) != 0) {
     std::array<uint8_t, 2048> room;
     rtp::PacketWriter writer(room, {packet.marker, payload_type, header.sequence, header.timestamp, track.ssrc()});
-    const uint8_t level = packet.audio_level.value_or(0);
-    if (level_id != 0) writer.add_extension(level_id, {&level, 1});
-    if (number_id != 0) add_number(player, writer, number_id);
-    if (writer.append(packet.payload())) return send_numbered(player, writer.packet(), number_id, now);
+    add_extensions(player, track, packet, writer);
+    if (writer.append(packet.payload())) return send_numbered(player, writer.packet(), player.transport_cc(track), now);
   }
   const auto bytes = packet.bytes();
   rtp::set_payload_type(bytes, payload_type);
@@ -137,6 +119,13 @@ void StreamRouter::send(Player& player, OutgoingTrack& track, ForwardPacket& pac
   rtp::set_timestamp(bytes, header.timestamp);
   rtp::set_ssrc(bytes, track.ssrc());
   player.out->send_rtp(bytes);
+}
+
+void StreamRouter::add_extensions(Player& player, const OutgoingTrack& track, const ForwardPacket& packet,
+                                  rtp::PacketWriter& writer) {
+  const uint8_t level_id = &track == &player.audio ? player.formats.audio_level_extension : uint8_t{0};
+  if (level_id != 0 && packet.audio_level) writer.add_extension(level_id, {&*packet.audio_level, 1});
+  if (const uint8_t number_id = player.transport_cc(track)) add_number(player, writer, number_id);
 }
 
 void StreamRouter::add_number(Player& player, rtp::PacketWriter& writer, uint8_t extension) {
@@ -225,6 +214,9 @@ void StreamRouter::receive_rtcp_from_player(PlayerId id, std::span<const uint8_t
         if (entry.ssrc == player.video.ssrc()) take_wish(player, entry, now);
     } else if (const auto nack = rtcp::parse_nack(*block)) {
       if (nack->media_ssrc == player.video.ssrc()) answer_nack(player, *nack, now);
+      if (nack->media_ssrc == player.audio.ssrc()) answer_audio_nack(player, *nack, now);
+    } else if (const auto report = rtcp::parse_receiver_report(*block)) {
+      take_report(player, *report, now);
     }
   }
   if (reader.malformed()) counters().malformed.add();
@@ -291,6 +283,7 @@ core::Duration StreamRouter::tick(TimePoint now) {
 }
 
 void StreamRouter::ask_publisher(TimePoint now) {
+  if (source_->audio) ask_for_sound(now);
   for (const auto& layer : source_->layers) ask_publisher(*layer, now);
 }
 
@@ -332,12 +325,14 @@ void StreamRouter::report_arrivals() {
 void StreamRouter::report_reception(TimePoint now) {
   rtcp::ReceiverReport report;
   report.ssrc = source_->our_ssrc;
-  const auto add = [&](IncomingTrack& track) {
-    if (!track.ssrc()) return;
-    if (const auto block = track.reception().report(*track.ssrc(), now)) report.reports.push(*block);
+  const auto add = [&](IncomingTrack& track, double least_lost) {
+    auto block = track.ssrc() ? track.reception().report(*track.ssrc(), now) : std::nullopt;
+    if (!block) return;
+    block->fraction_lost = std::max(block->fraction_lost, static_cast<uint8_t>(least_lost * 255));
+    report.reports.push(*block);
   };
-  if (source_->audio) add(*source_->audio);
-  for (const auto& layer : source_->layers) add(layer->track);
+  if (source_->audio) add(*source_->audio, sound_lost_by_players(now));
+  for (const auto& layer : source_->layers) add(layer->track, 0);
   if (report.reports.empty()) return;
   std::array<uint8_t, kRtcpBytes> room;
   rtcp::Writer writer(room);

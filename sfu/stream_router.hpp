@@ -2,6 +2,7 @@
 //
 //   publisher ─RTP─▶ incoming tracks ─▶ each player's outgoing tracks ─▶ player       SR: translated, so lip sync holds
 //   publisher ◀─ NACK, PLI, transport-cc, RR ─ tick ◀─ PLI/FIR merged; NACK answered from the kept packets ◀─ player
+//                                                      RED made for players that lose sound ─▶ player
 //
 // The publisher may leave and another one come: players go on without a jump. Video starts for each player (and after
 // each change of the source) at a keyframe, which is asked for. BYE is not forwarded. Of a publisher with simulcast
@@ -61,7 +62,14 @@ class StreamRouter {
   struct Source;
   struct Player;
 
+  void receive_audio(core::Buffer packet, const rtp::PacketView& view, core::TimePoint now);
   void forward_audio(Player& player, ForwardPacket& packet, core::TimePoint now);
+  bool send_redundant(Player& player, const ForwardPacket& packet, OutgoingTrack::Header header,
+                      const OutgoingFormat& format, core::TimePoint now);
+  void answer_audio_nack(Player& player, const rtp::rtcp::Nack& nack, core::TimePoint now);
+  void ask_for_sound(core::TimePoint now);
+  static void take_report(Player& player, const rtp::rtcp::ReceiverReport& report, core::TimePoint now);
+  double sound_lost_by_players(core::TimePoint now) const;
   VideoLayer* layer_of(const rtp::PacketView& view, core::TimePoint now);
   VideoLayer* repeated_layer_of(const rtp::PacketView& view);
   void receive_video(VideoLayer& layer, core::Buffer packet, const rtp::PacketView& view, core::TimePoint now);
@@ -74,6 +82,8 @@ class StreamRouter {
             uint8_t payload_type, core::TimePoint now);
   void repeat(Player& player, ForwardPacket& packet, OutgoingTrack::Header header, const OutgoingFormat& format,
               core::TimePoint now);
+  void add_extensions(Player& player, const OutgoingTrack& track, const ForwardPacket& packet,
+                      rtp::PacketWriter& writer);
   void add_number(Player& player, rtp::PacketWriter& writer, uint8_t extension);
   void send_numbered(Player& player, std::span<const uint8_t> packet, uint8_t extension, core::TimePoint now);
   void send_padding(Player& player, core::TimePoint now);

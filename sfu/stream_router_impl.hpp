@@ -1,14 +1,17 @@
-// StreamRouter's inside, private to sfu/stream_router*.cpp. stream_router.cpp: who is there, audio and RTCP;
-// stream_router_video.cpp: video, layer by layer; stream_router_bandwidth.cpp: layers, paths and limits.
+// StreamRouter's inside, private to sfu/stream_router*.cpp. stream_router.cpp: who is there, and RTCP;
+// stream_router_audio.cpp: sound, its losses and redundancy; stream_router_video.cpp: video, layer by layer;
+// stream_router_bandwidth.cpp: layers, paths and limits.
 #pragma once
 
 #include <algorithm>
+#include <bitset>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "core/counters.hpp"
 #include "core/random.hpp"
+#include "rtp/expected_loss.hpp"
 #include "sfu/player_path.hpp"
 #include "sfu/simulcast.hpp"
 #include "sfu/stream_router.hpp"
@@ -25,6 +28,7 @@ struct RouterCounters {
   core::Counter& resend_limit = core::counter("partyline_sfu_resend_refused_total", "reason=\"limit\"");
   core::Counter& resent = core::counter("partyline_sfu_resent_total");
   core::Counter& padding = core::counter("partyline_sfu_padding_sent_total");
+  core::Counter& redundant = core::counter("partyline_sfu_redundant_audio_sent_total");
   core::Counter& in = core::counter("partyline_sfu_packets_received_total");
   core::Counter& out = core::counter("partyline_sfu_packets_sent_total");
   core::Counter& keyframes_asked = core::counter("partyline_sfu_keyframes_requested_total");
@@ -85,6 +89,27 @@ struct StreamRouter::Source {
   }
 };
 
+/// The share of the last hundreds of packets that a player asked for again: its reports tell less, because what is sent
+/// again under its own number counts as received.
+class AskedAgain {
+ public:
+  void on_sent(int64_t sequence) {
+    share_ -= share_ * kWeight;
+    asked_.reset(index(sequence));
+  }
+  void on_asked(int64_t sequence) {
+    if (!asked_.test(index(sequence))) share_ += kWeight;
+    asked_.set(index(sequence));
+  }
+  double share() const { return share_; }
+
+ private:
+  static constexpr double kWeight = 1.0 / 256;
+  static size_t index(int64_t sequence) { return static_cast<uint64_t>(sequence) % IncomingTrack::kKeptSound; }
+  std::bitset<IncomingTrack::kKeptSound> asked_;
+  double share_ = 0;
+};
+
 struct StreamRouter::Player {
   static constexpr double kResendsPerSecond = 1000, kResendBurst = 400;  // packets
   Player(PlayerFormats f, PacketOut& o, core::TimePoint now)
@@ -118,6 +143,11 @@ struct StreamRouter::Player {
   uint16_t rtx_sequence = static_cast<uint16_t>(core::random_u32());
   double resends = kResendBurst;
   core::TimePoint resends_at;
+  // What it says of the sound it gets.
+  rtp::ExpectedLoss sound_loss;
+  double sound_lost = 0;  ///< last report
+  AskedAgain sound_asked;
+  core::TimePoint sound_reported{};
   // Layers.
   LayerChoice choice;
   PictureRenumbering renumbering;

@@ -20,9 +20,12 @@ struct IncomingFormat {
   bool nack = false, pli = false, fir = false;
   std::optional<uint8_t> rtx_payload_type = std::nullopt;  ///< RFC 4588: repeats packets of `payload_type`
   bool remb = false;
-  Simulcast simulcast{};  ///< video
+  Simulcast simulcast{};                                   ///< video
+  std::optional<uint8_t> red_payload_type = std::nullopt;  ///< RFC 2198: wraps packets of `payload_type`
 
-  bool carries(uint8_t type) const { return payload_type == type || rtx_payload_type == type; }
+  bool carries(uint8_t type) const {
+    return payload_type == type || rtx_payload_type == type || red_payload_type == type;
+  }
 };
 
 struct PublisherFormats {
@@ -34,6 +37,7 @@ struct OutgoingFormat {
   uint8_t payload_type = 0;
   int h264_packetization_mode = 0;
   std::optional<uint8_t> rtx_payload_type = std::nullopt;
+  std::optional<uint8_t> red_payload_type = std::nullopt;
 };
 
 /// Several formats a kind where the player came before its publisher.

@@ -141,7 +141,14 @@ Media answered_section(const Media& offered, const NegotiatedMedia& agreed, cons
     section.formats.back().fmtp = fmtp;
   };
   const PayloadFormat& first = track.receive_formats.front();
-  if (track.red) add_as_offered(*track.red, "red", fmt::format("{0}/{0}", first.payload_type));
+  if (track.red) {
+    add_as_offered(*track.red, "red", fmt::format("{0}/{0}", first.payload_type));
+    // Who offers it first prefers it, and sends what stands first in the answer.
+    const auto offered_red = std::ranges::find(offered.formats, *track.red, &Format::payload_type);
+    const auto offered_first = std::ranges::find(offered.formats, first.payload_type, &Format::payload_type);
+    if (offered_red < offered_first && section.formats.back().payload_type == *track.red)
+      std::ranges::rotate(section.formats, section.formats.end() - 1);
+  }
   // Only beside codecs of its own clock rate (RFC 3389 §5).
   if (agreed.comfort_noise && core::clock_rate_of(first.codec) == 8000) add_as_offered(track.comfort_noise, "CN", "");
   if (track.telephone_event) add_as_offered(*track.telephone_event, "telephone-event", "0-15");

@@ -41,6 +41,42 @@ def test_loss_and_jitter(stage, folder):
     assert frozen < 2000, f"carol's picture stands still for {frozen:.0f} ms"
 
 
+# What a browser says of the sound it gets: since the page was opened, in samples.
+HEARD = """async () => {
+  const all = [...(await window.partyline.pcPlay.getStats()).values()];
+  const sound = all.find(each => each.type === 'inbound-rtp' && each.kind === 'audio');
+  const sends = [...(await window.partyline.pcPublish.getStats()).values()].find(each => each.type === 'outbound-rtp' && each.kind === 'audio');
+  return {concealed: sound.concealedSamples - sound.silentConcealedSamples, samples: sound.totalSamplesReceived, lost: sound.packetsLost,
+          packets: sound.packetsReceived, nacks: sound.nackCount ?? 0, fec: sound.fecPacketsReceived ?? 0, again: sends.retransmittedPacketsSent,
+          asked: sends.nackCount ?? 0};
+}"""
+
+
+def leg_of(gateway, room, name):
+    return next(leg for leg in gateway.legs(room) if name in leg["name"])
+
+
+def test_sound_where_a_tenth_is_lost_both_ways(stage, folder):
+    """Browsers get and give it by RED and NACK: next to nothing is made up, on either side."""
+    wire = stage.wire()
+    gateway, alice, carol = meet(stage, wire, "patchy", with_video=False)
+    wire.set(loss=10, delay=20)
+    time.sleep(12)  # a browser reports what it loses every five seconds
+    lost = wire.lost()
+    before, ours, began = carol.evaluate(HEARD), leg_of(gateway, "patchy", "carol"), time.monotonic()
+    seen = carol.record(20, folder / "carol.webm")
+    after, ours_after, ended = carol.evaluate(HEARD), leg_of(gateway, "patchy", "carol"), time.monotonic()
+    heard = {key: after[key] - before[key] for key in after}
+    share = heard["concealed"] / heard["samples"]
+    taken = (ours_after["concealed_ms"] - ours["concealed_ms"]) / (1000 * (ended - began))
+    print(f"carol conceals {100 * share:.2f} %, the mix {100 * taken:.2f} % of her; {wire.lost() - lost} packets lost: {heard}")
+    assert wire.lost() - lost > 200, "the path does lose"
+    assert share < 0.02, f"carol makes up {100 * share:.1f} % of what she hears: {heard}"
+    assert taken < 0.02, f"the mix makes up {100 * taken:.1f} % of carol: {ours_after}"
+    judge.assert_hears(judge.sound(alice.received())[-5 * judge.RATE:], ["carol"], ["alice"], "alice")
+    judge.assert_hears(judge.sound(seen, 1), ["alice"], ["carol"], "carol")
+
+
 # What a browser's two connections say of their video: how much was asked for again, and how much of it came or went by RTX. A
 # browser publishes several simulcast layers, each with its own statistics, and which of them it sends is its own choice.
 REPEATED = """async () => {

@@ -28,5 +28,26 @@ TEST(PublisherDraft, OfASectionThatOnlyWaitsForItsBundleIsTaken) {
   }
 }
 
+TEST(SoundDrafts, TakeRedAndRepetitionsWhereTheyAreOffered) {
+  const std::string text = rtp::sdp::sample_text("chromium-offer.sdp");
+  const auto plain = draft_for_publisher(text, {core::Codec::h264});
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->formats.audio->red_payload_type, 63);
+  EXPECT_FALSE(plain->formats.audio->nack) << "it is not offered";
+  const std::string line = "a=rtpmap:111 opus/48000/2\r\n";
+  std::string repeats = text;
+  repeats.insert(repeats.find(line) + line.size(), "a=rtcp-fb:111 nack\r\n");
+  const auto draft = draft_for_publisher(repeats, {core::Codec::h264});
+  ASSERT_TRUE(draft);
+  EXPECT_TRUE(draft->formats.audio->nack);
+  const std::string answer = write_publish_answer(*draft, draft->remote_ice, 1);
+  EXPECT_NE(answer.find("a=rtcp-fb:111 nack\r\n"), std::string::npos);
+  EXPECT_NE(answer.find("a=fmtp:63 111/111\r\n"), std::string::npos);
+  const auto player = draft_for_player(repeats, {core::Codec::h264}, std::nullopt);
+  ASSERT_TRUE(player) << player.error().message;
+  ASSERT_EQ(player->formats.audio.size(), 1u);
+  EXPECT_EQ(player->formats.audio[0].red_payload_type, 63);
+}
+
 }  // namespace
 }  // namespace partyline::sfu

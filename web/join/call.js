@@ -15,9 +15,9 @@ const kSilenceMs = 10000;   // connected, media came before, nothing comes now
 const kWatchMs = 1000;
 
 export class Call extends EventTarget {
-  constructor({ urls, token, devices, video, simulcast = false }) {
+  constructor({ urls, token, devices, video, simulcast = false, redundancy = false }) {
     super();
-    Object.assign(this, { urls, token, devices, video, simulcast });
+    Object.assign(this, { urls, token, devices, video, simulcast, redundancy });
     this.publishing = Boolean(devices.audioTrack || devices.videoTrack);
     this.state = 'joining';
     this.problem = null;
@@ -66,7 +66,7 @@ export class Call extends EventTarget {
     const stream = new MediaStream();
     const add = (kind, ...encodings) => {
       const transceiver = pc.addTransceiver(this.devices[`${kind}Track`] ?? kind, { direction: 'sendonly', streams: [stream], sendEncodings: encodings });
-      preferCodecs(transceiver, kind, 'send');
+      preferCodecs(transceiver, kind, 'send', this.redundancy);
       this.senders[kind] = transceiver.sender;
     };
     add('audio', { maxBitrate: kAudioBitsPerSecond });

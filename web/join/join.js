@@ -7,8 +7,8 @@ import { captureWords, joinWords, retryWords } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 const devices = new Devices();
-// Whether the server takes the camera in several sizes and shows each viewer the one he needs.
-const simulcast = fetch('settings.json').then((answer) => answer.json()).then((settings) => settings.simulcast === true, () => false);
+// Whether the server takes the camera in several sizes and shows each viewer the one he needs, and takes sound twice (RED).
+const settings = fetch('settings.json').then((answer) => answer.json()).catch(() => ({}));
 const meter = new LevelMeter(showLevel);
 const kLeft = { title: 'You left the room', text: 'Join again whenever you like.', calm: true };
 let call = null;
@@ -57,7 +57,7 @@ const patience = (ms) => new Promise((later) => setTimeout(later, ms));
 async function askForDevices() {
   $('preview-note').textContent = 'Asking for your camera and microphone…';
   hideNotice();
-  devices.large = await simulcast;
+  devices.large = (await settings).simulcast === true;
   await devices.open();
   const { audio, video } = devices.errors;
   if (audio && video) showNotice(captureWords(video, 'camera and microphone'));
@@ -153,7 +153,7 @@ async function join() {
   $('room-title').textContent = room;
   $('self-name').textContent = name;
   $('self-off').textContent = initialOf(name);
-  call = new Call({ urls: endpoints(document.baseURI, room, stream, display), token: $('token').value.trim(), devices, video: $('mix'), simulcast: devices.large });
+  call = new Call({ urls: endpoints(document.baseURI, room, stream, display), token: $('token').value.trim(), devices, video: $('mix'), ...(await settings) });
   $('self').hidden = !call.publishing;
   for (const id of ['mic', 'cam']) $(id).hidden = !call.publishing;
   call.addEventListener('change', showCall);

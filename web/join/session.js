@@ -73,11 +73,12 @@ export class MediaSession {
       attempt.pc.addEventListener('connectionstatechange', () => this.#onConnection(attempt));
       this.prepare(attempt.pc);
       // The offer is set only when the answer is here: gathering then knows the servers that came with it (RFC 9725 §4.6).
-      const offer = await attempt.pc.createOffer();
+      const plain = await attempt.pc.createOffer();
+      const offer = { type: 'offer', sdp: withAudioRepeats(plain.sdp) };
       const { answer, iceServers } = await this.#post(attempt, offer.sdp);
       if (this.attempt !== attempt) return;
       if (iceServers.length) attempt.pc.setConfiguration({ ...attempt.pc.getConfiguration(), iceServers });
-      await attempt.pc.setLocalDescription(offer);
+      await attempt.pc.setLocalDescription(offer).catch(() => attempt.pc.setLocalDescription(plain));
       await attempt.pc.setRemoteDescription({ type: 'answer', sdp: answer });
       attempt.timers.push(setTimeout(() => {
         if (attempt.pc.connectionState !== 'connected') this.#fail(attempt, new Problem('blocked'));
@@ -209,9 +210,32 @@ function problemOf(response, body) {
   return new Problem(kinds[response.status] || 'refused', { status: response.status, detail: detail.slice(0, 200).trim() });
 }
 
+/** Lost packets of sound are asked for again (RFC 4585), which browsers can do but do not offer. */
+export function withAudioRepeats(sdp) {
+  return sdp.replace(/^m=audio[^]*?(?=^m=|$(?![^]))/gm, (section) => {
+    const opus = section.match(/^a=rtpmap:(\d+) opus\//m)?.[1];
+    if (!opus || new RegExp(`^a=rtcp-fb:${opus} nack\\s*$`, 'm').test(section)) return section;
+    return section.replace(new RegExp(`^a=rtpmap:${opus} .*\r\n`, 'm'), `$&a=rtcp-fb:${opus} nack\r\n`);
+  });
+}
+
+/** Each packet of sound twice (RFC 2198), where the server takes that. */
+function preferRedundancy(transceiver) {
+  const codecs = RTCRtpSender.getCapabilities?.('audio')?.codecs ?? [];
+  const is = (name) => (codec) => codec.mimeType.toLowerCase() === `audio/${name}`;
+  const red = codecs.filter(is('red'));
+  try {
+    if (red.length) transceiver.setCodecPreferences([...red, ...codecs.filter((codec) => !is('red')(codec))]);
+  } catch {
+    // Once is enough.
+  }
+}
+
 /** H.264 first (the mix is H.264, and phones send it too), VP8 behind it, nothing exotic. */
-export function preferCodecs(transceiver, kind, direction) {
-  if (kind !== 'video' || !transceiver.setCodecPreferences) return;
+export function preferCodecs(transceiver, kind, direction, redundancy = false) {
+  if (!transceiver.setCodecPreferences) return;
+  if (kind === 'audio' && redundancy) preferRedundancy(transceiver);
+  if (kind !== 'video') return;
   const capabilities = (direction === 'send' ? RTCRtpSender : RTCRtpReceiver).getCapabilities?.('video');
   if (!capabilities) return;
   const rank = (codec) => {

@@ -47,6 +47,19 @@ TEST(SdpAnswer, red_and_comfort_noise_are_taken_by_who_can_use_them) {
   EXPECT_EQ(std::ranges::count(to_phone.media[0].formats, "CN", &Format::encoding), 1);
 }
 
+TEST(SdpAnswer, red_stands_first_for_who_offers_it_first) {
+  Description offer = sample("chromium-offer.sdp");
+  const auto red = std::ranges::find(offer.media[0].formats, "red", &Format::encoding);
+  ASSERT_NE(red, offer.media[0].formats.end());
+  std::rotate(offer.media[0].formats.begin(), red, red + 1);
+  auto able = audio();
+  able.red = true;
+  const Description answer = answered(offer, planned(offer, {able}), ice_transport());
+  ASSERT_GE(answer.media[0].formats.size(), 2U);
+  EXPECT_EQ(answer.media[0].formats[0].encoding, "red");
+  EXPECT_EQ(answer.media[0].formats[1].encoding, "opus");
+}
+
 TEST(SdpAnswer, red_of_a_thousand_layers_is_red_all_the_same) {
   std::string fmtp = "111";
   for (int i = 0; i < 15000; ++i) fmtp += "/111";
