@@ -147,7 +147,7 @@ Media answered_section(const Media& offered, const NegotiatedMedia& agreed, cons
     const auto offered_red = std::ranges::find(offered.formats, *track.red, &Format::payload_type);
     const auto offered_first = std::ranges::find(offered.formats, first.payload_type, &Format::payload_type);
     if (offered_red < offered_first && section.formats.back().payload_type == *track.red)
-      std::ranges::rotate(section.formats, section.formats.end() - 1);
+      std::rotate(section.formats.begin(), section.formats.end() - 1, section.formats.end());
   }
   // Only beside codecs of its own clock rate (RFC 3389 §5).
   if (agreed.comfort_noise && core::clock_rate_of(first.codec) == 8000) add_as_offered(track.comfort_noise, "CN", "");

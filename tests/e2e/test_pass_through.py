@@ -92,6 +92,8 @@ def test_a_phone_and_a_browser_are_passed_through_and_a_third_makes_it_a_mix_wit
     gap = judge.audio_gaps(judge.sound(seen, 1)[:-judge.RATE // 2], PARTIES["alice"][0])
     print(f"pictures are {steps:.0f} ms apart at most, alice's tone is missing for {gap} ms")
     assert steps <= 500 and gap <= 200, (steps, gap)
+    gateway.wait_pictures("talk", 3)
+    seen = carol.record(3, folder / "carol-later.webm")
     judge.assert_shows(judge.picture(seen, folder / "carol.png"), ["alice", "bob", "carol"], "carol")
     judge.assert_shows(judge.picture(alice.snapshot(folder / "alice.png")), ["alice", "bob", "carol"], "alice")
 
