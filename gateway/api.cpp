@@ -107,11 +107,13 @@ http::Response Api::change_room(const Request& request) {
 
 http::Response Api::add_output(const Request& request) {
   const std::string& name = request.params.at("room");
-  auto url = read_output_url(name, request.body, std::time(nullptr));
-  if (!url) return http::problem(url.error());
+  auto wanted = read_output(name, request.body, std::time(nullptr));
+  if (!wanted) return http::problem(wanted.error());
+  const bool of_leg = !wanted->leg.empty();
+  if (of_leg && !rooms_.find(name)) return no_such("room", name);
   auto room = rooms_.enter(name);
   if (!room) return http::problem(room.error());
-  auto id = (*room)->add_output(*url);
+  auto id = of_leg ? (*room)->record_leg(wanted->leg) : (*room)->add_output(wanted->url, wanted->each_leg);
   if (!id) {
     rooms_.tidy(name);
     return http::problem(id.error());

@@ -1,6 +1,5 @@
 #include "gateway/api_bodies.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -10,6 +9,7 @@
 #include <initializer_list>
 
 #include "core/log.hpp"
+#include "gateway/outputs/output_url.hpp"
 
 namespace partyline::gateway {
 
@@ -45,15 +45,31 @@ Result<std::optional<std::string>> read_layout(std::string_view body) {
   return std::optional(std::string(layout->get_string()));
 }
 
-Result<std::string> read_output_url(std::string_view room, std::string_view body, std::time_t now) {
-  const auto object = parse_object(body, {"url", "record"});
+Result<WantedOutput> read_output(std::string_view room, std::string_view body, std::time_t now) {
+  const auto object = parse_object(body, {"url", "record", "leg", "each_leg"});
   if (!object) return object.error();
   const auto* url = object->if_contains("url");
   const auto* record = object->if_contains("record");
-  if (url && !record && url->is_string()) return std::string(url->get_string());
-  if (!url && record && record->is_string())
-    return fmt::format("file:{}-{:%Y%m%dT%H%M%SZ}.{}", room, fmt::gmtime(now), std::string_view(record->get_string()));
-  return make_error(ErrorCode::invalid, R"(send {"url":"rtmp://host/app/key"} or {"record":"mkv"})");
+  const auto* leg = object->if_contains("leg");
+  const auto* each_leg = object->if_contains("each_leg");
+  WantedOutput wanted;
+  if (url && !record && !leg && !each_leg && url->is_string()) {
+    wanted.url = url->get_string();
+    return wanted;
+  }
+  if (url || !record || !record->is_string() || (leg && each_leg))
+    return make_error(ErrorCode::invalid, R"(send {"url":"rtmp://host/app/key"} or {"record":"mkv"}, the latter with )"
+                                          R"("leg":"sip-1" or "each_leg":true if legs are to be recorded)");
+  if (leg && !leg->is_string()) return make_error(ErrorCode::invalid, "'leg' must be a leg's id");
+  if (each_leg && !each_leg->is_bool()) return make_error(ErrorCode::invalid, "'each_leg' must be true or false");
+  const std::string_view type = record->get_string();
+  if (leg) wanted.leg = leg->get_string();
+  if (each_leg) wanted.each_leg = each_leg->get_bool();
+  if (leg && wanted.leg.empty()) return make_error(ErrorCode::invalid, "'leg' must be a leg's id");
+  if ((leg || wanted.each_leg) && type != "mkv")
+    return make_error(ErrorCode::unsupported, "legs are recorded as they come, which only mkv can hold");
+  if (!leg) wanted.url = recording_url(room, "", type, now);
+  return wanted;
 }
 
 Result<std::string> read_dial(std::string_view body) {

@@ -15,8 +15,14 @@ namespace partyline::gateway {
 
 /// PATCH …/rooms/R: {"layout":"speaker"}; nothing when it has no such field.
 core::Result<std::optional<std::string>> read_layout(std::string_view body);
-/// POST …/outputs: {"url":"rtmp://…"}, or {"record":"mkv"}: the URL of a file named after the room and the time `now`.
-core::Result<std::string> read_output_url(std::string_view room, std::string_view body, std::time_t now);
+struct WantedOutput {
+  std::string url;        ///< empty: of one leg
+  std::string leg;        ///< whose own sound and picture are to be recorded
+  bool each_leg = false;  ///< beside the mix, everybody's
+};
+/// POST …/outputs: {"url":"rtmp://…"}, or {"record":"mkv"}: the URL of a file named after the room and the time `now`;
+/// with {"leg":"sip-1"} a recording of that leg, with {"each_leg":true} of all, `unsupported` in other types than mkv.
+core::Result<WantedOutput> read_output(std::string_view room, std::string_view body, std::time_t now);
 /// POST …/legs: {"dial":"sip:…"}
 core::Result<std::string> read_dial(std::string_view body);
 /// PATCH …/legs/ID: {"muted":true,"video_muted":false,"gain_db":-6}; what is absent stays as in `settings`.

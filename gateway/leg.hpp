@@ -48,6 +48,10 @@ class Leg {
   virtual mixer::Member* member() = 0;
   /// About once a second.
   virtual void check(core::TimePoint) {}
+  /// Whom to ask for keyframes of what it sends; null: nobody. Outlives the leg, and is deaf then.
+  virtual std::shared_ptr<core::MediaFeedback> video_feedback() { return nullptr; }
+  /// Gets all that the leg sends, as it comes, beside the mix; null: nobody does.
+  void set_tap(std::shared_ptr<core::FrameSink> tap) { tap_ = std::move(tap); }
   /// What it gets of the room's picture; null: nothing.
   virtual const AdaptivePicture* picture() const { return nullptr; }
 
@@ -61,6 +65,10 @@ class Leg {
   core::TimePoint since() const { return since_; }
 
  protected:
+  /// To be told of each frame it sends.
+  void tee(const core::EncodedFrame& frame) {
+    if (tap_) tap_->push(frame);
+  }
   /// Once a second: what is sent may follow what the peer reports.
   virtual void adapt() {}
   /// `peer`: what the other end is called in its quality's verdict.
@@ -69,6 +77,7 @@ class Leg {
 
  private:
   std::string id_, name_;
+  std::shared_ptr<core::FrameSink> tap_;
   LegSettings settings_;
   core::TimePoint since_;
   QualityJournal quality_;

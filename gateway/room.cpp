@@ -8,6 +8,7 @@
 #include "core/counters.hpp"
 #include "core/log.hpp"
 #include "gateway/event_bus.hpp"
+#include "gateway/ids.hpp"
 #include "gateway/names.hpp"
 #include "mixer/video/layout_plan.hpp"
 
@@ -17,20 +18,13 @@ using core::ErrorCode;
 using core::make_error;
 using core::Result;
 
-namespace {
-// Unique in the process, so that an id in a log or an event means one leg for ever.
-std::string next_id(std::string_view kind) {
-  static uint64_t last = 0;
-  return fmt::format("{}-{}", kind, ++last);
-}
-}  // namespace
-
 Room::Room(const Services& services, std::string name, std::string publish_mark, bool kept)
     : services_(services),
       name_(std::move(name)),
       publish_mark_(std::move(publish_mark)),
       kept_(kept),
-      layout_(services.config->rooms.layout) {
+      layout_(services.config->rooms.layout),
+      recordings_(services, name_) {
   services_.events->publish("room.created", {{"room", name_}});
 }
 
@@ -116,6 +110,7 @@ Result<std::shared_ptr<SipLeg>> Room::add_sip_leg(SipLeg::Call call) {
   update();
   auto leg = std::make_shared<SipLeg>(services_, next_id("sip"), std::move(call), *mixer_, picture());
   legs_[leg->id()] = leg;
+  recordings_.joined(leg);
   play(mixer::Tone::join);
   services_.events->publish("leg.joined",
                             {{"room", name_}, {"leg", leg->id()}, {"kind", "sip"}, {"name", leg->name()}});
@@ -132,6 +127,7 @@ void Room::pull(const std::string& name, Stream& stream) {
   stream.leg = leg->id();
   legs_[leg->id()] = leg;
   leg->start();
+  recordings_.joined(leg);
   play(mixer::Tone::join);
   core::log_info("room={} leg={} joined: {} ({})", name_, leg->id(), core::printable(leg->name()), name);
   services_.events->publish("leg.joined",
@@ -150,6 +146,7 @@ bool Room::remove_leg(std::string id, const std::string& why) {
   if (found == legs_.end()) return false;
   const auto leg = std::move(found->second);
   legs_.erase(found);
+  recordings_.left(id);
   log_departure(*leg, why);
   unbind(leg->member());
   for (auto& [stream, entry] : streams_)
@@ -256,7 +253,7 @@ void Room::update_pushes() {
   }
 }
 
-Result<std::string> Room::add_output(const std::string& url) {
+Result<std::string> Room::add_output(const std::string& url, bool each_leg) {
   constexpr size_t kMostOutputs = 20;
   if (outputs_.size() >= kMostOutputs)
     return make_error(ErrorCode::limit, fmt::format("room {} has {} outputs already", name_, outputs_.size()));
@@ -273,11 +270,19 @@ Result<std::string> Room::add_output(const std::string& url) {
     return output.error();
   }
   outputs_[id] = std::move(*output);
+  if (each_leg) recordings_.record_each(id, legs_);
   return id;
 }
 
+Result<std::string> Room::record_leg(const std::string& id) {
+  const auto leg = find_leg(id);
+  if (!leg) return make_error(ErrorCode::not_found, fmt::format("there is no leg {}", core::printable(id)));
+  return recordings_.record(leg);
+}
+
 bool Room::remove_output(const std::string& id) {
-  if (outputs_.erase(id) == 0) return false;
+  const bool of_legs = recordings_.remove(id);
+  if (outputs_.erase(id) == 0 && !of_legs) return false;
   core::log_info("room={} output={} removed", name_, id);
   update();
   return true;
@@ -327,14 +332,14 @@ boost::json::object Room::summary() const {
   return {{"name", name_},
           {"mixing", mixing()},
           {"legs", legs_.size()},
-          {"outputs", outputs_.size()},
+          {"outputs", outputs_.size() + recordings_.size()},
           {"streams", streams_.size()},
           {"mix_players", mix_players_.size()}};
 }
 
 boost::json::object Room::describe_output(const std::string& id) const {
   const auto found = outputs_.find(id);
-  return found != outputs_.end() && found->second ? found->second->describe() : boost::json::object{};
+  return found != outputs_.end() && found->second ? found->second->describe() : recordings_.describe(id);
 }
 
 boost::json::object Room::describe(core::TimePoint now) const {
@@ -343,6 +348,7 @@ boost::json::object Room::describe(core::TimePoint now) const {
   for (const auto& [id, leg] : legs_) legs.push_back(leg->describe(now));
   for (const auto& [id, output] : outputs_)
     if (output) outputs.push_back(output->describe());
+  recordings_.describe(outputs);
   for (const auto& [stream, entry] : streams_)
     streams.push_back({{"stream", stream}, {"name", entry.display_name}, {"leg", entry.leg}});
   for (const auto& [stream, push] : pushes_) {

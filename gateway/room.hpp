@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "gateway/leg.hpp"
+#include "gateway/leg_recordings.hpp"
 #include "gateway/mix_push.hpp"
 #include "gateway/room_output.hpp"
 #include "gateway/services.hpp"
@@ -54,7 +55,10 @@ class Room {
   /// All sessions of that server of the SFU are gone, ours too: what is still there will be announced anew.
   void on_sfu_restarted(const std::string& server);
 
-  core::Result<std::string> add_output(const std::string& url);
+  /// `each_leg`: the legs there are and those to come are recorded, too, for as long as this output is there.
+  core::Result<std::string> add_output(const std::string& url, bool each_leg = false);
+  /// A file of what the leg sends, until it leaves.
+  core::Result<std::string> record_leg(const std::string& leg);
   bool remove_output(const std::string& id);
   /// An output of JPEG pictures, for as long as somebody waits for one. `conflict` when the room is not mixed.
   core::Result<mixer::OutputId> add_still(core::VideoSize size, std::shared_ptr<core::FrameSink> sink);
@@ -107,6 +111,7 @@ class Room {
   std::map<std::string, MixPlayer> mix_players_;                ///< by client id
   std::map<std::string, std::unique_ptr<MixPush>> pushes_;      ///< by stream name
   std::map<std::string, std::unique_ptr<RoomOutput>> outputs_;  ///< by output id
+  LegRecordings recordings_;
   std::set<mixer::OutputId> stills_;
   int sip_legs_ = 0;
 };

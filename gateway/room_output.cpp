@@ -30,6 +30,13 @@ class RoomOutput::KeyframeWish final : public core::MediaFeedback {
   mixer::OutputId output_;
 };
 
+LiveOutput::OnChange tell_output_state(const Services& services, const std::string& room, const std::string& id) {
+  return [events = services.events, room, id](const OutputStatus& status) {
+    events->publish("output.state",
+                    {{"room", room}, {"output", id}, {"state", to_string(status.state)}, {"error", status.error}});
+  };
+}
+
 core::Result<> RoomOutput::check_url(const Services& services, const std::string& url) {
   auto target = parse_output_url(url, services.config->recording.directory);
   return target ? core::Result<>{} : core::Result<>(target.error());
@@ -42,7 +49,6 @@ core::Result<std::unique_ptr<RoomOutput>> RoomOutput::create(const Services& ser
   LiveOutputConfig config;
   config.url = url;
   config.file_directory = services.config->recording.directory;
-  config.muxer.video_size = picture.size;
   config.muxer.frames_per_second = picture.frames_per_second;
   config.muxer.video_bitrate = picture.bitrate;
   config.log_context = fmt::format("room={} output={}", room, output->id_);
@@ -50,12 +56,7 @@ core::Result<std::unique_ptr<RoomOutput>> RoomOutput::create(const Services& ser
   sound.codec = core::Codec::aac;
   sound.channels = 2;
   sound.bitrate = config.muxer.audio_bitrate;
-  auto live = LiveOutput::create(
-      std::move(config), services.executor,
-      [events = services.events, room, id = output->id_](const OutputStatus& status) {
-        events->publish("output.state",
-                        {{"room", room}, {"output", id}, {"state", to_string(status.state)}, {"error", status.error}});
-      });
+  auto live = LiveOutput::create(std::move(config), services.executor, tell_output_state(services, room, output->id_));
   if (!live) return live.error();
   output->live_ = std::move(*live);
   auto audio = mixer.add_audio_output(sound, output->live_->audio_sink());
@@ -80,10 +81,14 @@ RoomOutput::~RoomOutput() {
 }
 
 boost::json::object RoomOutput::describe() const {
-  const OutputStatus status = live_->status();
+  return describe_output(*live_, id_);
+}
+
+boost::json::object describe_output(const LiveOutput& output, const std::string& id) {
+  const OutputStatus status = output.status();
   const auto now = core::Clock::now();
-  boost::json::object out{{"id", id_},
-                          {"url", live_->shown_url()},
+  boost::json::object out{{"id", id},
+                          {"url", output.shown_url()},
                           {"state", to_string(status.state)},
                           {"since", timestamp_before(now - status.since)},
                           {"error", nullptr},

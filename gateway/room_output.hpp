@@ -12,6 +12,10 @@
 
 namespace partyline::gateway {
 
+boost::json::object describe_output(const LiveOutput& output, const std::string& id);
+/// What publishes the event output.state; it may outlive the output.
+LiveOutput::OnChange tell_output_state(const Services& services, const std::string& room, const std::string& id);
+
 class RoomOutput {
  public:
   /// Starts at once; a target that cannot be reached is tried again and again. An error is about the URL.

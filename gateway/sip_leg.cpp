@@ -68,6 +68,7 @@ Result<std::shared_ptr<RtpPort>> SipLeg::open_port(MediaKind kind) {
   handlers.on_frame = [weak, kind](const core::EncodedFrame& frame) {
     const auto self = weak.lock();
     if (!self || !self->member_) return;
+    self->tee(frame);
     (kind == MediaKind::audio ? self->member_->audio_input() : self->member_->video_input()).push(frame);
   };
   handlers.on_digit = [weak](char digit) {
@@ -155,7 +156,7 @@ Result<> SipLeg::apply(const std::vector<rtp::sdp::NegotiatedMedia>& media) {
   if (!has_video && video_) std::exchange(video_, nullptr)->close();
   if (!member_) {
     member_ = mixer_.add_member({name(), true});
-    member_->set_video_feedback(std::make_shared<Wishes>(services_.executor, weak_from_this()));
+    member_->set_video_feedback(video_feedback());
     Leg::apply(settings());
   }
   const bool sees = video_ && video_->negotiated() && video_->negotiated()->track.receiving;
@@ -205,6 +206,10 @@ void SipLeg::update_video_output() {
   if (auto started = picture_->start(rendition_steps(best, room_picture_)); !started)
     return core::log_warn("leg={} sees nothing: {}", id(), started.error().message);
   video_->set_bitrate_wish(picture_->wish());
+}
+
+std::shared_ptr<core::MediaFeedback> SipLeg::video_feedback() {
+  return std::make_shared<Wishes>(services_.executor, weak_from_this());
 }
 
 void SipLeg::check(core::TimePoint now) {

@@ -59,6 +59,7 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   rtp::SessionStats stats() const override;
   void close(const std::string& why) override;
   void check(core::TimePoint now) override;
+  std::shared_ptr<core::MediaFeedback> video_feedback() override;
   const AdaptivePicture* picture() const override { return picture_.get(); }
   mixer::Member* member() override { return member_.get(); }
 

@@ -41,7 +41,7 @@ WhepLeg::~WhepLeg() {
 }
 
 void WhepLeg::start() {
-  member_->set_video_feedback(std::make_shared<Wishes>(services_.executor, weak_from_this()));
+  member_->set_video_feedback(video_feedback());
   whip_client::PeerConfig config;
   config.url = expand_url(services_.whep_url, room_, stream_);
   const auto& sfu = services_.config->sfu;
@@ -56,6 +56,10 @@ void WhepLeg::start() {
   peer_->start();
 }
 
+std::shared_ptr<core::MediaFeedback> WhepLeg::video_feedback() {
+  return std::make_shared<Wishes>(services_.executor, weak_from_this());
+}
+
 void WhepLeg::on_peer_state(whip_client::PeerState state, const std::string& why) {
   waiting_because_ = why;
   if (state == whip_client::PeerState::connected) core::log_info("room={} leg={} pulls {}", room_, id(), stream_);
@@ -65,6 +69,7 @@ void WhepLeg::on_peer_state(whip_client::PeerState state, const std::string& why
 
 void WhepLeg::on_frame(const core::EncodedFrame& frame) {
   if (!member_) return;
+  tee(frame);
   if (core::kind_of(frame.codec) == core::MediaKind::audio) return member_->audio_input().push(frame);
   if (!std::exchange(video_seen_, true)) member_->set_video_expected(true);
   member_->video_input().push(frame);

@@ -26,6 +26,7 @@ class WhepLeg final : public Leg, private whip_client::PeerEvents, public std::e
   rtp::SessionStats stats() const override;
   void close(const std::string& why) override;
   mixer::Member* member() override { return member_.get(); }
+  std::shared_ptr<core::MediaFeedback> video_feedback() override;
 
  private:
   class Wishes;

@@ -12,6 +12,7 @@
 #include "core/counters.hpp"
 #include "core/log.hpp"
 #include "gateway/outputs/av_log.hpp"
+#include "gateway/outputs/output_intake.hpp"
 #include "gateway/outputs/output_timeline.hpp"
 
 namespace partyline::gateway {
@@ -23,17 +24,20 @@ using core::Result;
 using core::TimePoint;
 using namespace std::chrono_literals;
 
-constexpr core::Duration poll = 200ms;          // the longest sleep of the thread while live
-constexpr core::Duration keyframe_repeat = 1s;  // between two wishes for the same keyframe
-constexpr core::Duration goodbye = 1s;          // what stop() gives a connection to end properly
+constexpr core::Duration poll = 200ms;  // the longest sleep of the thread while live
+constexpr core::Duration goodbye = 1s;  // what stop() gives a connection to end properly
 constexpr core::Duration destructor_wait = 1500ms;
+constexpr core::Duration mix_drift = 150ms;     // the mixer's grid and its encoder's count are one clock …
+constexpr core::Duration received_drift = 5ms;  // … a sender's and ours are not
 
 class QueueSink final : public core::FrameSink {
  public:
-  QueueSink(std::shared_ptr<FrameQueue> queue, core::Codec codec) : queue_(std::move(queue)), codec_(codec) {}
+  /// No codec: any.
+  QueueSink(std::shared_ptr<FrameQueue> queue, std::optional<core::Codec> codec)
+      : queue_(std::move(queue)), codec_(codec) {}
   void push(const core::EncodedFrame& frame) override {
     static core::Counter& wrong = core::counter("partyline_output_dropped_frames_total", "reason=\"wrong_codec\"");
-    if (frame.codec == codec_) {
+    if (frame.codec == codec_.value_or(frame.codec)) {
       queue_->push(frame);
     } else {
       wrong.add();
@@ -42,7 +46,7 @@ class QueueSink final : public core::FrameSink {
 
  private:
   std::shared_ptr<FrameQueue> queue_;
-  core::Codec codec_;
+  std::optional<core::Codec> codec_;
 };
 
 }  // namespace
@@ -54,17 +58,16 @@ struct LiveOutput::Shared : std::enable_shared_from_this<LiveOutput::Shared> {
         target(std::move(where)),
         executor(std::move(runs_on)),
         on_change(std::move(tell)),
-        queue(std::make_shared<FrameQueue>(config.queue)) {}
+        queue(std::make_shared<FrameQueue>(config.queue)),
+        intake(*queue, {config.muxer.audio, config.muxer.video, config.received, config.keyframe_deadline}) {}
 
   void run();
   void one_connection();
-  std::optional<core::EncodedFrame> first_frame(std::string& why);
-  Result<> stream(Muxer& connection, core::EncodedFrame frame);
+  Result<bool> stream(Muxer& connection, StreamStart start);
+  Result<> write_rest(Muxer& connection, OutputTimeline& timeline, const MuxerTracks& tracks);
   Result<> write(Muxer& connection, OutputTimeline& timeline, const core::EncodedFrame& frame);
   void wait_until_due();
-  void ask_for_keyframe(bool again);
   void publish();
-  void count_drops();
 
   const LiveOutputConfig config;
   const OutputTarget target;
@@ -72,10 +75,10 @@ struct LiveOutput::Shared : std::enable_shared_from_this<LiveOutput::Shared> {
   const OnChange on_change;
   const std::shared_ptr<FrameQueue> queue;
 
+  OutputIntake intake;
+
   // Thread's own.
   std::optional<OutputStateMachine> machine;
-  TimePoint keyframe_asked{};
-  uint64_t drops_counted = 0;
 
   std::atomic<bool> stopping{false}, listening{true};
   std::atomic<uint64_t> bytes{0}, frames{0};
@@ -83,7 +86,6 @@ struct LiveOutput::Shared : std::enable_shared_from_this<LiveOutput::Shared> {
   mutable std::mutex mutex;  // all below; held for copies only
   std::condition_variable changed;
   OutputStatus shown;
-  std::shared_ptr<core::MediaFeedback> feedback;
   std::shared_ptr<Muxer> muxer;  // the connection under way, to be interrupted
   bool ended = false;
 };
@@ -107,9 +109,9 @@ void LiveOutput::Shared::publish() {
   } else {
     core::log_info("{} {} is {}", config.log_context, target.shown, to_string(now.state));
   }
-  if (!on_change || !listening) return;
+  if (!on_change) return;
   boost::asio::post(executor, [self = shared_from_this(), now] {
-    if (self->listening) self->on_change(now);
+    if (self->listening || now.state == OutputState::stopped) self->on_change(now);
   });
 }
 
@@ -140,17 +142,15 @@ void LiveOutput::Shared::one_connection() {
     muxer = connection;
   }
   Result<> result = connection->connect();
+  bool another = false;
   if (result) {
-    std::string why;
-    if (auto first = first_frame(why)) {
-      result = stream(*connection, std::move(*first));
-    } else {
-      result = core::make_error(core::ErrorCode::unavailable, std::move(why));
-    }
+    auto start = intake.begin(stopping);
+    Result<bool> streamed = start ? stream(*connection, std::move(*start)) : Result<bool>(start.error());
+    if (streamed) another = *streamed;
+    if (!streamed) result = streamed.error();
   }
-  queue->close();
-  count_drops();
-  if (stopping) {
+  if (!another) intake.close();
+  if (stopping || another) {
     if (Result<> done = connection->finish(); !done) {
       core::log_debug("{} {}: {}", config.log_context, target.shown, done.error().message);
     }
@@ -163,42 +163,38 @@ void LiveOutput::Shared::one_connection() {
   muxer.reset();
 }
 
-/// What the stream begins with: a picture that brings its parameter sets (or, without video, any sound).
-std::optional<core::EncodedFrame> LiveOutput::Shared::first_frame(std::string& why) {
-  const TimePoint give_up = Clock::now() + config.keyframe_deadline;
-  queue->open(config.muxer.video);
-  ask_for_keyframe(false);
-  while (!stopping) {
-    const TimePoint now = Clock::now();
-    if (now > give_up) {
-      why = config.muxer.video ? "the mixer sent no keyframe" : "the mixer sent no sound";
-      return std::nullopt;
-    }
-    const auto frame = queue->pop(now + poll);
-    if (!frame) {
-      ask_for_keyframe(true);
-      continue;
-    }
-    const bool video = core::kind_of(frame->codec) == core::MediaKind::video;
-    if (!config.muxer.video || (video && frame->keyframe && !parameter_sets_of(frame->data).empty())) return frame;
-    if (video) ask_for_keyframe(true);
+/// True when it ended because what comes next does not fit in: another file has to begin.
+Result<bool> LiveOutput::Shared::stream(Muxer& connection, StreamStart start) {
+  if (Result<> begun = connection.begin(start.tracks); !begun) return begun.error();
+  OutputTimeline timeline(start.zero(), config.received ? received_drift : mix_drift);
+  for (const core::EncodedFrame& frame : start.frames)
+    if (Result<> written = write(connection, timeline, frame); !written) return written.error();
+  start.frames.clear();
+  if (machine->state() != OutputState::live) {
+    machine->connected(Clock::now());
+    publish();
   }
-  why = "stopped";
-  return std::nullopt;
+  while (!stopping) {
+    auto next = intake.next(Clock::now() + poll);
+    if (!next) continue;
+    if (config.received && !start.tracks.take(next->codec)) {
+      core::log_info("{} {} goes on in another file: {} comes now", config.log_context, target.shown,
+                     core::name_of(next->codec));
+      intake.put_back(std::move(*next));
+      return true;
+    }
+    if (Result<> written = write(connection, timeline, *next); !written) return written.error();
+  }
+  if (target.file)
+    if (Result<> written = write_rest(connection, timeline, start.tracks); !written) return written.error();
+  return false;
 }
 
-Result<> LiveOutput::Shared::stream(Muxer& connection, core::EncodedFrame frame) {
-  const auto sets = config.muxer.video ? parameter_sets_of(frame.data) : std::vector<uint8_t>{};
-  if (Result<> begun = connection.begin(sets); !begun) return begun;
-  OutputTimeline timeline(frame.capture);
-  if (Result<> written = write(connection, timeline, frame); !written) return written;
-  machine->connected(Clock::now());
-  publish();
-  while (!stopping) {
-    const auto next = queue->pop(Clock::now() + poll);
-    if (queue->wants_keyframe()) ask_for_keyframe(true);
-    count_drops();
-    if (!next) continue;
+/// What had come when the end was wished for.
+Result<> LiveOutput::Shared::write_rest(Muxer& connection, OutputTimeline& timeline, const MuxerTracks& tracks) {
+  for (size_t i = 0; i < config.queue.frames; ++i) {
+    const auto next = intake.next(TimePoint{});
+    if (!next || (config.received && !tracks.take(next->codec))) break;
     if (Result<> written = write(connection, timeline, *next); !written) return written;
   }
   return {};
@@ -222,28 +218,6 @@ void LiveOutput::Shared::wait_until_due() {
     publish();
     return;
   }
-}
-
-/// `again`: only if the last wish is a while ago.
-void LiveOutput::Shared::ask_for_keyframe(bool again) {
-  if (!config.muxer.video) return;
-  const TimePoint now = Clock::now();
-  if (again && now - keyframe_asked < keyframe_repeat) return;
-  std::shared_ptr<core::MediaFeedback> ask;
-  {
-    const std::lock_guard lock(mutex);
-    ask = feedback;
-  }
-  if (!ask) return;
-  keyframe_asked = now;
-  ask->request_keyframe();
-}
-
-void LiveOutput::Shared::count_drops() {
-  static core::Counter& overflow = core::counter("partyline_output_dropped_frames_total", "reason=\"overflow\"");
-  const uint64_t dropped = queue->dropped();
-  overflow.add(dropped - drops_counted);
-  drops_counted = dropped;
 }
 
 Result<std::unique_ptr<LiveOutput>> LiveOutput::create(LiveOutputConfig config, boost::asio::any_io_executor executor,
@@ -292,13 +266,12 @@ std::shared_ptr<core::FrameSink> LiveOutput::video_sink() {
   return std::make_shared<QueueSink>(shared_->queue, core::Codec::h264);
 }
 
+std::shared_ptr<core::FrameSink> LiveOutput::sink() {
+  return std::make_shared<QueueSink>(shared_->queue, std::nullopt);
+}
+
 void LiveOutput::set_feedback(std::shared_ptr<core::MediaFeedback> feedback) {
-  {
-    const std::lock_guard lock(shared_->mutex);
-    std::swap(shared_->feedback, feedback);
-  }
-  shared_->queue->wake();  // a wish that found nobody is said now
-  // The old one, if it was the last of its kind, dies here and not under the lock.
+  shared_->intake.set_feedback(std::move(feedback));
 }
 
 OutputStatus LiveOutput::status() const {

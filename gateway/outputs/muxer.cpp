@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstring>
+#include <filesystem>
 
 #include "core/log.hpp"
 #include "gateway/outputs/av_log.hpp"
@@ -11,9 +12,7 @@
 extern "C" {
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
-#include <libavutil/channel_layout.h>
 #include <libavutil/dict.h>
-#include <libavutil/mem.h>
 }
 
 namespace partyline::gateway {
@@ -23,7 +22,6 @@ namespace {
 using core::ErrorCode;
 using core::Result;
 
-constexpr std::array<uint8_t, 2> aac_lc_48k_stereo{0x11, 0x90};  // AudioSpecificConfig, ISO 14496-3 §1.6.2.1
 constexpr AVRational microseconds{1, 1'000'000};
 
 struct FreePacket {
@@ -50,46 +48,11 @@ std::string text_of(int code) {
   return text.data();
 }
 
-bool set_extradata(AVCodecParameters& parameters, std::span<const uint8_t> bytes) {
-  parameters.extradata = static_cast<uint8_t*>(av_mallocz(bytes.size() + AV_INPUT_BUFFER_PADDING_SIZE));
-  if (!parameters.extradata) return false;
-  std::memcpy(parameters.extradata, bytes.data(), bytes.size());
-  parameters.extradata_size = static_cast<int>(bytes.size());
-  return true;
-}
-
 int64_t ticks(core::TimePoint time) {
   return time.time_since_epoch().count();
 }
 
 }  // namespace
-
-std::vector<uint8_t> parameter_sets_of(std::span<const uint8_t> unit) {
-  std::vector<uint8_t> result;
-  bool sps = false, pps = false;
-  const auto start_code_from = [&](size_t from) {
-    for (size_t i = from; i + 3 <= unit.size(); ++i) {
-      if (unit[i] == 0 && unit[i + 1] == 0 && unit[i + 2] == 1) return i;
-    }
-    return unit.size();
-  };
-  size_t at = start_code_from(0);
-  while (at + 3 < unit.size()) {
-    const size_t begin = at + 3;
-    size_t end = start_code_from(begin);
-    at = end;
-    while (end > begin && unit[end - 1] == 0) --end;  // zero bytes between NAL units belong to none (H.264 B.1)
-    if (end == begin) continue;
-    const int type = unit[begin] & 0x1F;
-    if (type != 7 && type != 8) continue;
-    (type == 7 ? sps : pps) = true;
-    for (const uint8_t byte : {0, 0, 0, 1}) result.push_back(byte);
-    result.insert(result.end(), unit.begin() + static_cast<ptrdiff_t>(begin),
-                  unit.begin() + static_cast<ptrdiff_t>(end));
-  }
-  if (!sps || !pps) result.clear();
-  return result;
-}
 
 Muxer::Muxer(OutputTarget target, MuxerConfig config)
     : target_(std::move(target)),
@@ -151,7 +114,8 @@ Result<> Muxer::connect() {
   }
   deadline_ = ticks(core::Clock::now() + config_.connect_deadline);
   connecting_ = true;
-  const std::string url = target_.file ? "file:" + free_file_name(target_.url) : target_.url;
+  if (target_.file) path_ = free_file_name(target_.url);
+  const std::string url = target_.file ? "file:" + path_ : target_.url;
   const int opened =
       avio_open2(&context_->pb, url.c_str(), AVIO_FLAG_WRITE, &context_->interrupt_callback, options.get());
   const core::Error error = opened < 0 ? failure("cannot connect", opened) : core::Error{};
@@ -160,46 +124,35 @@ Result<> Muxer::connect() {
   return {};
 }
 
-Result<> Muxer::add_streams(std::span<const uint8_t> parameter_sets) {
-  if (config_.video) {
+Result<> Muxer::add_streams(const MuxerTracks& tracks) {
+  if (tracks.video) {
     video_ = avformat_new_stream(context_, nullptr);
     if (!video_) return failure("cannot add the video", AVERROR(ENOMEM));
-    AVCodecParameters& video = *video_->codecpar;
-    video.codec_type = AVMEDIA_TYPE_VIDEO;
-    video.codec_id = AV_CODEC_ID_H264;
-    video.width = config_.video_size.width;
-    video.height = config_.video_size.height;
-    video.bit_rate = config_.video_bitrate.bits_per_second;
-    video_->avg_frame_rate = {config_.frames_per_second, 1};
+    if (Result<> known = describe_video(*tracks.video, *video_->codecpar); !known) return known;
+    video_->codecpar->bit_rate = config_.video_bitrate.bits_per_second;
+    if (config_.frames_per_second > 0) video_->avg_frame_rate = {config_.frames_per_second, 1};
     video_->time_base = {1, 90'000};
-    if (!set_extradata(video, parameter_sets)) return failure("cannot add the video", AVERROR(ENOMEM));
-    parameter_sets_.assign(parameter_sets.begin(), parameter_sets.end());
+    parameter_sets_ = tracks.video->parameter_sets;
   }
-  if (config_.audio) {
+  if (tracks.audio) {
     audio_ = avformat_new_stream(context_, nullptr);
     if (!audio_) return failure("cannot add the audio", AVERROR(ENOMEM));
-    AVCodecParameters& audio = *audio_->codecpar;
-    audio.codec_type = AVMEDIA_TYPE_AUDIO;
-    audio.codec_id = AV_CODEC_ID_AAC;
-    audio.profile = FF_PROFILE_AAC_LOW;
-    audio.sample_rate = 48'000;
-    audio.frame_size = 1024;
-    audio.bit_rate = config_.audio_bitrate.bits_per_second;
-    av_channel_layout_default(&audio.ch_layout, 2);
+    if (Result<> known = describe_audio(*tracks.audio, *audio_->codecpar); !known) return known;
+    if (tracks.audio == core::Codec::aac) audio_->codecpar->bit_rate = config_.audio_bitrate.bits_per_second;
     audio_->time_base = {1, 48'000};
-    if (!set_extradata(audio, aac_lc_48k_stereo)) return failure("cannot add the audio", AVERROR(ENOMEM));
   }
   return {};
 }
 
-Result<> Muxer::begin(std::span<const uint8_t> parameter_sets) {
+Result<> Muxer::begin(const MuxerTracks& tracks) {
   AvLogCapture::take();
-  if (Result<> added = add_streams(parameter_sets); !added) return added;
+  if (Result<> added = add_streams(tracks); !added) return added;
   Dictionary options;
   if (target_.muxer == "flv") options.set("flvflags", "no_duration_filesize");
   // Readable up to the last fragment even if the process dies. The index waits for the first fragment, because only
   // then it knows how far sound and picture begin apart.
   if (target_.muxer == "mp4") options.set("movflags", "frag_keyframe+delay_moov+default_base_moof");
+  if (target_.muxer == "matroska") options.set("cluster_time_limit", "1000");  // ms; one is kept back until it is whole
   deadline_ = ticks(core::Clock::now() + config_.write_deadline);
   const int written = avformat_write_header(context_, options.get());
   if (written < 0) return failure("cannot begin the stream", written);
@@ -217,10 +170,12 @@ Result<> Muxer::write(const core::EncodedFrame& frame, int64_t time) {
   std::memcpy(packet->data, frame.data.data(), frame.data.size());
   packet->stream_index = stream->index;
   packet->pts = packet->dts = time;
-  packet->duration = stream == audio_ ? 1024 * 1'000'000 / 48'000 : 1'000'000 / std::max(1, config_.frames_per_second);
+  packet->duration = stream == audio_                ? audio_length(frame)
+                     : config_.frames_per_second > 0 ? 1'000'000 / config_.frames_per_second
+                                                     : 0;
   av_packet_rescale_ts(packet.get(), microseconds, stream->time_base);
   if (stream == audio_ || frame.keyframe) packet->flags |= AV_PKT_FLAG_KEY;
-  if (stream == video_ && frame.keyframe) {
+  if (frame.codec == core::Codec::h264 && frame.keyframe) {
     const std::vector<uint8_t> sets = parameter_sets_of(frame.data);
     if (!sets.empty() && sets != parameter_sets_) {
       uint8_t* side = av_packet_new_side_data(packet.get(), AV_PKT_DATA_NEW_EXTRADATA, sets.size());
@@ -239,10 +194,13 @@ Result<> Muxer::finish() {
   if (!context_) return {};
   AvLogCapture::take();
   deadline_ = ticks(core::Clock::now() + config_.close_deadline);
+  const bool empty = !begun_;
   const int written = begun_ ? av_write_trailer(context_) : 0;
   begun_ = false;
   const core::Error error = written < 0 ? failure("cannot end the stream", written) : core::Error{};
   hang_up();
+  std::error_code left;
+  if (empty && !path_.empty() && std::filesystem::is_empty(path_, left)) std::filesystem::remove(path_, left);
   if (written < 0) return error;
   return {};
 }

@@ -2,7 +2,8 @@
 //
 // H.264 goes in as Annex B with the parameter sets in front of each IDR; the muxers turn it into what their container
 // wants (FLV, MP4 and Matroska: length prefixes and avcC, made from the parameter sets given as extradata). AAC goes in
-// as raw access units; its AudioSpecificConfig is fixed: LC, 48 kHz, stereo. Nothing is encoded here.
+// as raw access units: LC, 48 kHz, stereo. Matroska takes what phones and browsers send, too: VP8, Opus, and by
+// Windows' tags (A_MS/ACM) G.722 and G.711. Nothing is encoded here.
 //
 // Thread: the output's own; interrupt() from any.
 #pragma once
@@ -10,12 +11,12 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "core/frame.hpp"
 #include "core/result.hpp"
+#include "gateway/outputs/muxer_tracks.hpp"
 #include "gateway/outputs/output_url.hpp"
 
 struct AVFormatContext;
@@ -25,8 +26,7 @@ namespace partyline::gateway {
 
 struct MuxerConfig {
   bool audio = true, video = true;
-  core::VideoSize video_size{1280, 720};
-  int frames_per_second = 30;
+  int frames_per_second = 30;                               ///< 0: not known
   core::Bitrate video_bitrate = core::Bitrate::kbps(2000);  ///< FLV tells its viewers
   core::Bitrate audio_bitrate = core::Bitrate::kbps(128);
   bool verify_tls = true;
@@ -44,11 +44,10 @@ class Muxer {
   Muxer& operator=(const Muxer&) = delete;
 
   core::Result<> connect();
-  /// `parameter_sets`: SPS and PPS in Annex B; empty without video.
-  core::Result<> begin(std::span<const uint8_t> parameter_sets);
+  core::Result<> begin(const MuxerTracks& tracks);
   /// `time`: microseconds, rising for each kind. New parameter sets of a keyframe are announced to the container.
   core::Result<> write(const core::EncodedFrame& frame, int64_t time);
-  /// Writes what a proper end needs (file indexes, RTMP's deleteStream) and closes.
+  /// Writes what a proper end needs (file indexes, RTMP's deleteStream) and closes. A file that holds nothing goes.
   core::Result<> finish();
 
   /// Breaks off what is blocking: at once while connecting, after `grace` while writing.
@@ -56,12 +55,13 @@ class Muxer {
 
  private:
   static int asked_to_stop(void* self);
-  core::Result<> add_streams(std::span<const uint8_t> parameter_sets);
+  core::Result<> add_streams(const MuxerTracks& tracks);
   core::Error failure(std::string_view what, int code);
   void hang_up();
 
   const OutputTarget target_;
   const MuxerConfig config_;
+  std::string path_;  // of the file, with the number that made its name a free one
   AVFormatContext* context_ = nullptr;
   AVStream* audio_ = nullptr;
   AVStream* video_ = nullptr;
@@ -71,8 +71,5 @@ class Muxer {
   std::atomic<int64_t> last_deadline_;  // set by interrupt()
   std::atomic<bool> connecting_{false}, interrupted_{false};
 };
-
-/// The SPS and PPS of an Annex B access unit, in Annex B; empty when one of the two is missing.
-std::vector<uint8_t> parameter_sets_of(std::span<const uint8_t> access_unit);
 
 }  // namespace partyline::gateway

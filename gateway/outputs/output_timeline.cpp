@@ -6,8 +6,7 @@
 namespace partyline::gateway {
 
 namespace {
-constexpr int64_t least_step = 1000;        // µs
-constexpr int64_t largest_drift = 150'000;  // µs
+constexpr int64_t least_step = 1000;  // µs
 }  // namespace
 
 int64_t OutputTimeline::since_zero(core::TimePoint time) const {
@@ -19,7 +18,7 @@ int64_t OutputTimeline::audio_time(const core::EncodedFrame& frame) {
   const int64_t rate = core::clock_rate_of(frame.codec);
   if (audio_rtp_) {
     const int64_t counted = audio_base_ + (frame.rtp_time - *audio_rtp_) * 1'000'000 / rate;
-    if (std::abs(counted - captured) <= largest_drift) return counted;
+    if (std::chrono::microseconds(std::abs(counted - captured)) <= largest_drift_) return counted;
   }
   audio_rtp_ = frame.rtp_time;
   audio_base_ = captured;

@@ -1,5 +1,6 @@
 #include "gateway/outputs/output_url.hpp"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -120,6 +121,10 @@ std::string redact_url(std::string_view text) {
   shown += rest.substr(0, key);
   rest = rest.substr(key);
   return core::printable(rest.size() <= 1 ? shown : shown + rest[0] + "***");
+}
+
+std::string recording_url(std::string_view room, std::string_view leg, std::string_view type, std::time_t now) {
+  return fmt::format("file:{}-{:%Y%m%dT%H%M%SZ}{}{}.{}", room, fmt::gmtime(now), leg.empty() ? "" : "-", leg, type);
 }
 
 std::string free_file_name(const std::string& path) {

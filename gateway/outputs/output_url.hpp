@@ -7,6 +7,7 @@
 // Thread: pure functions (files: asks the file system about the directory).
 #pragma once
 
+#include <ctime>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,9 @@ core::Result<OutputTarget> parse_output_url(std::string_view url, const std::str
 
 /// Scheme, host, port and the first part of the path; user names, passwords, stream keys and queries become "***".
 std::string redact_url(std::string_view url);
+
+/// The file: URL of a recording that begins `now`: ROOM-TIME.TYPE, or ROOM-TIME-LEG.TYPE of one leg.
+std::string recording_url(std::string_view room, std::string_view leg, std::string_view type, std::time_t now);
 
 /// `path`, or with "-2", "-3" … before its extension when that is taken: a recording is never overwritten.
 std::string free_file_name(const std::string& path);

@@ -131,6 +131,73 @@ def test_a_room_is_recorded_and_photographed(stage, folder):
     assert alice.process.running and bob.process.running
 
 
+def test_each_leg_is_recorded_as_it_came(stage, folder):
+    """A phone and a browser beside the mix, each in a file of its own; the one that left is whole, the others survive a kill."""
+    gateway = stage.gateway({"recording": {"directory": str(folder)}})
+    bob = stage.phone("bob", audio="PCMU/8000/1", video="h264").dial(gateway.sip_uri("demo"))
+    gateway.wait_pictures("demo", 1)
+    bob_leg = gateway.legs("demo")[0]["id"]
+    assert gateway.api("POST", "/rooms/demo/outputs", {"record": "mp4", "leg": bob_leg})[0] == 422
+    assert gateway.api("POST", "/rooms/demo/outputs", {"record": "mkv", "leg": "sip-99"})[0] == 404
+    assert gateway.api("POST", "/rooms/nobody/outputs", {"record": "mkv", "leg": bob_leg})[0] == 404
+    status, mix = gateway.api("POST", "/rooms/demo/outputs", {"record": "mkv", "each_leg": True})
+    assert status == 201 and "leg" not in mix, mix
+    assert gateway.api("POST", "/rooms/demo/outputs", {"record": "mkv", "leg": bob_leg})[0] == 409
+    # Who comes later is recorded, too; and who leaves has a file that is whole.
+    dave = stage.phone("dave", audio="G722/16000/1", with_video=False).dial(gateway.sip_uri("demo"))
+    carol = stage.browser("carol", gateway, "demo")
+    gateway.wait_pictures("demo", 2)
+    legs = {leg["name"]: leg["id"] for leg in gateway.wait_legs("demo", 3)}
+
+    def live():
+        outputs = {o.get("leg", "mix"): o for o in gateway.room("demo")["outputs"]}
+        return outputs if {"mix", *legs.values()} == {leg for leg, o in outputs.items() if o["state"] == "live"} else None
+    outputs = wait_for(live, 15, "all to be written")
+    files = {name: folder / outputs[leg]["url"].rpartition("/")[2] for name, leg in [*legs.items(), ("mix", "mix")]}
+    assert files["bob"].name.startswith("demo-2") and files["bob"].name.endswith(f"-{bob_leg}.mkv"), files
+    time.sleep(5)
+    dave.stop()
+    wait_for(lambda: len(gateway.room("demo")["outputs"]) == 3, 5, "dave's recording to end with his call")
+    time.sleep(1)
+    gateway.process.kill()
+
+    expected = {"bob": ("pcm_mulaw", "h264"), "carol": ("opus", "h264"), "dave": ("adpcm_g722", None), "mix": ("aac", "h264")}
+    for name, codecs in expected.items():
+        probe = json.loads(run(["ffprobe", "-v", "error", "-show_streams", "-of", "json", files[name]]))["streams"]
+        found = {s["codec_type"]: s["codec_name"] for s in probe}
+        assert (found.get("audio"), found.get("video")) == codecs, (name, found)
+    for name in ("bob", "carol", "dave"):
+        others = [other for other in ("alice", "bob", "carol", "dave") if other != name]
+        heard = judge.sound(files[name], 1)
+        assert len(heard) > 4 * judge.RATE, f"{name}'s file holds {len(heard) / judge.RATE} s"
+        judge.assert_hears(heard, [name], others, f"{name}'s file")
+        gap = judge.audio_gaps(heard, judge.PARTIES[name][0])
+        assert gap < 100, f"{name}'s voice is away for {gap} ms"
+        for kind in "av":
+            times = judge.packets(files[name], kind)
+            assert kind == "v" and name == "dave" or len(times) > 100, (name, kind, len(times))
+        if name != "dave":
+            judge.assert_shows(judge.picture(files[name], folder / f"{name}.png"), [name], f"{name}'s file", others)
+            assert judge.frozen_ms(files[name]) < 1000
+
+
+def test_a_recorded_leg_ends_its_file_by_the_api_or_with_its_mix(stage, folder):
+    gateway = stage.gateway({"recording": {"directory": str(folder)}})
+    stage.phone("alice", with_video=False).dial(gateway.sip_uri("demo"))
+    leg = gateway.wait_legs("demo", 1)[0]["id"]
+    status, output = gateway.api("POST", "/rooms/demo/outputs", {"record": "mkv", "leg": leg})
+    assert status == 201 and output["leg"] == leg, output
+    mixed = gateway.room("demo")["mixer"]["video_encoders"]
+    wait_for(lambda: gateway.room("demo")["outputs"][0]["state"] == "live", 8, "the file to be written")
+    assert gateway.room("demo")["mixer"]["video_encoders"] == mixed, "a leg is recorded without another encode"
+    assert gateway.api("DELETE", f"/rooms/demo/outputs/{output['id']}")[0] == 204
+    assert gateway.room("demo")["outputs"] == []
+    file = folder / output["url"].rpartition("/")[2]
+    log = f"output={output['id']} file:{file} is stopped"
+    wait_for(lambda: log in gateway.process.text(), 5, "its end")
+    judge.assert_hears(judge.sound(file), ["alice"], ["bob"], "the file")
+
+
 def test_the_layout_changes_while_the_room_goes_on(stage, folder):
     gateway = stage.gateway()
     phones = [stage.phone("alice").dial(gateway.sip_uri("demo")), stage.phone("bob", video="h264").dial(gateway.sip_uri("demo"))]

@@ -26,8 +26,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)read_width({{"width", header}});
   if (const auto settings = read_settings({}, body))
     if (!(settings->gain_db >= -60 && settings->gain_db <= 24)) std::abort();
-  const auto url = read_output_url("demo", body, 0);
-  const std::string wanted = url ? *url : std::string(body);
+  const auto output = read_output("demo", body, 0);
+  if (output && !output->leg.empty() && (!output->url.empty() || output->each_leg)) std::abort();
+  const std::string wanted = output && output->leg.empty() ? output->url : std::string(body);
   if (const auto target = parse_output_url(wanted, "")) {
     if (target->file || target->muxer.empty() || target->protocols.empty()) std::abort();
     if (target->url.find_first_of(" \r\n") != std::string::npos) std::abort();

@@ -8,8 +8,8 @@ namespace {
 TEST(ApiBodies, WhatIsSaidIsRead) {
   EXPECT_EQ(*read_layout(R"({"layout":"speaker"})").value(), "speaker");
   EXPECT_FALSE(read_layout("{}").value());
-  EXPECT_EQ(read_output_url("demo", R"({"url":"rtmp://host/app/key"})", 0).value(), "rtmp://host/app/key");
-  EXPECT_EQ(read_output_url("demo", R"({"record":"mkv"})", 86400).value(), "file:demo-19700102T000000Z.mkv");
+  EXPECT_EQ(read_output("demo", R"({"url":"rtmp://host/app/key"})", 0).value().url, "rtmp://host/app/key");
+  EXPECT_EQ(read_output("demo", R"({"record":"mkv"})", 86400).value().url, "file:demo-19700102T000000Z.mkv");
   EXPECT_EQ(read_width({{"width", "320"}}).value(), 320);
   EXPECT_FALSE(read_width({}).value());
   EXPECT_FALSE(read_width({{"width", "320px"}}));
@@ -29,6 +29,30 @@ TEST(ApiBodies, SettingsThatAreNotSaidStay) {
   EXPECT_TRUE(after->voice.echo_guard);
 }
 
+TEST(ApiBodies, LegsAreRecordedInMatroskaOnly) {
+  const auto one = read_output("demo", R"({"record":"mkv","leg":"sip-3"})", 0);
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->leg, "sip-3");
+  EXPECT_EQ(one->url, "");
+  const auto each = read_output("demo", R"({"record":"mkv","each_leg":true})", 86400);
+  ASSERT_TRUE(each);
+  EXPECT_TRUE(each->each_leg);
+  EXPECT_EQ(each->url, "file:demo-19700102T000000Z.mkv");
+  EXPECT_FALSE(read_output("demo", R"({"record":"mp4","each_leg":false})", 0).value().each_leg);
+  for (const std::string body : {R"({"record":"mp4","leg":"sip-3"})", R"({"record":"flv","each_leg":true})"}) {
+    const auto refused = read_output("demo", body, 0);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, core::ErrorCode::unsupported);
+  }
+  for (const std::string body : {R"({"url":"rtmp://host/app/key","leg":"sip-3"})", R"({"record":"mkv","leg":3})",
+                                 R"({"record":"mkv","leg":""})", R"({"record":"mkv","each_leg":1})",
+                                 R"({"record":"mkv","leg":"sip-3","each_leg":true})", R"({"leg":"sip-3"})"}) {
+    const auto refused = read_output("demo", body, 0);
+    ASSERT_FALSE(refused) << body;
+    EXPECT_EQ(refused.error().code, core::ErrorCode::invalid) << body;
+  }
+}
+
 TEST(ApiBodies, TheGainHasLimits) {
   EXPECT_EQ(read_settings({}, R"({"gain_db":-60})").value().gain_db, -60);
   EXPECT_EQ(read_settings({}, R"({"gain_db":24})").value().gain_db, 24);
@@ -43,7 +67,7 @@ TEST(ApiBodies, AnythingElseIsRefusedInWords) {
                                   std::string(R"({"muted":1})"), std::string(R"({"layout":1,"url":1,"dial":1})")}) {
     SCOPED_TRACE(body);
     EXPECT_FALSE(read_layout(body));
-    EXPECT_FALSE(read_output_url("demo", body, 0));
+    EXPECT_FALSE(read_output("demo", body, 0));
     EXPECT_FALSE(read_dial(body));
     ASSERT_FALSE(read_settings({}, body));
     EXPECT_FALSE(read_settings({}, body).error().message.empty());

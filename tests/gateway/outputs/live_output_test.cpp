@@ -36,7 +36,6 @@ class LiveOutputTest : public ::testing::Test {
     std::filesystem::create_directories(folder);
     config.file_directory = folder;
     config.log_context = "room=test output=1";
-    config.muxer.video_size = {320, 240};
     config.muxer.frames_per_second = 25;
     config.muxer.write_deadline = 1s;
     config.retry = {.first = 200ms, .longest = 400ms, .proven = 10s};

@@ -49,6 +49,14 @@ TEST(OutputTimeline, an_encoder_that_begins_anew_is_followed_without_going_back)
   EXPECT_EQ(timeline.stamp(frame(Codec::aac, 100ms, 96'000)), 522'333);
 }
 
+TEST(OutputTimeline, a_clock_that_is_not_ours_is_followed) {
+  OutputTimeline timeline(zero, 5ms);
+  timeline.stamp(frame(Codec::g722, 0ms, 0));
+  EXPECT_EQ(timeline.stamp(frame(Codec::g722, 24ms, 160)), 20'000);  // its clock is one of 8 kHz (RFC 3551 §4.5.2)
+  EXPECT_EQ(timeline.stamp(frame(Codec::g722, 46ms, 320)), 46'000);
+  EXPECT_EQ(timeline.stamp(frame(Codec::g722, 66ms, 480)), 66'000);
+}
+
 TEST(OutputTimeline, frames_from_before_the_beginning_are_left_out) {
   OutputTimeline timeline(zero);
   EXPECT_EQ(timeline.stamp(frame(Codec::aac, -1ms)), std::nullopt);
