@@ -4,18 +4,14 @@
 #include <array>
 #include <boost/asio/ip/address.hpp>
 
+#include "core/secret.hpp"
+
 namespace partyline::gateway {
 
 using core::ErrorCode;
 using core::make_error;
 using core::Result;
-
-bool same_secret(std::string_view a, std::string_view b) {
-  unsigned difference = a.size() == b.size() ? 0 : 1;
-  for (size_t i = 0; i < a.size(); ++i)
-    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b.empty() ? 0 : b[i % b.size()]);
-  return difference == 0;
-}
+using core::same_secret;
 
 namespace {
 // An address, and not a name that begins like one: a stranger's DNS may point 127.example.org here.

@@ -20,7 +20,4 @@ core::Result<> check_json_body(const core::http::Request& request);
 core::Result<> check_hook_access(const core::http::Request& request, const std::string& token,
                                  const std::vector<std::string>& allowed_addresses);
 
-/// Equal, in a time that does not tell where they differ.
-bool same_secret(std::string_view a, std::string_view b);
-
 }  // namespace partyline::gateway

@@ -10,7 +10,7 @@
 #include "core/http/target.hpp"
 #include "core/log.hpp"
 #include "core/random.hpp"
-#include "gateway/access.hpp"
+#include "core/secret.hpp"
 #include "gateway/names.hpp"
 #include "sfu/ice_links.hpp"
 #include "whip_client/resource_rules.hpp"
@@ -91,7 +91,7 @@ awaitable<Result<std::pair<http::Response, std::string>>> fetch_redirected(http:
 std::optional<http::Response> relay_refusal(const http::Request& request, bool publishing, const std::string& token) {
   const auto given = request.header("Authorization").value_or("");
   const bool bearer = given.starts_with(kBearer);
-  if (!token.empty() && !(bearer && same_secret(given.substr(sizeof kBearer - 1), token))) {
+  if (!token.empty() && !(bearer && core::same_secret(given.substr(sizeof kBearer - 1), token))) {
     auto response = http::problem(401, "Unauthorized", "send 'Authorization: Bearer TOKEN' with the room's token");
     response.headers.emplace_back("WWW-Authenticate", "Bearer");
     return response;

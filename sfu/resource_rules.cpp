@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/http/cors.hpp"
+#include "core/secret.hpp"
 
 namespace partyline::sfu {
 namespace {
@@ -23,14 +24,6 @@ std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t' || text.front() == '\r')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
   return text;
-}
-
-// How long a comparison takes must not tell how much of the token was right.
-bool same_secret(std::string_view a, std::string_view b) {
-  unsigned difference = a.size() == b.size() ? 0 : 1;
-  for (size_t i = 0; i < a.size(); ++i)
-    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b.empty() ? 0 : b[i % b.size()]);
-  return difference == 0;
 }
 
 // If-Match: "a", "b"  (RFC 9110 §13.1.1, strong comparison)
@@ -88,7 +81,7 @@ std::optional<Response> check_token(const Request& request, std::string_view tok
     response.headers.emplace_back("WWW-Authenticate", "Bearer");
     return response;
   }
-  if (same_secret(trimmed(given.substr(kScheme.size())), token)) return std::nullopt;
+  if (core::same_secret(trimmed(given.substr(kScheme.size())), token)) return std::nullopt;
   return problem(403, "Forbidden", "the token is not the right one");
 }
 
