@@ -97,6 +97,7 @@ boost::json::object describe_output(const LiveOutput& output, const std::string&
                           {"dropped", status.dropped},
                           {"reconnects", status.reconnects}};
   if (!status.error.empty()) out["error"] = status.error;
+  if (!status.file.empty()) out["file"] = status.file;
   return out;
 }
 

@@ -24,9 +24,9 @@ using core::Result;
 using core::TimePoint;
 using namespace std::chrono_literals;
 
-constexpr core::Duration poll = 200ms;  // the longest sleep of the thread while live
-constexpr core::Duration goodbye = 1s;  // what stop() gives a connection to end properly
-constexpr core::Duration destructor_wait = 1500ms;
+constexpr core::Duration poll = 200ms;          // the longest sleep of the thread while live
+constexpr core::Duration goodbye = 1s;          // what stop() gives a connection to end properly
+constexpr core::Duration farewell = 1500ms;     // after stop() the thread has ended, or is left behind
 constexpr core::Duration mix_drift = 150ms;     // the mixer's grid and its encoder's count are one clock …
 constexpr core::Duration received_drift = 5ms;  // … a sender's and ours are not
 
@@ -63,6 +63,7 @@ struct LiveOutput::Shared : std::enable_shared_from_this<LiveOutput::Shared> {
 
   void run();
   void one_connection();
+  void note_file(const std::string& file);
   Result<bool> stream(Muxer& connection, StreamStart start);
   Result<> write_rest(Muxer& connection, OutputTimeline& timeline, const MuxerTracks& tracks);
   Result<> write(Muxer& connection, OutputTimeline& timeline, const core::EncodedFrame& frame);
@@ -87,6 +88,7 @@ struct LiveOutput::Shared : std::enable_shared_from_this<LiveOutput::Shared> {
   std::condition_variable changed;
   OutputStatus shown;
   std::shared_ptr<Muxer> muxer;  // the connection under way, to be interrupted
+  TimePoint stopped_at{};
   bool ended = false;
 };
 
@@ -144,6 +146,7 @@ void LiveOutput::Shared::one_connection() {
   Result<> result = connection->connect();
   bool another = false;
   if (result) {
+    note_file(connection->file());
     auto start = intake.begin(stopping);
     Result<bool> streamed = start ? stream(*connection, std::move(*start)) : Result<bool>(start.error());
     if (streamed) another = *streamed;
@@ -161,6 +164,13 @@ void LiveOutput::Shared::one_connection() {
   }
   const std::lock_guard lock(mutex);
   muxer.reset();
+}
+
+void LiveOutput::Shared::note_file(const std::string& file) {
+  if (file.empty()) return;
+  core::log_info("{} {} goes into {}", config.log_context, target.shown, core::printable(file));
+  const std::lock_guard lock(mutex);
+  shown.file = core::printable(file);
 }
 
 /// True when it ended because what comes next does not fit in: another file has to begin.
@@ -242,7 +252,7 @@ LiveOutput::~LiveOutput() {
   shared_->listening = false;
   stop();
   std::unique_lock lock(shared_->mutex);
-  if (!shared_->changed.wait_for(lock, destructor_wait, [this] { return shared_->ended; })) {
+  if (!shared_->changed.wait_until(lock, shared_->stopped_at + farewell, [this] { return shared_->ended; })) {
     core::log_warn("{} {} still waits for the network; it is left behind", shared_->config.log_context,
                    shared_->target.shown);
   }
@@ -252,6 +262,7 @@ void LiveOutput::stop() {
   {
     const std::lock_guard lock(shared_->mutex);
     if (shared_->stopping.exchange(true)) return;
+    shared_->stopped_at = Clock::now();
     if (shared_->muxer) shared_->muxer->interrupt(goodbye);
   }
   shared_->changed.notify_all();

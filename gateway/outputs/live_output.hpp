@@ -42,6 +42,7 @@ struct OutputStatus {
   OutputState state = OutputState::connecting;
   core::TimePoint since;  ///< when this state began
   std::string error;      ///< the last failure in words; empty once live
+  std::string file;       ///< what is written to, as printable text; empty: no file, or none yet
   uint64_t bytes = 0;     ///< written, payload only
   uint64_t frames = 0;    ///< written, pictures and frames of sound
   uint64_t dropped = 0;   ///< because the other side was too slow
@@ -55,8 +56,9 @@ class LiveOutput {
   /// Checks the URL and starts. `on_change` (may be empty) runs on `executor` at each change of state.
   static core::Result<std::unique_ptr<LiveOutput>> create(LiveOutputConfig config,
                                                           boost::asio::any_io_executor executor, OnChange on_change);
-  /// Says goodbye and waits for it; at most a good second, then the thread is left to end by itself (name resolution
-  /// cannot be interrupted). `on_change` is not called any more if this runs on the executor, but for `stopped`.
+  /// Says goodbye and waits for it, until a good second after stop() at most; then the thread is left to end by itself
+  /// (name resolution cannot be interrupted). So outputs that were stopped together are waited for together.
+  /// `on_change` is not called any more if this runs on the executor, but for `stopped`.
   ~LiveOutput();
   LiveOutput(const LiveOutput&) = delete;
   LiveOutput& operator=(const LiveOutput&) = delete;

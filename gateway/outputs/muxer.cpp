@@ -1,10 +1,11 @@
 #include "gateway/outputs/muxer.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstring>
-#include <filesystem>
+#include <utility>
 
 #include "core/log.hpp"
 #include "gateway/outputs/av_log.hpp"
@@ -94,6 +95,15 @@ core::Error Muxer::failure(std::string_view what, int code) {
   return core::make_error(ErrorCode::unavailable, std::move(words));
 }
 
+Result<std::string> Muxer::destination() {
+  if (!target_.file) return target_.url;
+  auto claimed = claim_file(target_.url);
+  if (!claimed) return claimed.error().with_context("cannot make the file");
+  file_ = std::move(*claimed);
+  file_is_empty_ = true;
+  return "file:" + file_;
+}
+
 Result<> Muxer::connect() {
   AvLogCapture::take();
   const int allocated = avformat_alloc_output_context2(&context_, nullptr, target_.muxer.c_str(), target_.url.c_str());
@@ -112,12 +122,12 @@ Result<> Muxer::connect() {
     options.set("tcp_nodelay", "1");
     options.set("send_buffer_size", "262144");  // about a second of video: a stalled server is noticed early
   }
+  const auto url = destination();
+  if (!url) return url.error();
   deadline_ = ticks(core::Clock::now() + config_.connect_deadline);
   connecting_ = true;
-  if (target_.file) path_ = free_file_name(target_.url);
-  const std::string url = target_.file ? "file:" + path_ : target_.url;
   const int opened =
-      avio_open2(&context_->pb, url.c_str(), AVIO_FLAG_WRITE, &context_->interrupt_callback, options.get());
+      avio_open2(&context_->pb, url->c_str(), AVIO_FLAG_WRITE, &context_->interrupt_callback, options.get());
   const core::Error error = opened < 0 ? failure("cannot connect", opened) : core::Error{};
   connecting_ = false;
   if (opened < 0) return error;
@@ -157,6 +167,7 @@ Result<> Muxer::begin(const MuxerTracks& tracks) {
   const int written = avformat_write_header(context_, options.get());
   if (written < 0) return failure("cannot begin the stream", written);
   begun_ = true;
+  file_is_empty_ = false;
   return {};
 }
 
@@ -194,13 +205,10 @@ Result<> Muxer::finish() {
   if (!context_) return {};
   AvLogCapture::take();
   deadline_ = ticks(core::Clock::now() + config_.close_deadline);
-  const bool empty = !begun_;
   const int written = begun_ ? av_write_trailer(context_) : 0;
   begun_ = false;
   const core::Error error = written < 0 ? failure("cannot end the stream", written) : core::Error{};
   hang_up();
-  std::error_code left;
-  if (empty && !path_.empty() && std::filesystem::is_empty(path_, left)) std::filesystem::remove(path_, left);
   if (written < 0) return error;
   return {};
 }
@@ -210,6 +218,7 @@ void Muxer::hang_up() {
   // What is left in buffers may go if it goes at once.
   deadline_ = ticks(core::Clock::now() + std::chrono::milliseconds(300));
   if (context_->pb) avio_closep(&context_->pb);
+  if (std::exchange(file_is_empty_, false)) ::unlink(file_.c_str());
   avformat_free_context(context_);
   context_ = nullptr;
   audio_ = video_ = nullptr;

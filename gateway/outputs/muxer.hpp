@@ -44,6 +44,8 @@ class Muxer {
   Muxer& operator=(const Muxer&) = delete;
 
   core::Result<> connect();
+  /// Where it writes, if that is a file; once connected.
+  const std::string& file() const { return file_; }
   core::Result<> begin(const MuxerTracks& tracks);
   /// `time`: microseconds, rising for each kind. New parameter sets of a keyframe are announced to the container.
   core::Result<> write(const core::EncodedFrame& frame, int64_t time);
@@ -55,13 +57,15 @@ class Muxer {
 
  private:
   static int asked_to_stop(void* self);
+  core::Result<std::string> destination();
   core::Result<> add_streams(const MuxerTracks& tracks);
   core::Error failure(std::string_view what, int code);
   void hang_up();
 
   const OutputTarget target_;
   const MuxerConfig config_;
-  std::string path_;  // of the file, with the number that made its name a free one
+  std::string file_;
+  bool file_is_empty_ = false;  // we made it, and nothing is in it yet
   AVFormatContext* context_ = nullptr;
   AVStream* audio_ = nullptr;
   AVStream* video_ = nullptr;

@@ -1,12 +1,16 @@
 #include "gateway/outputs/output_url.hpp"
 
+#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/url.hpp>
+#include <cerrno>
 #include <filesystem>
+#include <system_error>
 
 #include "core/log.hpp"
 
@@ -127,17 +131,22 @@ std::string recording_url(std::string_view room, std::string_view leg, std::stri
   return fmt::format("file:{}-{:%Y%m%dT%H%M%SZ}{}{}.{}", room, fmt::gmtime(now), leg.empty() ? "" : "-", leg, type);
 }
 
-std::string free_file_name(const std::string& path) {
+core::Result<std::string> claim_file(const std::string& path) {
+  constexpr int kMostOfAName = 10'000;
+  constexpr mode_t kMode = 0666;  // less what the umask takes
   const fs::path wanted = path;
-  std::error_code failure;
-  for (int i = 1; i < 10'000; ++i) {
-    const fs::path name =
-        i == 1 ? wanted
-               : wanted.parent_path() / fmt::format("{}-{}{}", wanted.stem().string(), i, wanted.extension().string());
-    const auto size = fs::file_size(name, failure);
-    if (failure || size == 0) return name.string();
+  std::string name = path;
+  for (int i = 2; i <= kMostOfAName; ++i) {
+    const int file = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode);
+    if (file >= 0) {
+      ::close(file);
+      return name;
+    }
+    if (errno != EEXIST) return make_error(ErrorCode::io, std::generic_category().message(errno));
+    name = (wanted.parent_path() / fmt::format("{}-{}{}", wanted.stem().string(), i, wanted.extension().string()))
+               .string();
   }
-  return path;
+  return make_error(ErrorCode::limit, "there are too many files of this name");
 }
 
 }  // namespace partyline::gateway

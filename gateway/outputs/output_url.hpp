@@ -4,7 +4,7 @@
 //   srt://host:port[?streamid=…]                       MPEG-TS, as the caller
 //   file:NAME.flv|.mkv|.mp4                            below the configured directory only
 //
-// Thread: pure functions (files: asks the file system about the directory).
+// Thread: any; pure but for files, where the file system is asked.
 #pragma once
 
 #include <ctime>
@@ -33,7 +33,9 @@ std::string redact_url(std::string_view url);
 /// The file: URL of a recording that begins `now`: ROOM-TIME.TYPE, or ROOM-TIME-LEG.TYPE of one leg.
 std::string recording_url(std::string_view room, std::string_view leg, std::string_view type, std::time_t now);
 
-/// `path`, or with "-2", "-3" … before its extension when that is taken: a recording is never overwritten.
-std::string free_file_name(const std::string& path);
+/// Makes an empty file: `path`, or with "-2", "-3" … before its extension when that is taken. A recording is never
+/// overwritten, and of two that begin at once each has its own. Its name; `io`: the system's words, `limit`: ten
+/// thousand are taken.
+core::Result<std::string> claim_file(const std::string& path);
 
 }  // namespace partyline::gateway

@@ -8,6 +8,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <filesystem>
+#include <future>
+#include <iterator>
 #include <mutex>
 #include <thread>
 
@@ -24,6 +26,18 @@ class Wishes final : public core::MediaFeedback {
   void request_keyframe() override { ++keyframes; }
   void set_target_bitrate(core::Bitrate) override {}
   std::atomic<int> keyframes{0};
+};
+
+/// Holds whoever asks it for a keyframe.
+struct Trap final : core::MediaFeedback {
+  void request_keyframe() override {
+    ++caught;
+    way_out.wait();
+  }
+  void set_target_bitrate(core::Bitrate) override {}
+  std::atomic<int> caught{0};
+  std::promise<void> open;
+  std::shared_future<void> way_out = open.get_future().share();
 };
 
 class LiveOutputTest : public ::testing::Test {
@@ -68,15 +82,19 @@ class LiveOutputTest : public ::testing::Test {
   /// Polls the status; a generous bound, because the machine may be busy.
   template <class Condition>
   bool within(core::Duration time, Condition condition) {
-    const auto end = core::Clock::now() + time;
-    while (core::Clock::now() < end) {
-      if (condition(output->status())) return true;
-      std::this_thread::sleep_for(10ms);
-    }
-    return false;
+    return eventually(time, [&] { return condition(output->status()); });
   }
   bool becomes(OutputState state, core::Duration time = 15s) {
     return within(time, [state](const OutputStatus& status) { return status.state == state; });
+  }
+  template <class Condition>
+  static bool eventually(core::Duration time, Condition condition) {
+    const auto end = core::Clock::now() + time;
+    while (core::Clock::now() < end) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(10ms);
+    }
+    return false;
   }
 
   static std::string probe(const std::string& what, const std::string& source) {
@@ -145,6 +163,39 @@ TEST_F(LiveOutputTest, without_a_keyframe_it_says_so) {
   ASSERT_TRUE(becomes(OutputState::waiting));
   EXPECT_NE(output->status().error.find("no keyframe"), std::string::npos);
   EXPECT_GE(wishes->keyframes, 1);  // although the feedback was set after the start
+  EXPECT_TRUE(std::filesystem::is_empty(folder)) << "no empty file is left";
+}
+
+TEST_F(LiveOutputTest, two_recordings_of_one_name_are_two_files) {
+  start("file:talk.mkv");
+  auto second = LiveOutput::create(config, context.get_executor(), {});
+  ASSERT_TRUE(second);
+  ASSERT_TRUE(eventually(10s, [&] { return std::distance(std::filesystem::directory_iterator(folder), {}) == 2; }));
+  EXPECT_TRUE(std::filesystem::exists(folder + "/talk.mkv"));
+  EXPECT_TRUE(std::filesystem::exists(folder + "/talk-2.mkv"));
+  ASSERT_TRUE(eventually(10s, [&] { return !output->status().file.empty() && !(*second)->status().file.empty(); }));
+  EXPECT_NE(output->status().file, (*second)->status().file) << "and each says which is its own";
+}
+
+// A name look-up or a dead disk may hold a thread for minutes: however many there are, their ends are waited for at the
+// same time.
+TEST_F(LiveOutputTest, outputs_that_were_stopped_together_are_waited_for_together) {
+  const auto trap = std::make_shared<Trap>();
+  std::vector<std::unique_ptr<LiveOutput>> stuck;
+  for (int i = 0; i < 5; ++i) {
+    config.url = fmt::format("file:stuck-{}.mkv", i);
+    auto made = LiveOutput::create(config, context.get_executor(), {});
+    ASSERT_TRUE(made);
+    (*made)->set_feedback(trap);
+    stuck.push_back(std::move(*made));
+  }
+  ASSERT_TRUE(eventually(15s, [&] { return trap->caught == 5; }));
+  for (const auto& one : stuck) one->stop();
+  const auto before = core::Clock::now();
+  stuck.clear();
+  EXPECT_LT(core::Clock::now() - before, 5s) << "one after the other they take seven and a half";
+  trap->open.set_value();
+  EXPECT_TRUE(eventually(15s, [&] { return std::filesystem::is_empty(folder); })) << "each takes its file along";
 }
 
 TEST_F(LiveOutputTest, nobody_listening_is_told_in_words_and_without_the_key) {

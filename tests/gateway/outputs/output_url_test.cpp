@@ -80,10 +80,15 @@ TEST(OutputUrl, a_recording_is_never_overwritten) {
   std::filesystem::create_directories(folder);
   const std::string name = (folder / "talk.mp4").string();
   std::filesystem::remove(name);
-  EXPECT_EQ(free_file_name(name), name);
+  EXPECT_EQ(claim_file(name).value(), name);
+  EXPECT_EQ(claim_file(name).value(), (folder / "talk-2.mp4").string()) << "nothing is in the first one yet";
   std::ofstream(name) << "something";
-  EXPECT_EQ(free_file_name(name), (folder / "talk-2.mp4").string());
+  EXPECT_EQ(claim_file(name).value(), (folder / "talk-3.mp4").string());
+  EXPECT_EQ(std::filesystem::file_size(name), 9u);
   std::filesystem::remove_all(folder);
+  const auto nowhere = claim_file(name);
+  ASSERT_FALSE(nowhere);
+  EXPECT_EQ(nowhere.error().message, "No such file or directory");
 }
 
 }  // namespace
