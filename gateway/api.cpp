@@ -16,6 +16,7 @@
 #include "gateway/event_bus.hpp"
 #include "gateway/metrics.hpp"
 #include "gateway/pages.hpp"
+#include "gateway/readiness.hpp"
 #include "gateway/still.hpp"
 #include "mixer/room_mixer.hpp"
 
@@ -93,6 +94,15 @@ http::Response Api::show_mixer() const {
                                       {"accepts_rooms", load.accepts_rooms},
                                       {"step", load.step},
                                       {"cuts", std::move(cuts)}});
+}
+
+http::Response Api::show_readiness() const {
+  Condition condition{services_.engine->load(), {}, rooms_.stopped()};
+  if (services_.config->sip.enabled) condition.sip_listens = services_.sip && services_.sip->listening();
+  json::array reasons;
+  for (const auto& reason : reasons_against(condition, core::Clock::now())) reasons.emplace_back(reason);
+  const bool ready = reasons.empty();
+  return http::json(ready ? 200 : 503, json::object{{"ready", ready}, {"reasons", std::move(reasons)}});
 }
 
 http::Response Api::change_room(const Request& request) {
@@ -227,9 +237,9 @@ void Api::add_hook_route(http::Server& server) {
 }
 
 void Api::add_health_routes(http::Server& server) {
-  const auto healthy = [](Request) -> boost::asio::awaitable<Response> { co_return http::text(200, "ok\n"); };
-  server.route("GET", "/healthz", healthy);
-  server.route("GET", "/readyz", healthy);
+  server.route("GET", "/healthz",
+               [](Request) -> boost::asio::awaitable<Response> { co_return http::text(200, "ok\n"); });
+  server.route("GET", "/readyz", [this](Request) -> boost::asio::awaitable<Response> { co_return show_readiness(); });
   server.route("GET", "/metrics", guarded([this](const Request&) {
                  Response response = http::text(200, render_metrics(rooms_, services_.engine->load()));
                  response.headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}};

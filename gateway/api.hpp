@@ -34,6 +34,7 @@ class Api {
   Response list_rooms() const;
   Response show_room(const Request& request) const;
   Response show_mixer() const;
+  Response show_readiness() const;
   Response change_room(const Request& request);
   Response add_output(const Request& request);
   Response remove_output(const Request& request);

@@ -23,6 +23,7 @@ class RoomManager final : public sip::SipEvents {
   void start();
   /// Ends all legs and rooms. Idempotent.
   void stop();
+  bool stopped() const { return stopped_; }
 
   Room* find(const std::string& name);
   const std::map<std::string, std::unique_ptr<Room>>& rooms() const { return rooms_; }

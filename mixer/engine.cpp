@@ -16,7 +16,9 @@ std::unique_ptr<RoomMixer> Engine::create_room(RoomConfig config) {
 }
 
 EngineLoad Engine::load() const {
-  return impl_->parts->governor->load();
+  EngineLoad load = impl_->parts->governor->load();
+  load.audio_ticked = impl_->parts->audio.last_tick();
+  return load;
 }
 
 }  // namespace partyline::mixer

@@ -26,7 +26,8 @@ EngineGovernor::EngineGovernor(WorkerPool& pool, bool enabled)
 }
 
 void EngineGovernor::start() {
-  pool_.take_load(core::Clock::now());
+  looked_ = core::Clock::now();
+  pool_.take_load(looked_);
   look_later();
 }
 
@@ -118,6 +119,7 @@ void EngineGovernor::look() {
   if (stopped_) return;
   const LoadSample seen = sample(now);
   busy_ = seen.busy;
+  looked_ = now;
   if (!enabled_) return;
   const bool admitted = governor_.admits_rooms();
   const int change = governor_.update(seen, now);
@@ -137,6 +139,7 @@ EngineLoad EngineGovernor::load() const {
   load.threads = pool_.threads();
   load.governed = enabled_;
   load.busy = busy_;
+  load.pool_ran = looked_;
   load.accepts_rooms = governor_.admits_rooms();
   load.step = governor_.cuts();
   for (int cut = 1; cut <= governor_.cuts(); ++cut) load.cuts.emplace_back(Governor::words(cut));

@@ -53,6 +53,7 @@ class EngineGovernor : public std::enable_shared_from_this<EngineGovernor> {
   bool stopped_ = false;
   Governor governor_;
   double busy_ = 0;  ///< in the last period
+  core::TimePoint looked_{};
   std::map<const VideoRoom*, Watched> rooms_;
 };
 

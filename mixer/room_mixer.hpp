@@ -62,6 +62,7 @@ struct VideoRendition {
 struct PassLimits {
   uint8_t h264_profile_idc = 66;  ///< ITU-T H.264 A.2; 66: baseline
   uint8_t h264_level_idc = 31;    ///< level × 10
+  bool operator==(const PassLimits&) const = default;
 };
 
 struct AudioFormat {
@@ -113,6 +114,8 @@ struct EngineLoad {
   bool accepts_rooms = true;      ///< false: what is there already is enough
   int step = 0;                   ///< how many cuts are made; 0: none
   std::vector<std::string> cuts;  ///< them in words
+  core::TimePoint audio_ticked;   ///< when the audio tick was last woken; every 20 ms while all is well
+  core::TimePoint pool_ran;       ///< when the pool last did what is due at once; twice a second
 };
 
 using OutputId = uint64_t;

@@ -108,7 +108,6 @@ bool Call::receive_invite(nta_incoming_t* request, const sip_t& sip) {
   event.room = room_of(uri);
   event.from_uri = plain_uri(*sip.sip_from->a_url);
   event.display_name = display_name_of(*sip.sip_from);
-  event.sip_call_id = text_of(sip.sip_call_id->i_id);
   event.user_agent = sip.sip_user_agent ? text_of(sip.sip_user_agent->g_string) : "";
   event.remote_address = remote;
   event.local_address = local_address_;

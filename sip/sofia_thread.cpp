@@ -32,6 +32,11 @@ core::Result<> SofiaThread::start(std::function<core::Result<>(su_root_t*)> setu
   return outcome;
 }
 
+bool SofiaThread::accepting() const {
+  const std::lock_guard lock(mutex_);
+  return accepting_;
+}
+
 bool SofiaThread::post(std::function<void()> command) {
   {
     const std::lock_guard lock(mutex_);

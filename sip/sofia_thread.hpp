@@ -23,6 +23,8 @@ class SofiaThread {
   /// Starts the thread and runs `setup` on it; its failure stops the thread again and is returned.
   core::Result<> start(std::function<core::Result<>(su_root_t*)> setup, std::function<void()> teardown);
   bool running() const { return thread_.joinable(); }
+  /// Any thread: post() would take a command.
+  bool accepting() const;
 
   /// Runs `command` on the thread, in order. False (and dropped) when the thread does not run.
   bool post(std::function<void()> command);
@@ -39,7 +41,7 @@ class SofiaThread {
 
   std::thread thread_;
   su_root_t* root_ = nullptr;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<std::function<void()>> commands_;
   bool accepting_ = false;
   int wake_fd_ = -1;

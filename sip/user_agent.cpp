@@ -56,6 +56,10 @@ uint16_t UserAgent::port() const {
   return impl_->port;
 }
 
+bool UserAgent::listening() const {
+  return impl_->thread.accepting();
+}
+
 void UserAgent::set_availability(Availability availability) {
   impl_->thread.post([impl = impl_.get(), availability = std::move(availability)]() mutable {
     impl->endpoint->set_availability(std::move(availability));

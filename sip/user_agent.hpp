@@ -43,7 +43,6 @@ struct IncomingCall {
   std::string room;          ///< user part of the Request-URI, decoded
   std::string from_uri;      ///< "sip:alice@host"
   std::string display_name;  ///< From's, else its user part
-  std::string sip_call_id;   ///< Call-ID header, for logs
   std::string user_agent;
   std::string remote_address;  ///< numeric, of the top Via's received address
   std::string local_address;   ///< numeric address of ours that the peer reached
@@ -92,6 +91,8 @@ class UserAgent {
 
   core::Result<> start();
   uint16_t port() const;
+  /// Its sockets are open and its thread serves them.
+  bool listening() const;
   void set_availability(Availability availability);
 
   void ring(CallId call);                     ///< 180

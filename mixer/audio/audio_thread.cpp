@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "core/counters.hpp"
 #include "core/log.hpp"
@@ -120,24 +121,20 @@ void AudioThread::run() {
   core::Counter& skipped = core::counter("partyline_mixer_audio_ticks_skipped_total");
   Histogram durations;
   TickSchedule schedule(core::Clock::now() + kTick);
-  uint64_t skipped_before = 0;
+  uint64_t late_before = 0, skipped_before = 0;
   while (!stopping_.load(std::memory_order_relaxed)) {
     sleep_until(schedule.next());
     refresh();
     const core::TimePoint began = core::Clock::now();
     const core::TimePoint tick = schedule.take(began);
+    last_tick_.store(began.time_since_epoch().count(), std::memory_order_relaxed);
     for (const auto& room : ticking_) {
       const bool late_now = core::Clock::now() - tick > TickSchedule::kLate;
       if (room->tick(tick) && late_now) room->note_late();
     }
     durations.add(core::Clock::now() - began);
-    if (const uint64_t now_late = schedule.late(); now_late != late_.load(std::memory_order_relaxed)) {
-      late.add(now_late - late_.exchange(now_late, std::memory_order_relaxed));
-    }
-    if (schedule.skipped() != skipped_before) {
-      skipped.add(schedule.skipped() - skipped_before);
-      skipped_before = schedule.skipped();
-    }
+    late.add(schedule.late() - std::exchange(late_before, schedule.late()));
+    skipped.add(schedule.skipped() - std::exchange(skipped_before, schedule.skipped()));
   }
 }
 

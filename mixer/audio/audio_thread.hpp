@@ -49,7 +49,8 @@ class AudioThread {
 
   void add(std::shared_ptr<AudioRoom> room);
   void remove(const std::shared_ptr<AudioRoom>& room);
-  uint64_t ticks_late() const { return late_.load(std::memory_order_relaxed); }
+  /// When it was last woken.
+  core::TimePoint last_tick() const { return core::TimePoint(core::Duration(last_tick_.load())); }
 
  private:
   void run();
@@ -64,7 +65,7 @@ class AudioThread {
   Rooms coming_;  // a copy for the thread, made on the caller's time
   std::atomic<bool> changed_{false};
   std::atomic<bool> stopping_{false};
-  std::atomic<uint64_t> late_{0};
+  std::atomic<core::Duration::rep> last_tick_{core::Clock::now().time_since_epoch().count()};
   Rooms ticking_, leaving_;  // the thread's
   std::shared_ptr<core::Mailbox<std::shared_ptr<AudioRoom>>> gone_;
   std::thread thread_;

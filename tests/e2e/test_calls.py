@@ -1,4 +1,5 @@
 """SIP as phones speak it: delayed offer, hold and resume, ends from either side, refusals that say why."""
+import json
 import re
 import time
 
@@ -115,7 +116,6 @@ def test_a_digit_is_reported_once(stage):
 
 
 def test_events_tell_what_happens(stage):
-    import json
     import urllib.request
     gateway = stage.gateway()
     with urllib.request.urlopen(gateway.url + "/api/v1/events", timeout=10) as events:
@@ -130,6 +130,11 @@ def test_events_tell_what_happens(stage):
                 seen.append(json.loads(line[6:])["type"])
     assert seen[0] == "room.created" and "leg.joined" in seen and "leg.left" in seen, seen
     assert gateway.request("GET", "/healthz")[0] == 200
+
+
+def test_a_gateway_that_works_says_that_it_is_ready(stage):
+    status, answer = stage.gateway().request("GET", "/readyz")
+    assert status == 200 and json.loads(answer) == {"ready": True, "reasons": []}, answer
 
 
 def test_the_metrics_show_the_room(stage):

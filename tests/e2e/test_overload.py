@@ -48,6 +48,8 @@ def test_under_overload_pictures_suffer_first_sound_never_and_all_comes_back(sta
     (folder / "mixer.json").write_text(json.dumps(before))
     assert not before["accepts_rooms"] and before["cuts"][0] == "encoders take their fastest preset", before
 
+    status, answer = gateway.request("GET", "/readyz")
+    assert status == 503 and json.loads(answer) == {"ready": False, "reasons": ["overloaded: no further room begins to be mixed"]}, answer
     newcomer = Phone(gateway, "late")
     refusal = newcomer.invite(PCMU.format(port=40000))
     assert refusal.status == 503 and int(refusal.get("Retry-After")) > 0, refusal.first
@@ -62,6 +64,7 @@ def test_under_overload_pictures_suffer_first_sound_never_and_all_comes_back(sta
     assert gateway.request("DELETE", f"/api/v1/rooms/big/outputs/{output['id']}")[0] == 204
     after = wait_for(lambda: (lambda m: m if m["step"] == 0 and m["accepts_rooms"] else None)(mixer()), 100, "all to be as before")
     assert after["cuts"] == []
+    assert gateway.request("GET", "/readyz")[0] == 200
     time.sleep(1)
     for phone, other in ((alice, "dave"), (dave, "alice")):
         heard = judge.sound(phone.received(), 3)
