@@ -36,7 +36,6 @@ class Room {
   core::Result<> may_mix() const;
   /// Nobody and nothing is left that would need this room.
   bool unused() const;
-  size_t leg_count() const { return legs_.size(); }
 
   /// A new SIP leg, in the mix once its SDP is settled. `limit` when the room is full.
   core::Result<std::shared_ptr<SipLeg>> add_sip_leg(SipLeg::Call call);
@@ -81,9 +80,10 @@ class Room {
   struct Stream {
     std::string client;
     std::string display_name;
-    std::string server;   ///< of an SFU that is a cluster
-    std::string leg;      ///< while the room is mixed
-    bool kicked = false;  ///< an operator removed it: not pulled again until it is published anew
+    std::string server;    ///< of an SFU that is a cluster
+    std::string leg;       ///< while the room is mixed
+    bool kicked = false;   ///< an operator removed it: not pulled again until it is published anew
+    LegSettings settings;  ///< of the leg before, for the next one
   };
 
   struct MixPlayer {

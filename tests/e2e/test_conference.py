@@ -5,6 +5,8 @@ import time
 
 from support import judge
 from support.process import run, wait_for
+from support.sip import Phone
+from test_calls import PCMU
 
 
 def test_phones_browser_and_broadcast_share_one_room(stage, folder):
@@ -96,6 +98,27 @@ def test_a_vp8_browser_and_an_h264_phone_see_each_other(stage, folder):
     judge.assert_shows(judge.picture(alice.snapshot(folder / "alice.png")), ["alice", "carol"], "alice")
     judge.assert_hears(judge.sound(seen, 1), ["alice"], ["carol"], "carol")
     judge.assert_hears(judge.sound(alice.received())[-2 * judge.RATE:], ["carol"], ["alice"], "alice")
+
+
+def test_what_was_done_to_a_stream_holds_when_the_room_is_mixed_again(stage):
+    gateway = stage.gateway({"rooms": {"push_mix": False}})
+    carol = stage.browser("carol")
+    carol.open(gateway.url + "/healthz")
+    carol.publish("/whip/talk/carol", "/whep/talk/mix~carol", "video/VP8")
+    wishes = {"muted": True, "gain_db": -6, "pinned": True}
+    ids = set()
+    for call in range(2):
+        phone = Phone(gateway, "talk")
+        assert phone.invite(PCMU.format(port=40000)).status == 200
+        leg = next(leg for leg in gateway.wait_legs("talk", 2) if leg["name"] == "carol")
+        ids.add(leg["id"])
+        if call == 0:
+            assert gateway.api("PATCH", f"/rooms/talk/legs/{leg['id']}", wishes)[0] == 200
+        else:
+            assert {key: leg[key] for key in wishes} == wishes, leg
+        assert phone.bye().status == 200
+        wait_for(lambda: not gateway.room("talk")["mixing"], 10, "the mixing to end")
+    assert len(ids) == 2, "the second leg is another one"
 
 
 def test_a_room_is_recorded_and_photographed(stage, folder):
