@@ -91,21 +91,25 @@ class AudioRoom {
     std::optional<AudioOutput> add_output;
     std::optional<uint64_t> member;  // of an output that comes or goes
     AudioFormat format;
-    std::unique_ptr<EncoderStream> shared, spare;
     std::optional<OutputId> remove_output;
-    std::vector<std::unique_ptr<EncoderStream>> gone;  // has room for what remove_output leaves
-    std::shared_ptr<AudioOutputGate> gate;             // of remove_output: not to be destroyed by the tick
+    std::shared_ptr<AudioOutputGate> gate;  // of remove_output: not to be destroyed by the tick
+    // The tick takes no memory and frees none: what it needs comes with the command, and what it needs no longer goes.
+    EncoderGroup::Belongings belongings;
+    std::vector<std::unique_ptr<Seat>> seats;
+    std::vector<uint64_t> seated;
+    std::vector<EncoderGroup> groups;
   };
   struct KnownOutput;
   class View;
 
-  static core::Result<> make_streams(const AudioFormat& format, bool own, Command& command);
+  core::Result<> make_coming(const KnownOutput& output, Command& command);  // plan_mutex_ held, here and below
+  void make_space(const AudioFormat& format, Command& command) const;
   static Command removal_of(const KnownOutput& output);
-  AudioSource* source_of(uint64_t member) const;  // mutex_ held, here and below
+  std::shared_ptr<AudioSource> source_of(uint64_t member) const;  // mutex_ held, here and below
   std::optional<uint64_t> wanted_source(const KnownOutput& output) const;
   void turn(KnownOutput& output);
   void open_sources();
-  void stay_out(OutputId id);  // not here and below
+  void come_in(OutputId id);  // not here and below
   void publish_routes();
 
   void post(std::list<Command> command);
@@ -119,7 +123,7 @@ class AudioRoom {
 
   const core::Bitrate opus_bitrate_;
   bool pass_through_ = false;
-  std::mutex plan_mutex_;  // outputs come and go, and into the mix and out of it, one after the other; never the tick's
+  std::mutex plan_mutex_;  // they come and go, and into the mix and out of it, one after the other; never the tick's
   const std::weak_ptr<AudioRoomObserver> observer_;
 
   // Shared with the callers; held for a list operation.

@@ -25,9 +25,9 @@ void AudioRoom::allow_passing(bool allowed) {
   replan();
 }
 
-AudioSource* AudioRoom::source_of(uint64_t member) const {
+std::shared_ptr<AudioSource> AudioRoom::source_of(uint64_t member) const {
   const auto found = std::ranges::find(sources_, member, &AudioSource::member);
-  return found == sources_.end() ? nullptr : found->get();
+  return found == sources_.end() ? nullptr : *found;
 }
 
 // Of two the other one; of one alone, for whoever is somebody else.
@@ -46,7 +46,7 @@ void AudioRoom::turn(KnownOutput& output) {
   output.barred = output.barred || valve.misfit();
   const auto want = wanted_source(output);
   if (!want || (output.source && output.source != want)) {
-    const AudioSource* const heard = output.source ? source_of(*output.source) : nullptr;
+    const auto heard = output.source ? source_of(*output.source) : nullptr;
     valve.release(!heard || heard->muted());
     if (valve.state() != AudioPass::State::mixed) return;
     output.source.reset();
@@ -70,19 +70,16 @@ void AudioRoom::replan() {
       turn(output);
       const bool passing = output.valve->state() == AudioPass::State::passing;
       if (passing && std::exchange(output.in_mix, false)) commands.push_back(removal_of(output));
-      if (!passing && !std::exchange(output.in_mix, true)) coming.push_back(output);
+      if (!passing && !output.in_mix) coming.push_back(output);
     }
     open_sources();
   }
   publish_routes();
   for (const KnownOutput& output : coming) {
     Command command;
-    if (!make_streams(output.format, output.member.has_value(), command)) {
-      stay_out(output.id);
-      continue;
-    }
-    command.add_output = AudioOutput{output.id, output.member, output.gate};
-    command.member = output.member;
+    // Out of memory, in practice: it goes on as it is until the next change.
+    if (!make_coming(output, command)) continue;
+    come_in(output.id);
     commands.push_back(std::move(command));
   }
   if (!commands.empty()) post(std::move(commands));
@@ -91,17 +88,16 @@ void AudioRoom::replan() {
 AudioRoom::Command AudioRoom::removal_of(const KnownOutput& output) {
   Command command;
   command.remove_output = output.id;
-  command.gone.reserve(2);
   command.gate = output.gate;
   command.member = output.member;
   return command;
 }
 
-// Out of memory, in practice: it goes on as it is until the next change.
-void AudioRoom::stay_out(OutputId id) {
+void AudioRoom::come_in(OutputId id) {
   const std::lock_guard lock(mutex_);
   const auto output = std::ranges::find(outputs_, id, &KnownOutput::id);
-  if (output != outputs_.end()) output->in_mix = false;
+  output->in_mix = true;
+  open_sources();
 }
 
 void AudioRoom::open_sources() {

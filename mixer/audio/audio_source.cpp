@@ -37,11 +37,12 @@ Drops& drops() {
 
 AudioSource::AudioSource(uint64_t member) : member_(member), pcm_(kPcmCapacity) {
   replaced_.fill(INT64_MIN);
-  formats_.reserve(8);
   drops();
 }
 
 void AudioSource::push(const core::EncodedFrame& frame) {
+  if (!box_.open()) return;
+  prepare(frame.codec);
   if (!box_.push(frame)) drops().box_full.add();
 }
 
@@ -62,19 +63,6 @@ AudioSourceStats AudioSource::stats() const {
   stats.gain_db = shown_.gain_db.load(std::memory_order_relaxed);
   stats.echo_ms = shown_.echo_ms.load(std::memory_order_relaxed);
   return stats;
-}
-
-AudioSource::Format* AudioSource::format_of(core::Codec codec) {
-  if (format_ && format_->row->codec == codec) return format_;
-  for (Format& format : formats_) {
-    if (format.row->codec == codec) return &format;
-  }
-  const AudioCodecRow* row = find_audio_codec(codec);
-  if (!row || !row->make_decoder || formats_.size() == formats_.capacity()) return nullptr;
-  auto decoder = row->make_decoder();
-  if (!decoder) return nullptr;
-  formats_.push_back({row, std::move(decoder)});
-  return &formats_.back();
 }
 
 bool AudioSource::is_jump(const QueuedFrame& entry) const {
@@ -213,25 +201,6 @@ int64_t AudioSource::ready_samples() const {
   return ready;
 }
 
-// What the old codec has left is a few milliseconds: straight lines between its samples, or their means, will do.
-std::span<const float> AudioSource::samples_at(int rate) {
-  const int from = this->rate();
-  if (from == rate) return samples();
-  auto found = std::find_if(converted_.begin(), converted_.end(),
-                            [&](const auto& known) { return known->from == from && known->to == rate; });
-  if (found == converted_.end()) {
-    found = converted_.insert(found, std::unique_ptr<Converted>(new Converted{from, rate, Resampler(from, rate)}));
-  }
-  Converted& converted = **found;
-  const std::span<float> out(converted.block.data(), kTickSamples / static_cast<size_t>(kSampleRate / rate));
-  if (converted.tick == ticks_) return out;
-  // Not asked for in the last tick: it was silent then, and an empty memory is the right one.
-  if (converted.tick + 1 != ticks_) converted.resampler.reset();
-  converted.resampler.process(samples(), out);
-  converted.tick = ticks_;
-  return out;
-}
-
 void AudioSource::measure_delay(core::TimePoint now) {
   const int64_t play_time = next_time_ - filled_time() + stalled_;
   const core::Duration delay = std::clamp<core::Duration>(
@@ -247,12 +216,6 @@ void AudioSource::pull() {
   std::copy_n(pcm_.begin(), samples, block_.begin());
   filled_ -= samples;
   std::memmove(pcm_.data(), pcm_.data() + samples, filled_ * sizeof(float));
-}
-
-void AudioSource::set_processing(const VoiceProcessing& wanted) {
-  level_.store(wanted.common_loudness, std::memory_order_relaxed);
-  suppress_noise_.store(wanted.noise_suppression, std::memory_order_relaxed);
-  guard_echo_.store(wanted.echo_guard, std::memory_order_relaxed);
 }
 
 void AudioSource::note_sent(double level) {

@@ -16,13 +16,15 @@
 //
 //   block ─▶ noise suppression? ─▶ level, gate ─▶ × gain × loudness (GainControl) × echo (EchoGuard), along a ramp
 //
-// Thread: push(), set_… and stats() from any; tick() and the flags behind it from the audio tick.
+// Thread: push(), set_…, hears_at() and stats() from any; tick() and the flags behind it from the audio tick. What a
+// codec needs is made with its first packet, by whoever pushes it: the tick takes no memory.
 #pragma once
 
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "core/frame.hpp"
@@ -64,6 +66,8 @@ class AudioSource final : public core::FrameSink {
   void set_muted(bool muted) { muted_.store(muted, std::memory_order_relaxed); }
   void set_gain(float factor) { gain_.store(factor, std::memory_order_relaxed); }
   void set_processing(const VoiceProcessing& wanted);
+  /// The member hears a mix at this rate (Hz), out of which its own sound is taken: samples_at() will be asked for.
+  void hears_at(int rate);
   AudioSourceStats stats() const;
   uint64_t member() const { return member_; }
   bool muted() const { return muted_.load(std::memory_order_relaxed); }
@@ -82,6 +86,7 @@ class AudioSource final : public core::FrameSink {
   /// The tick's 20 ms after gain; zeros when it does not contribute.
   std::span<const float> samples() const { return {block_.data(), kTickSamples / ratio_}; }
   /// The same at another rate, from its first contribution on; for the few who hear at another rate than they speak.
+  /// Takes memory the first time, unless hears_at() has told.
   std::span<const float> samples_at(int rate);
   std::span<const float> block() { return samples_at(kSampleRate); }
   bool contributes() const { return contributes_; }  ///< samples() belong in the sum
@@ -94,12 +99,11 @@ class AudioSource final : public core::FrameSink {
   core::Duration playout_delay() const { return playout_delay_; }  ///< capture to tick, smoothed; zero: unknown
 
  private:
-  struct Format {  // what a codec needs here; made when it first appears
+  struct Format {  // what a codec needs here
     const AudioCodecRow* row = nullptr;
     std::unique_ptr<AudioDecoder> decoder;
   };
-  struct Converted {  // samples() at another rate; made when first asked for
-    int from = 0, to = 0;
+  struct Converted {  // samples() at another rate
     Resampler resampler;
     uint64_t tick = 0;  // when it was fed last
     Block block{};
@@ -109,6 +113,9 @@ class AudioSource final : public core::FrameSink {
   bool is_jump(const QueuedFrame& entry) const;
   bool brings_another(const QueuedFrame& entry) const;
   Format* format_of(core::Codec codec);
+  void prepare(core::Codec codec);
+  void make_for(size_t band);
+  void make_converter(size_t from, size_t to);
   void start(core::TimePoint now);
   void stop();
   void settle_stall();
@@ -140,10 +147,18 @@ class AudioSource final : public core::FrameSink {
   std::atomic<float> gain_{1.0F};
   std::atomic<bool> level_{false}, suppress_noise_{false}, guard_echo_{false};
 
+  // Made by callers, one at a time, and used by the tick once the bit is set.
+  static constexpr size_t kCodecs = static_cast<size_t>(core::Codec::aac) + 1;
+  std::mutex making_;
+  unsigned spoken_ = 0, heard_ = 0;  // bands
+  std::array<Format, kCodecs> formats_;
+  std::array<std::array<std::unique_ptr<Converted>, kBands>, kBands> converted_;  // [from][to]
+  std::atomic<unsigned> formats_made_{0}, converters_made_{0};
+  NoiseSuppressor noise_;
+
   // The tick's.
   PlayoutQueue queue_;
   DelayWindow window_;
-  std::vector<Format> formats_;
   Format* format_ = nullptr;
   core::Codec codec_ = core::Codec::opus;
   Repeater repeater_;
@@ -166,7 +181,6 @@ class AudioSource final : public core::FrameSink {
   bool contributes_ = false;
   Activity activity_;
   GainControl loudness_;
-  NoiseSuppressor noise_;
   EchoGuard echo_;
   double heard_level_ = -127;  // of this tick, before any gain
   core::Duration playout_delay_{};
@@ -176,7 +190,6 @@ class AudioSource final : public core::FrameSink {
   size_t filled_ = 0;
   Block block_{};  // [0, kTickSamples / ratio_)
   uint64_t ticks_ = 0;
-  std::vector<std::unique_ptr<Converted>> converted_;
 
   struct Shown {
     std::atomic<bool> speaking{false};

@@ -21,6 +21,7 @@ constexpr int kInsistAfter = 10;  // refused stretches
 
 }  // namespace
 
+// What the old codec has left is a few milliseconds: straight lines between its samples, or their means, will do.
 void AudioSource::change_rate(size_t ratio) {
   if (ratio == ratio_) return;
   const size_t length = std::min(filled_ * ratio_ / ratio, pcm_.size());

@@ -7,31 +7,36 @@ namespace partyline::mixer {
 EncoderGroup::EncoderGroup(AudioFormat format, std::unique_ptr<EncoderStream> shared)
     : format_(format), band_(band_of(find_audio_codec(format.codec)->sample_rate)), shared_(std::move(shared)) {}
 
-void EncoderGroup::add(AudioOutput output, std::unique_ptr<EncoderStream> spare) {
+void EncoderGroup::add(AudioOutput output, Belongings& with) {
+  move_house(listeners_, with.listeners);
+  move_house(spares_, with.spares);
   listeners_.push_back({std::move(output), nullptr});
-  if (spare) spare_.push_back(std::move(spare));
+  if (with.own) spares_.push_back(std::move(with.own));
 }
 
-bool EncoderGroup::remove(OutputId id, std::vector<std::unique_ptr<EncoderStream>>& gone) {
+bool EncoderGroup::remove(OutputId id, Belongings& gone) {
   const auto at = std::find_if(listeners_.begin(), listeners_.end(),
                                [id](const Listener& listener) { return listener.output.id == id; });
   if (at == listeners_.end()) return false;
   // Its stream goes with it; the others keep one each.
   if (at->own) {
-    gone.push_back(std::move(at->own));
-  } else if (at->output.member && !spare_.empty()) {
-    gone.push_back(std::move(spare_.back()));
-    spare_.pop_back();
+    gone.own = std::move(at->own);
+  } else if (at->output.member && !spares_.empty()) {
+    gone.own = std::move(spares_.back());
+    spares_.pop_back();
   }
   listeners_.erase(at);
-  if (listeners_.empty()) gone.push_back(std::move(shared_));
+  if (!listeners_.empty()) return true;
+  gone.shared = std::move(shared_);
+  gone.listeners.swap(listeners_);
+  gone.spares.swap(spares_);
   return true;
 }
 
 bool EncoderGroup::take_own(Listener& listener) {
-  if (spare_.empty()) return false;
-  listener.own = std::move(spare_.back());
-  spare_.pop_back();
+  if (spares_.empty()) return false;
+  listener.own = std::move(spares_.back());
+  spares_.pop_back();
   if (shared_warm_) listener.own->continue_from(*shared_);
   return true;
 }
@@ -44,7 +49,7 @@ void EncoderGroup::give_back(Listener& listener) {
     shared_->continue_from(*listener.own);
     shared_warm_ = true;
   }
-  spare_.push_back(std::move(listener.own));
+  spares_.push_back(std::move(listener.own));
 }
 
 size_t EncoderGroup::tick(TickTime time, MixView& mix) {

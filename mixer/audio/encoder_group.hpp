@@ -6,7 +6,8 @@
 //   mix, mixes minus one ──┤
 //                          └─ each talker ─────────────▶ own stream ────▶ gate
 //
-// Thread: the audio tick, but AudioOutputGate::close(): any.
+// Thread: the audio tick, but AudioOutputGate::close(): any. Takes no memory and frees none: both come and go as
+// Belongings, with other threads.
 #pragma once
 
 #include <memory>
@@ -54,16 +55,37 @@ class MixView {
   virtual std::span<const float> without(uint64_t member, size_t band) = 0;
 };
 
+/// Moves what is here to where there is more space, if there is, and swaps the two: no memory is taken, none freed.
+template <class T>
+void move_house(std::vector<T>& here, std::vector<T>& there) {
+  if (there.capacity() <= here.capacity()) return;
+  for (T& thing : here) there.push_back(std::move(thing));
+  here.swap(there);
+  there.clear();
+}
+
 class EncoderGroup {
  public:
+  struct Listener {
+    AudioOutput output;
+    std::unique_ptr<EncoderStream> own;  ///< while the member talks
+  };
+  /// What an output brings along, and what it leaves behind.
+  struct Belongings {
+    std::unique_ptr<EncoderStream> shared;               ///< for the format's first output
+    std::unique_ptr<EncoderStream> own;                  ///< for when the member talks; null: a viewer's output
+    std::vector<Listener> listeners;                     ///< space for all of the format's
+    std::vector<std::unique_ptr<EncoderStream>> spares;  ///< the same
+  };
+
   EncoderGroup(AudioFormat format, std::unique_ptr<EncoderStream> shared);
 
   const AudioFormat& format() const { return format_; }
   size_t band() const { return band_; }
-  /// `spare`: a stream of this format for when the member talks (null for a viewer's output).
-  void add(AudioOutput output, std::unique_ptr<EncoderStream> spare);
-  /// False: not one of this group's. What went with it is left in `gone`, for another thread to destroy.
-  bool remove(OutputId id, std::vector<std::unique_ptr<EncoderStream>>& gone);
+  /// Takes what it needs of `with`, and leaves there what it needs no longer.
+  void add(AudioOutput output, Belongings& with);
+  /// False: not one of this group's. `gone` is empty, and then has what is not needed any more.
+  bool remove(OutputId id, Belongings& gone);
   bool empty() const { return listeners_.empty(); }
   size_t outputs() const { return listeners_.size(); }
   size_t running() const { return running_; }  ///< encoders that worked in the last tick
@@ -72,10 +94,6 @@ class EncoderGroup {
   size_t tick(TickTime time, MixView& mix);
 
  private:
-  struct Listener {
-    AudioOutput output;
-    std::unique_ptr<EncoderStream> own;  ///< while the member talks
-  };
   bool take_own(Listener& listener);
   void give_back(Listener& listener);
 
@@ -85,7 +103,7 @@ class EncoderGroup {
   bool shared_warm_ = false;  ///< fed in the last tick
   size_t running_ = 0;
   std::vector<Listener> listeners_;
-  std::vector<std::unique_ptr<EncoderStream>> spare_;
+  std::vector<std::unique_ptr<EncoderStream>> spares_;
 };
 
 }  // namespace partyline::mixer

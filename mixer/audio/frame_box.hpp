@@ -20,10 +20,11 @@ class FrameBox {
 
   /// A closed box (nobody listens in this room) lets every frame fall.
   void set_open(bool open) { open_.store(open, std::memory_order_relaxed); }
+  bool open() const { return open_.load(std::memory_order_relaxed); }
 
   /// False: the box was full and its oldest frame is gone.
   bool push(const core::EncodedFrame& frame) {
-    if (!open_.load(std::memory_order_relaxed)) return true;
+    if (!open()) return true;
     const std::lock_guard lock(mutex_);
     const bool full = count_ == kCapacity;
     if (full) {

@@ -5,7 +5,7 @@
 //   16 kHz sources ─▶ Σ16 ─┤  (resampled    mix at 16 kHz = ↑Σ8 + Σ16 + ↓Σ48
 //   48 kHz sources ─▶ Σ48 ─┘   where heard) mix at 48 kHz = ↑Σ8 + ↑Σ16 + Σ48
 //
-// Thread: the audio tick, but prepare(): before any of it, or on the tick when a new rate is first heard.
+// Thread: the audio tick. All memory is taken by the constructor.
 #pragma once
 
 #include <array>

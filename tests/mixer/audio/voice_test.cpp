@@ -118,6 +118,7 @@ TEST(EchoGuard, GoesAwayWithTheEcho) {
 TEST(NoiseSuppressor, TakesSteadyNoiseAwayAndLeavesTheVoice) {
   for (const int rate : {8000, 16000, 48000}) {
     NoiseSuppressor suppressor;
+    suppressor.prepare(rate);
     std::mt19937 random(1);
     std::normal_distribution<float> noise(0, 0.01F);
     const auto length = static_cast<size_t>(rate / 50);
