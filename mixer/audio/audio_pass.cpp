@@ -1,5 +1,6 @@
 #include "mixer/audio/audio_pass.hpp"
 
+#include <cstdlib>
 #include <mutex>
 
 #include "core/counters.hpp"
@@ -9,6 +10,7 @@ namespace {
 
 constexpr int kWarmMs = 100;  // the mix fills its playout buffers
 constexpr int64_t kMostMissing = 50;
+constexpr int64_t kJump = 500;  // packets; further apart, in either direction: it counts anew
 
 core::Counter& dropped(const char* reason) {
   return core::counter("partyline_mixer_passed_audio_dropped_total", reason);
@@ -87,6 +89,10 @@ bool AudioPass::take_passed(core::EncodedFrame& frame) {
   if (state_ == State::arming) {
     if (++fitting_ < kArming) return false;
     state_ = State::passing;
+    next_sequence_ = frame.sequence;
+    splice_.change();
+  }
+  if (std::abs(frame.sequence - next_sequence_) > kJump) {
     next_sequence_ = frame.sequence;
     splice_.change();
   }

@@ -30,7 +30,7 @@ struct Line {
   explicit Line(const AudioFormat& format = kOpus) : pass(format) {}
   AudioPass pass;
   core::TimePoint start = core::TimePoint(1000h), now = start;
-  int64_t sequence = 60'000;
+  int64_t sequence = 60'000, source_time = 5'000'000;
   std::vector<core::EncodedFrame> sent;
   bool mixed() {
     core::EncodedFrame frame = opus();
@@ -41,7 +41,7 @@ struct Line {
   bool source(core::EncodedFrame frame = opus()) {
     frame.capture = now - 30ms;
     frame.sequence = sequence++;
-    frame.rtp_time = 5'000'000 + (now - start) / 20ms * 960;
+    frame.rtp_time = source_time + (now - start) / 20ms * 960;
     return pass.take_passed(frame) && keep(frame);
   }
   bool keep(const core::EncodedFrame& frame) {
@@ -112,6 +112,25 @@ TEST(AudioPass, what_was_lost_on_the_way_to_us_is_told_to_the_receiver) {
   line.sequence -= 2;
   EXPECT_EQ(line.run(1), 0u) << "too late";
   EXPECT_EQ(line.pass.late(), 1u);
+}
+
+// A publisher that is pulled anew, a phone that was restarted.
+TEST(AudioPass, a_source_that_begins_to_count_anew_goes_on_being_heard) {
+  for (const int64_t start : {int64_t{12}, int64_t{60'000} + 20'000}) {
+    Line line;
+    line.pass.aim();
+    line.run(100);
+    line.sequence = start;
+    line.source_time = 77;
+    EXPECT_EQ(line.run(50), 50u) << start;
+    EXPECT_EQ(line.pass.late(), 0u);
+    for (size_t i = 1; i < line.sent.size(); ++i) {
+      const int64_t step = line.sent[i].rtp_time - line.sent[i - 1].rtp_time;
+      EXPECT_GE(step, 960) << i;
+      EXPECT_LE(step, 960 + 48 * 31) << i;
+      EXPECT_FALSE(line.sent[i].after_loss) << i;
+    }
+  }
 }
 
 TEST(AudioPass, only_packets_that_the_receiver_expects_are_passed) {
