@@ -63,7 +63,6 @@ class KeyframeSeeker {
     due_ = asked_ ? std::max(now, last_ + kMinSpacing) : now;
   }
   void on_keyframe_decoded() { active_ = false; }
-  bool active() const { return active_; }
   /// True when a request should go out now.
   bool poll(core::TimePoint now) {
     if (!active_ || now < due_) return false;

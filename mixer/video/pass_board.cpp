@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <set>
 
 namespace partyline::mixer {
 namespace {
@@ -18,12 +19,13 @@ void PassBoard::add(OutputId id, const VideoRendition& rendition, std::shared_pt
   output.valve = std::move(valve);
 }
 
-void PassBoard::allow(OutputId id, std::optional<uint64_t> viewer, const PassLimits& limits) {
+void PassBoard::allow(OutputId id, std::optional<uint64_t> viewer, const PassLimits& limits, core::TimePoint now) {
   const auto found = outputs_.find(id);
   if (found == outputs_.end()) return;
   Output& output = found->second;
   output.viewer = viewer;
-  if (!std::exchange(output.allowed, true)) output.valve->allow(output.rendition, limits);
+  output.allowed = true;
+  output.valve->allow(output.rendition, limits, now);
 }
 
 void PassBoard::remove(OutputId id) {
@@ -64,13 +66,17 @@ void PassBoard::follow(OutputId id, Output& output, core::TimePoint now) {
   const State state = output.valve->state();
   if (state == State::passing) {
     output.warm_since.reset();
-    if (std::exchange(output.in_mix, false)) {
-      core_.remove_output(id);
-      core_.show_whole(*output.source);
-    }
+    if (std::exchange(output.in_mix, false)) core_.remove_output(id);
   } else if (!output.in_mix && !output.warm_since) {
     output.warm_since = now;
   }
+}
+
+void PassBoard::show_whole() {
+  std::set<uint64_t> members;
+  for (const auto& [id, output] : outputs_)
+    if (!output.in_mix && output.source) members.insert(*output.source);
+  core_.show_whole(members);
 }
 
 void PassBoard::replan(core::TimePoint now) {
@@ -83,6 +89,7 @@ void PassBoard::replan(core::TimePoint now) {
     follow(id, output, now);
     if (output.source && output.valve->poll(now)) ask_(*output.source);
   }
+  show_whole();
   publish_routes();
 }
 

@@ -29,8 +29,8 @@ class PassBoard {
   /// It is in the mix already.
   void add(OutputId id, const VideoRendition& rendition, std::shared_ptr<OutputGate> gate,
            std::shared_ptr<VideoValve> valve);
-  /// Again when another member looks at it.
-  void allow(OutputId id, std::optional<uint64_t> viewer, const PassLimits& limits);
+  /// Again when another member looks at it, or its receiver has become another one.
+  void allow(OutputId id, std::optional<uint64_t> viewer, const PassLimits& limits, core::TimePoint now);
   void remove(OutputId id);
   /// False: this output is served by the mix.
   bool request_keyframe(OutputId id, core::TimePoint now);
@@ -63,6 +63,7 @@ class PassBoard {
   std::optional<uint64_t> wanted(const Output& output, bool pairs, core::TimePoint now) const;
   void turn(Output& output, std::optional<uint64_t> want, core::TimePoint now);
   void follow(OutputId id, Output& output, core::TimePoint now);
+  void show_whole();
   void publish_routes();
 
   VideoCore& core_;

@@ -1,6 +1,7 @@
 #include "mixer/video/rendition.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/log.hpp"
 
@@ -49,15 +50,20 @@ bool Rendition::has(OutputId id) const {
 
 void Rendition::set_economy(const Economy& economy, int room_rate) {
   room_rate_ = std::max(1, room_rate);
-  settings_ = {what_, economy.least_effort ? EncoderEffort::least : EncoderEffort::usual};
-  VideoRendition& less = settings_.what;
+  if (std::exchange(settings_, settings_under(economy)) != settings_) same_ = 0;  // what is sent begins anew
+}
+
+EncodeSettings Rendition::settings_under(const Economy& economy) const {
+  EncodeSettings settings{what_, economy.least_effort ? EncoderEffort::least : EncoderEffort::usual};
+  VideoRendition& less = settings.what;
   less.frames_per_second = std::min(what_.frames_per_second, room_rate_);
-  if (what_.codec == core::Codec::jpeg) return;  // a still is of the size that was asked for
+  if (what_.codec == core::Codec::jpeg) return settings;  // a still is of the size that was asked for
   less.size = shrunk(what_.size, economy.size_sixths);
   // Fewer bits for fewer pixels; half the pictures need more than half of them.
   less.bitrate.bits_per_second = less.bitrate.bits_per_second * economy.size_sixths / 6;
   if (economy.rate_divisor > 1) less.bitrate.bits_per_second = less.bitrate.bits_per_second * 3 / 4;
   less.bitrate = std::max(less.bitrate, std::min(what_.bitrate, kLeastBitrate));
+  return settings;
 }
 
 void Rendition::set_target(OutputId id, core::Bitrate target) {

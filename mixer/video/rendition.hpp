@@ -98,6 +98,7 @@ class Rendition {
 
  private:
   friend struct EncodeJob;
+  EncodeSettings settings_under(const Economy& economy) const;
   void encode(const EncodeJob& job);
 
   const VideoRendition what_;

@@ -46,7 +46,6 @@ class SourceLogic {
   void on_error(core::TimePoint now);
   /// True when a keyframe should be asked for now.
   bool poll_request(core::TimePoint now) { return wanted_ && seeker_.poll(now); }
-  bool seeking() const { return seeker_.active(); }
   const Drops& drops() const { return drops_; }
   size_t queued() const { return queue_.size(); }
 

@@ -185,9 +185,14 @@ void VideoCore::economise() {
   drop_unused_sizes();
 }
 
-void VideoCore::show_whole(uint64_t member) {
-  for (const auto& tile : tiles_)
-    if (tile->member == member && tile->feed) tile->feed->set_shown_size(room_.canvas);
+void VideoCore::show_whole(const std::set<uint64_t>& members) {
+  if (members == whole_) return;
+  for (const auto& tile : tiles_) {
+    if (!tile->feed || members.contains(tile->member) == whole_.contains(tile->member)) continue;
+    if (members.contains(tile->member)) tile->feed->set_shown_size(room_.canvas);
+    if (!active() && whole_.contains(tile->member)) tile->feed->set_shown_size({});
+  }
+  whole_ = members;
   arrange_ = true;
 }
 
@@ -263,7 +268,8 @@ void VideoCore::arrange(core::TimePoint now) {
     tile->layer = layer;
     if (seated) painted_.push_back(tile.get());
     const bool shows = seated && tile->may_show_video();
-    if (tile->feed) tile->feed->set_shown_size(shows ? core::VideoSize{cell->width, cell->height} : core::VideoSize{});
+    const core::VideoSize size = shows ? core::VideoSize{cell->width, cell->height} : core::VideoSize{};
+    if (tile->feed) tile->feed->set_shown_size(whole_.contains(tile->member) ? room_.canvas : size);
     want(*tile, shows, now);
   }
   std::ranges::stable_sort(painted_, {}, &Tile::layer);

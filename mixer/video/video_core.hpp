@@ -62,8 +62,8 @@ class VideoCore {
   void hold_size(OutputId id);
   /// What the room does without from the next tick on: frame_interval() may change.
   void set_economy(const Economy& economy);
-  /// This member's picture fills a receiver's screen, whatever the layout says: until the next arrangement.
-  void show_whole(uint64_t member);
+  /// These members' pictures, and no others', fill receivers' screens, whatever the layout says.
+  void show_whole(const std::set<uint64_t>& members);
   void set_output_target(OutputId id, core::Bitrate target);
   /// What is encoded for this output at present; nothing for one that is unknown.
   std::optional<core::Bitrate> output_bitrate(OutputId id) const;
@@ -151,6 +151,7 @@ class VideoCore {
   std::map<core::VideoSize, Scaled> scaled_;
   Economy economy_;
   std::set<OutputId> holding_;  // outputs that keep the size
+  std::set<uint64_t> whole_;    // members whose pictures are passed
   std::map<VideoRendition, std::shared_ptr<Rendition>> renditions_;
   std::shared_ptr<EncodeTotals> totals_ = std::make_shared<EncodeTotals>();
   std::optional<core::TimePoint> origin_;  ///< of the first tick

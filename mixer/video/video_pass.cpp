@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 #include "mixer/codec/video_encoder.hpp"
 
@@ -78,6 +79,14 @@ bool fits_packets(const core::EncodedFrame& frame, int max_nal_bytes) {
   for (auto nal = reader.next(); !nal.empty(); nal = reader.next())
     if (nal.size() > static_cast<size_t>(max_nal_bytes)) return false;
   return true;
+}
+
+void VideoPass::set_limits(const PassLimits& limits, core::TimePoint now) {
+  if (std::exchange(limits_, limits) == limits) return;
+  barred_until_.reset();
+  if (state_ != State::passing) return;
+  broken_ = true;  // the next keyframe tells
+  seeker_.start(now);
 }
 
 void VideoPass::aim(core::TimePoint now) {

@@ -32,6 +32,8 @@ class VideoPass {
 
   VideoPass(const VideoRendition& rendition, const PassLimits& limits) : rendition_(rendition), limits_(limits) {}
   State state() const { return state_; }
+  /// The receiver has become another one: what it was sent may be too much for it.
+  void set_limits(const PassLimits& limits, core::TimePoint now);
   /// Pictures of a source shall be passed as soon as one stands alone.
   void aim(core::TimePoint now);
   /// The mix shall come back. `at_once`: nothing of the source may be shown any more.
@@ -47,12 +49,11 @@ class VideoPass {
   std::optional<core::TimePoint> barred_until() const { return barred_until_; }
 
  private:
-  bool passes(const core::EncodedFrame& frame) const;
   void meter(const core::EncodedFrame& frame, core::TimePoint now);
   void bar(core::TimePoint now, core::Duration duration);
 
   const VideoRendition rendition_;
-  const PassLimits limits_;
+  PassLimits limits_;
   State state_ = State::mixed;
   Splice splice_;
   KeyframeSeeker seeker_;

@@ -328,7 +328,7 @@ void VideoRoom::pass_through(std::function<void(bool)> on_mixing) {
 }
 
 void VideoRoom::allow_pass_through(OutputId id, std::optional<uint64_t> viewer, PassLimits limits) {
-  impl_->on_strand([=](Impl& impl) { impl.board.allow(id, viewer, limits); });
+  impl_->on_strand([=](Impl& impl) { impl.board.allow(id, viewer, limits, core::Clock::now()); });
 }
 
 void VideoRoom::hold_size(OutputId id) {

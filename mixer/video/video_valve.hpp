@@ -19,10 +19,11 @@ class VideoValve final : public core::FrameSink {
 
   explicit VideoValve(std::shared_ptr<core::FrameSink> sink) : sink_(std::move(sink)) {}
 
-  /// From now on sources may be passed.
-  void allow(const VideoRendition& rendition, const PassLimits& limits) {
+  /// From now on sources may be passed, to a receiver with these limits.
+  void allow(const VideoRendition& rendition, const PassLimits& limits, core::TimePoint now) {
     const std::lock_guard lock(mutex_);
-    pass_.emplace(rendition, limits);
+    if (!pass_) pass_.emplace(rendition, limits);
+    pass_->set_limits(limits, now);
   }
   void push(const core::EncodedFrame& frame) override {
     const std::lock_guard lock(mutex_);

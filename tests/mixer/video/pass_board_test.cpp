@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tests/mixer/video/video_test_support.hpp"
 
 namespace partyline::mixer {
@@ -24,6 +26,7 @@ struct Conference {
   Room room{automatic()};
   PassBoard board;
   std::map<uint64_t, int> asked;
+  std::set<uint64_t> deaf;  // to wishes for a keyframe
   std::map<uint64_t, std::shared_ptr<ScriptedFeed>> feeds;
   std::map<uint64_t, std::unique_ptr<Camera>> cameras;
   std::map<uint64_t, Yuv> colours;
@@ -47,13 +50,13 @@ struct Conference {
     auto gate = std::make_shared<OutputGate>(valve);
     room.core.add_output(id, kPhone, gate);
     board.add(id, kPhone, gate, valve);
-    if (allowed) board.allow(id, member, {});
+    if (allowed) board.allow(id, member, {}, room.now);
     board.replan(room.now);
   }
   /// A camera gives a keyframe when it is asked.
   void step() {
     for (auto& [member, camera] : cameras) {
-      const bool keyframe = std::exchange(asked[member], 0) > 0;
+      const bool keyframe = std::exchange(asked[member], 0) > 0 && !deaf.contains(member);
       const I420Image image = solid({640, 360}, colours[member]);
       core::EncodedFrame frame = camera->take(image.view(), keyframe, room.now);
       frame.rtp_time = static_cast<int64_t>(member) * 1'000'000'000 + (room.now - at(0ms)) / 1us * 9 / 100;
@@ -194,6 +197,46 @@ TEST(PassBoard, a_sole_publisher_is_forwarded_to_all_viewers_that_can_take_it) {
   EXPECT_TRUE(near(call.centre(13), kRed));
   call.board.request_keyframe(11, call.room.now + 1s);
   EXPECT_EQ(call.asked[1], 1) << "a viewer's wish reaches the publisher";
+}
+
+TEST(PassBoard, who_is_passed_is_asked_for_a_whole_screen_whatever_else_is_mixed) {
+  Conference call;
+  call.join(1, kRed);
+  call.join(2, kBlue);
+  call.run(2);  // a camera begins with a keyframe
+  call.deaf = {2};
+  call.watch(11, 1);
+  call.watch(12, 2);
+  call.run(30);
+  ASSERT_EQ(call.board.passing(), 1) << "one way comes later than the other";
+  call.deaf.clear();
+  call.run(90);
+  ASSERT_EQ(call.board.passing(), 2);
+  const core::VideoSize whole{1280, 720};
+  for (const uint64_t member : {uint64_t{1}, uint64_t{2}}) EXPECT_EQ(call.feeds[member]->shown, whole) << member;
+  call.room.watch(20, {core::Codec::jpeg, {640, 360}, 1, {}, 0});  // a still, in which both have a tile
+  call.run(60);
+  ASSERT_EQ(call.board.passing(), 2);
+  for (const uint64_t member : {uint64_t{1}, uint64_t{2}}) EXPECT_EQ(call.feeds[member]->shown, whole) << member;
+  call.room.core.remove_output(20);
+  call.join(3, kGreen);
+  call.watch(13, 3);
+  call.run(60);
+  ASSERT_EQ(call.board.passing(), 0);
+  for (const uint64_t member : {uint64_t{1}, uint64_t{2}})
+    EXPECT_LT(call.feeds[member]->shown.width, whole.width) << "a tile";
+}
+
+TEST(PassBoard, a_receiver_that_became_another_one_is_sent_nothing_that_it_cannot_decode) {
+  Conference call;
+  call.begin();
+  call.seen[11]->frames.clear();
+  call.board.allow(11, 1, {66, 9}, call.room.now);  // of level 0.9: less than any camera sends
+  call.run(60);
+  ASSERT_FALSE(call.seen[11]->frames.empty());
+  EXPECT_TRUE(call.seen[11]->frames.front().keyframe);
+  EXPECT_TRUE(near(call.left(11), kRed)) << "the mix, with himself in it";
+  EXPECT_EQ(call.board.passing(), 1) << "the other way goes on";
 }
 
 TEST(PassBoard, whose_other_has_left_gets_the_mix) {

@@ -402,6 +402,20 @@ TEST(VideoCore, under_an_economy_there_are_fewer_and_smaller_pictures_and_then_a
   }
 }
 
+TEST(VideoCore, a_still_canvas_becomes_sharp_again_after_a_change_of_economy) {
+  Room room;
+  const auto sink = room.watch(1, kSmall);
+  for (int i = 0; i < 40; ++i) room.tick();
+  sink->frames.clear();
+  for (int i = 0; i < 6; ++i) room.tick();
+  ASSERT_LE(sink->frames.size(), 1u) << "it is sharp, and nothing moves";
+  sink->frames.clear();
+  room.core.set_economy({true, 1, 6});
+  for (int i = 0; i < 6; ++i) room.tick();
+  EXPECT_GE(sink->frames.size(), 5u);
+  EXPECT_TRUE(sink->frames.front().keyframe);
+}
+
 TEST(VideoCore, a_change_of_economy_does_not_turn_time_back) {
   Room room;
   const auto sink = room.watch(1, kSmall);

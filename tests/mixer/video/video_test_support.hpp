@@ -79,6 +79,8 @@ struct KeepingSink : core::FrameSink {
 struct ScriptedFeed : PictureFeed {
   bool wanted = false;
   std::optional<Picture> next;
+  core::VideoSize shown;
+  void set_shown_size(core::VideoSize size) override { shown = size; }
   void set_wanted(bool value, core::TimePoint) override { wanted = value; }
   std::optional<Picture> take_due(core::TimePoint, core::Duration) override { return std::exchange(next, {}); }
 };
