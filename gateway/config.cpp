@@ -5,106 +5,23 @@
 
 #include <algorithm>
 #include <fstream>
-#include <functional>
 #include <iterator>
-#include <set>
-#include <sstream>
 
-#include "gateway/ice_server_setting.hpp"
+#include "gateway/config_setters.hpp"
 #include "gateway/names.hpp"
 
 namespace partyline::gateway {
 namespace {
 
-using core::Error;
 using core::ErrorCode;
 using core::make_error;
 using core::Result;
-
-std::string place(const toml::source_region& region) {
-  return fmt::format("line {}, column {}", region.begin.line, region.begin.column);
-}
-
-Error error_at(const toml::node& node, const std::string& what) {
-  return make_error(ErrorCode::invalid, place(node.source()) + ": " + what);
-}
-
-using Setter = std::function<Result<>(Config&, const toml::node&, const std::string& key)>;
 
 struct Key {
   std::string_view table;
   std::string_view name;
   Setter set;
 };
-
-Setter text(std::function<std::string&(Config&)> field, std::set<std::string> choices = {}) {
-  return [=](Config& config, const toml::node& node, const std::string& key) -> Result<> {
-    const auto value = node.value_exact<std::string>();
-    if (!value) return error_at(node, "'" + key + "' must be a string");
-    if (!choices.empty() && !choices.contains(*value))
-      return error_at(node, fmt::format("'{}' must be one of: {}", key, fmt::join(choices, ", ")));
-    field(config) = *value;
-    return {};
-  };
-}
-
-// What is in it is looked at when the program starts, not by the parser: hence the place.
-Setter picture(std::function<Config::PictureFile&(Config&)> field) {
-  return [=](Config& config, const toml::node& node, const std::string& key) -> Result<> {
-    const auto value = node.value_exact<std::string>();
-    if (!value) return error_at(node, "'" + key + "' must be a string");
-    field(config) = {*value, place(node.source())};
-    return {};
-  };
-}
-
-Setter number(std::function<int&(Config&)> field, int least, int most) {
-  return [=](Config& config, const toml::node& node, const std::string& key) -> Result<> {
-    const auto value = node.value_exact<int64_t>();
-    if (!value || *value < least || *value > most)
-      return error_at(node, fmt::format("'{}' must be a whole number from {} to {}", key, least, most));
-    field(config) = static_cast<int>(*value);
-    return {};
-  };
-}
-
-Setter flag(std::function<bool&(Config&)> field) {
-  return [=](Config& config, const toml::node& node, const std::string& key) -> Result<> {
-    const auto value = node.value_exact<bool>();
-    if (!value) return error_at(node, "'" + key + "' must be true or false");
-    field(config) = *value;
-    return {};
-  };
-}
-
-Result<std::vector<std::string>> string_list(const toml::node& node, const std::string& key) {
-  const auto* array = node.as_array();
-  if (!array) return error_at(node, "'" + key + "' must be a list of strings");
-  std::vector<std::string> values;
-  for (const auto& element : *array) {
-    const auto value = element.value_exact<std::string>();
-    if (!value) return error_at(element, "'" + key + "' must hold strings only");
-    values.push_back(*value);
-  }
-  return values;
-}
-
-Setter list(std::function<std::vector<std::string>&(Config&)> field) {
-  return [=](Config& config, const toml::node& node, const std::string& key) -> Result<> {
-    auto values = string_list(node, key);
-    if (!values) return values.error();
-    field(config) = std::move(*values);
-    return {};
-  };
-}
-
-Setter ice_servers(std::function<std::vector<rtp::IceServer>&(Config&)> field) {
-  return [=](Config& config, const toml::node& node, const std::string&) -> Result<> {
-    if (const auto mistake = read_ice_servers(node, field(config)))
-      return make_error(ErrorCode::invalid, place(mistake->where) + ": " + mistake->what);
-    return {};
-  };
-}
 
 // One row a key: adding one touches this table, the struct and the sample file, and nothing else.
 #define FIELD(member)            \
@@ -129,7 +46,7 @@ const std::vector<Key>& keys() {
       {"sip", "rtp_last_port", number(FIELD(sip.rtp_last_port), 1025, 65535)},
       {"sip", "rtp_timeout_seconds", number(FIELD(sip.rtp_timeout_seconds), 1, 3600)},
       {"sip", "requests_per_second_per_source", number(FIELD(sip.requests_per_second_per_source), 0, 100000)},
-      {"sip", "trusted_sources", list(FIELD(sip.trusted_sources))},
+      {"sip", "trusted_sources", addresses(FIELD(sip.trusted_sources))},
       {"sip", "max_calls", number(FIELD(sip.max_calls), 1, 100000)},
       {"webrtc", "address", text(FIELD(webrtc.address))},
       {"webrtc", "port", number(FIELD(webrtc.port), 0, 65535)},
@@ -149,7 +66,7 @@ const std::vector<Key>& keys() {
       {"sfu", "play_token", text(FIELD(sfu.play_token))},
       {"sfu", "hook_urls", list(FIELD(sfu.hook_urls))},
       {"hooks", "token", text(FIELD(hooks.token))},
-      {"hooks", "allowed_addresses", list(FIELD(hooks.allowed_addresses))},
+      {"hooks", "allowed_addresses", addresses(FIELD(hooks.allowed_addresses))},
       {"recording", "directory", text(FIELD(recording.directory))},
       {"rooms", "create_on_demand", flag(FIELD(rooms.create_on_demand))},
       {"rooms", "forbidden", list(FIELD(rooms.forbidden))},

@@ -138,7 +138,14 @@ std::string source_address(nta_incoming_t* request) {
   char text[INET6_ADDRSTRLEN] = "";
   const su_sockaddr_t* from = msg_addr(message);
   if (from->su_family == AF_INET) ::inet_ntop(AF_INET, &from->su_sin.sin_addr, text, sizeof text);
-  if (from->su_family == AF_INET6) ::inet_ntop(AF_INET6, &from->su_sin6.sin6_addr, text, sizeof text);
+  if (from->su_family == AF_INET6) {
+    const in6_addr& address = from->su_sin6.sin6_addr;
+    // A socket for both versions shows an IPv4 peer as ::ffff:a.b.c.d.
+    if (IN6_IS_ADDR_V4MAPPED(&address))
+      ::inet_ntop(AF_INET, &address.s6_addr[12], text, sizeof text);
+    else
+      ::inet_ntop(AF_INET6, &address, text, sizeof text);
+  }
   msg_destroy(message);
   return text;
 }

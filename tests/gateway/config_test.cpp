@@ -71,6 +71,16 @@ TEST(Config, IceServersAreUrlsOrTables) {
   EXPECT_EQ(parsed->sfu.ice_servers, (std::vector<rtp::IceServer>{{"turn:t.example", "", "", "x"}}));
 }
 
+// They are compared with what the sockets say.
+TEST(Config, AddressesAreKeptAsSocketsWriteThem) {
+  const auto parsed = parse_config(
+      "[sip]\ntrusted_sources = [\"2001:DB8::0:1\", \"::ffff:192.0.2.1\"]\n"
+      "[hooks]\nallowed_addresses = [\"0:0::1\"]\n");
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed->sip.trusted_sources, (std::vector<std::string>{"2001:db8::1", "192.0.2.1"}));
+  EXPECT_EQ(parsed->hooks.allowed_addresses, std::vector<std::string>{"::1"});
+}
+
 struct BadConfig {
   const char* text;
   const char* message;
@@ -94,6 +104,10 @@ TEST(Config, AnErrorNamesLineAndColumnAndWhatToDo) {
        "line 2, column 33: unknown key 'pasword': an ICE server has url, username, credential and secret"},
       {"[sfu]\nice_servers = [{url = \"turn:a\", username = \"u\", credential = \"x\", secret = \"s\"}]\n",
        "line 2, column 16: a TURN server has a credential or a secret, not both"},
+      {"[sip]\ntrusted_sources = [\"192.0.2.1\", \"trunk.example\"]\n",
+       "line 2, column 33: 'trusted_sources' must hold numeric addresses only"},
+      {"[hooks]\nallowed_addresses = [\"192.0.2.0/24\"]\n",
+       "line 2, column 22: 'allowed_addresses' must hold numeric addresses only"},
       {"[[room]]\nname = \"a b\"\n", "line 2, column 8: 'name': a name has 1 to 64 characters of A-Z a-z 0-9 . _ ~ -"},
       {"[[room]]\noutput = []\n", "line 2, column 1: unknown key 'output' in [[room]]; did you mean 'outputs'?"},
   };
