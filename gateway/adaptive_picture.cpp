@@ -33,7 +33,9 @@ core::Result<> AdaptivePicture::start(std::vector<mixer::VideoRendition> steps) 
   // Another codec or size by negotiation: what was sent before may not be decodable any more.
   for (const Output& output : outputs_) mixer_.remove_output(output.id);
   outputs_.clear();
-  return change_to(steps_.front());
+  auto begun = change_to(steps_.front());
+  if (!begun) stop();
+  return begun;
 }
 
 void AdaptivePicture::stop() {

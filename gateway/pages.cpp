@@ -56,10 +56,12 @@ void add_page_routes(http::Server& server, const std::string& web_root, bool emb
     response.body = fmt::format("{{\"simulcast\":{0},\"redundancy\":{0}}}", embedded);
     co_return response;
   });
-  std::error_code error;
-  for (const auto& entry : fs::recursive_directory_iterator(web_root, error)) {
+  std::error_code error, unknown;
+  fs::recursive_directory_iterator at(web_root, fs::directory_options::skip_permission_denied, error);
+  for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
+    const fs::directory_entry& entry = *at;
     const auto type = content_types().find(entry.path().extension().string());
-    if (!entry.is_regular_file() || type == content_types().end()) continue;
+    if (!entry.is_regular_file(unknown) || type == content_types().end()) continue;
     std::ifstream file(entry.path(), std::ios::binary);
     auto page = std::make_shared<Page>();
     page->type = type->second;
