@@ -9,7 +9,6 @@
 #include "core/log.hpp"
 #include "gateway/event_bus.hpp"
 #include "gateway/ids.hpp"
-#include "gateway/names.hpp"
 #include "mixer/video/layout_plan.hpp"
 
 namespace partyline::gateway {
