@@ -97,6 +97,7 @@ void StreamRouter::limit_publisher(TimePoint now) {
 /// On the source of repetitions, where it disturbs no numbering (RFC 4588; RFC 3550 §5.1 for the bytes).
 void StreamRouter::send_padding(Player& player, TimePoint now) {
   const uint8_t number_id = player.formats.video_transport_cc;
+  if (source_->layers.empty()) return;  // the publisher before this one had video
   if (number_id == 0 || player.video.packets == 0 || player.path.padding_due(now) == 0) return;
   const auto* const format = playable(player.formats.video, source_->layers.front()->track.format());
   if (format == nullptr || !format->rtx_payload_type) return;

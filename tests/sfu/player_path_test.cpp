@@ -85,5 +85,55 @@ TEST(PlayerPath, an_estimate_of_the_player_counts_once_it_falls_while_much_is_se
   EXPECT_FALSE(path.limit(now + 6s)) << "it has said nothing for long";
 }
 
+TEST(PlayerPath, a_publisher_of_sound_alone_may_follow_one_with_video_while_the_path_is_probed) {
+  constexpr uint8_t kNumbers = 3;
+  StreamRouter router;
+  Peer publisher, player;
+  TimePoint now{1000h};
+  PlayerFormats wanted;
+  wanted.audio = {{Codec::opus, 111, 0}};
+  wanted.video = {{Codec::vp8, 97, 0, 98}};
+  wanted.audio_ssrc = 0x97;
+  wanted.video_ssrc = 0x99;
+  wanted.video_rtx_ssrc = 0x98;
+  wanted.audio_transport_cc = wanted.video_transport_cc = kNumbers;
+  const auto id = router.add_player(wanted, player, now);
+  const auto send = [&](uint8_t type, uint32_t ssrc, uint16_t sequence) {
+    std::array<uint8_t, 400> room;
+    rtp::PacketWriter writer(room, {true, type, {sequence}, {sequence * 960u}, ssrc});
+    const std::vector<uint8_t> payload{0x10, 0, 0, 0};  // VP8: a keyframe's first packet
+    writer.append(payload);
+    router.receive_from_publisher(core::Buffer::copy_of(writer.packet()), now);
+  };
+  PublisherFormats formats;
+  formats.video.emplace();
+  formats.video->codec = Codec::vp8;
+  formats.video->payload_type = 96;
+  router.set_publisher(formats, publisher, now);
+  send(96, 0x10, 1);
+  router.clear_publisher();
+  formats.video.reset();
+  formats.audio.emplace();
+  formats.audio->payload_type = 111;
+  router.set_publisher(formats, publisher, now);
+  ArrivalLog arrivals;
+  for (uint16_t i = 1; i < 200; ++i, now += 20ms) {
+    send(111, 0x11, i);
+    for (auto at = now; at < now + 20ms; at += 5ms) router.tick(at);
+    for (const auto& packet : std::exchange(player.rtp, {})) {
+      const auto view = rtp::parse_packet(packet);
+      ASSERT_TRUE(view);
+      EXPECT_NE(view->ssrc, 0x98u) << "nothing to pad";
+      if (const auto number = view->transport_sequence(kNumbers)) arrivals.receive(*number, now + 10ms);
+    }
+    rtcp::TransportFeedback feedback;
+    if (i % 3 != 0 || !arrivals.take(feedback)) continue;
+    std::array<uint8_t, 1200> room;
+    rtcp::Writer writer(room);
+    writer.transport_feedback(feedback);
+    router.receive_rtcp_from_player(id, writer.packet(), now + 15ms);
+  }
+}
+
 }  // namespace
 }  // namespace partyline::sfu::test
