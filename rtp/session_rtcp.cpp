@@ -140,22 +140,24 @@ void Session::Impl::receive_transport_block(const rtcp::Block& block, core::Time
   }
 }
 
-/// However many bounds one request names, it is answered once, with the last (RFC 5104 §4.2.2: or the peer repeats).
+/// However many bounds one request names, it is answered once, with the last. The answer names the bound's owner, who
+/// else would repeat it (RFC 5104 §4.2.2.2).
 void Session::Impl::receive_bounds(const rtcp::Tmmb& request) {
-  const rtcp::TmmbEntry* bound = nullptr;
+  std::optional<rtcp::TmmbEntry> bound;
   const Track* bounded = nullptr;
   for (const auto& entry : request.entries) {
     const Track* const track = sender_of(entry.ssrc);
     if (!track) continue;
-    bound = &entry;
+    bound = entry;
     bounded = track;
   }
   if (!bound) return;
   peer_limit = limit_of(bound->bits_per_second);
+  bound->ssrc = request.sender_ssrc;
   std::array<uint8_t, kRtcpBytes> room;
   rtcp::Writer writer(room);
   open_feedback(*bounded, writer);
-  writer.tmmbn(bounded->out.ssrc(), {bound, 1});
+  writer.tmmbn(bounded->out.ssrc(), {&*bound, 1});
   push_rtcp(writer);
 }
 

@@ -210,8 +210,7 @@ void StreamRouter::receive_rtcp_from_player(PlayerId id, std::span<const uint8_t
     } else if (block->type == rtcp::Type::transport_feedback && block->count == rtcp::kTransportCc) {
       if (rtcp::parse_transport_feedback(*block, feedback_)) player.path.on_feedback(feedback_, now);
     } else if (const auto tmmbr = rtcp::parse_tmmbr(*block)) {
-      for (const auto& entry : tmmbr->entries)
-        if (entry.ssrc == player.video.ssrc()) take_wish(player, entry, now);
+      take_wish(player, *tmmbr, now);
     } else if (const auto nack = rtcp::parse_nack(*block)) {
       if (nack->media_ssrc == player.video.ssrc()) answer_nack(player, *nack, now);
       if (nack->media_ssrc == player.audio.ssrc()) answer_audio_nack(player, *nack, now);

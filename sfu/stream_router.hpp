@@ -93,7 +93,7 @@ class StreamRouter {
   void ask_publisher(core::TimePoint now);
   void ask_publisher(VideoLayer& layer, core::TimePoint now);
   void limit_publisher(core::TimePoint now);
-  void take_wish(Player& player, const rtp::rtcp::TmmbEntry& entry, core::TimePoint now);
+  void take_wish(Player& player, const rtp::rtcp::Tmmb& request, core::TimePoint now);
   void report_arrivals();
   void report_reception(core::TimePoint now);
   uint64_t epoch_of(const IncomingTrack& track, size_t layer = 0) const;

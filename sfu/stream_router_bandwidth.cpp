@@ -63,11 +63,18 @@ void StreamRouter::choose_layers(TimePoint now) {
   limit_publisher(now);
 }
 
-void StreamRouter::take_wish(Player& player, const rtcp::TmmbEntry& entry, TimePoint now) {
-  player.wish = static_cast<double>(entry.bits_per_second);
+/// However many bounds one request names, it is answered once, with the last. The answer names the bound's owner, who
+/// else would repeat it (RFC 5104 §4.2.2.2).
+void StreamRouter::take_wish(Player& player, const rtcp::Tmmb& request, TimePoint now) {
+  std::optional<rtcp::TmmbEntry> bound;
+  for (const auto& entry : request.entries)
+    if (entry.ssrc == player.video.ssrc()) bound = entry;
+  if (!bound) return;
+  player.wish = static_cast<double>(bound->bits_per_second);
+  bound->ssrc = request.sender_ssrc;
   std::array<uint8_t, kRtcpBytes> room;
   rtcp::Writer writer(room);
-  if (writer.receiver_report({player.video.ssrc(), {}}) && writer.tmmbn(player.video.ssrc(), {&entry, 1}))
+  if (writer.receiver_report({player.video.ssrc(), {}}) && writer.tmmbn(player.video.ssrc(), {&*bound, 1}))
     player.out->send_rtcp(writer.packet());
   choose_layers(now);
 }

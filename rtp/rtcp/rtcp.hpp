@@ -140,7 +140,7 @@ struct Remb : FeedbackHeader {
   BoundedList<uint32_t, 16> ssrcs;
 };
 struct TmmbEntry {
-  uint32_t ssrc = 0;
+  uint32_t ssrc = 0;  ///< TMMBR: whose media is bounded; TMMBN: who asked for this bound
   uint64_t bits_per_second = 0;
   uint16_t overhead = 0;  ///< bytes a packet
 };

@@ -31,12 +31,14 @@ struct Peer final : PacketOut {
         if (const auto pli = rtcp::parse_pli(*block)) ssrcs.push_back(pli->media_ssrc);
     return ssrcs;
   }
-  int blocks_of_tmmbn() const {
-    int count = 0;
+  /// Who is told by TMMBN that its bound is taken.
+  std::vector<uint32_t> owners_told() const {
+    std::vector<uint32_t> ssrcs;
     for (const auto& bytes : rtcp)
       for (rtcp::Reader reader(bytes); const auto block = reader.next();)
-        count += rtcp::parse_tmmbn(*block).has_value();
-    return count;
+        if (const auto answer = rtcp::parse_tmmbn(*block))
+          for (const auto& entry : answer->entries) ssrcs.push_back(entry.ssrc);
+    return ssrcs;
   }
   std::vector<std::vector<uint8_t>> rtp, rtcp;
 };

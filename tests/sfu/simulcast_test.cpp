@@ -325,7 +325,7 @@ TEST(SingleLayer, its_publisher_is_told_what_the_most_demanding_player_has_a_use
   EXPECT_FALSE(run()) << "the other one may want everything";
   wish(b, 512'000);
   EXPECT_EQ(run(), 512'000u);
-  EXPECT_EQ(first.blocks_of_tmmbn(), 1);
+  EXPECT_EQ(first.owners_told(), (std::vector<uint32_t>{1}));
   router.remove_player(b);
   EXPECT_EQ(run(), 256'000u);
   router.add_player(wanted, second, now);
