@@ -203,11 +203,12 @@ std::optional<ForwardPacket> IncomingTrack::make_ready(core::Buffer packet, cons
     drops().late.add();
     return std::nullopt;
   }
-  const auto level = view.audio_level(format_.audio_level_extension);
+  const auto level = view.extension(format_.audio_level_extension);
   const bool keyframe_start = starts_keyframe(format_.codec, view.payload);
-  ForwardPacket out = cut_out(std::move(packet), view);
+  const auto level_byte = level && !level->empty() ? std::optional((*level)[0]) : std::nullopt;
+  ForwardPacket out = cut_out(std::move(packet), view);  // overwrites the extensions
   out.sequence = *sequence;
-  out.audio_level = level;
+  out.audio_level = level_byte;
   out.keyframe_start = keyframe_start;
   if (format_.codec == core::Codec::vp8) out.numbers = picture_numbers(out.payload());
   kept_[static_cast<uint64_t>(out.sequence) % kept_.size()] = out;

@@ -26,8 +26,8 @@ struct ForwardPacket {
   rtp::RtpTime32 timestamp;
   bool marker = false;
   bool keyframe_start = false;
-  std::optional<uint8_t> audio_level;
-  PictureNumbers numbers;  ///< VP8: as they came
+  std::optional<uint8_t> audio_level;  ///< as it came, the voice bit included (RFC 6464 §3)
+  PictureNumbers numbers;              ///< VP8: as they came
 
   std::span<uint8_t> bytes() { return buffer.span().subspan(offset, size); }
   std::span<const uint8_t> payload() const { return buffer.span().subspan(offset + 12, size - 12); }

@@ -70,7 +70,7 @@ class RouterTest : public ::testing::Test {
     if (with_extensions) {
       const std::array<uint8_t, 2> transport{static_cast<uint8_t>(sequence >> 8), static_cast<uint8_t>(sequence)};
       writer.add_extension(3, transport);
-      const uint8_t level = 42;
+      const uint8_t level = 0x80 | 42;  // with voice
       if (payload_type == kAudioPt) writer.add_extension(1, {&level, 1});
     }
     writer.append(payload);
@@ -111,6 +111,7 @@ TEST_F(RouterTest, PacketsReachThePlayerUnderItsOwnTypesAndSsrcs) {
   EXPECT_EQ(heard[0].ssrc, kPlayerAudio);
   EXPECT_EQ(seen[0].ssrc, kPlayerVideo);
   EXPECT_EQ(heard[0].audio_level(5), 42);
+  EXPECT_EQ(heard[0].extension(5)->front(), 0x80 | 42) << "the voice bit, too";
   EXPECT_EQ(static_cast<uint16_t>(heard[1].sequence.value - heard[0].sequence.value), 1);
   EXPECT_EQ(heard[1].timestamp.value - heard[0].timestamp.value, 960u);
   EXPECT_EQ(seen[0].extension_profile, 0);
