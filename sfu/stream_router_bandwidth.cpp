@@ -30,6 +30,17 @@ void StreamRouter::Player::count_sent(TimePoint now) {
   counted_since = now;
 }
 
+// A layer that comes back (browsers leave out what their path does not carry) is counted anew: its mean of before would
+// make it look small enough for everybody.
+void StreamRouter::VideoLayer::note(size_t payload_bytes, TimePoint now) {
+  if (now - track.last_packet() >= kInactive) {
+    bits_per_second = 0;
+    bytes = 0;
+    counted_since = now;
+  }
+  bytes += payload_bytes;
+}
+
 void StreamRouter::VideoLayer::count(TimePoint now) {
   if (now - counted_since < kCount) return;
   const double seconds = std::chrono::duration<double>(now - counted_since).count();
@@ -43,12 +54,16 @@ void StreamRouter::choose_layers(TimePoint now) {
   std::array<LayerChoice::Layer, Simulcast::kMostLayers> layers{};
   const size_t count = std::min(source_->layers.size(), layers.size());
   double most = kLeastWish;
+  bool measured = false;
   for (size_t i = 0; i < count; ++i) {
     VideoLayer& layer = *source_->layers[i];
     layer.count(now);
     layers[i] = {layer.bits_per_second, layer.worth, layer.track.ssrc() && now - layer.track.last_packet() < kInactive};
     most = std::max(most, kWishOverSource * layer.bits_per_second);
+    measured |= layers[i].active && layer.bits_per_second > 0;
   }
+  // Beside layers whose rate is known, one that has just come (back) waits until its own is.
+  for (auto& layer : layers) layer.active &= !measured || layer.bits_per_second > 0;
   for (const auto& [id, player] : players_) {
     player->count_sent(now);
     player->path.set_wish({static_cast<int64_t>(most)});

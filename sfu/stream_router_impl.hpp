@@ -67,8 +67,10 @@ struct StreamRouter::VideoLayer {
   // Bits a second, over half seconds.
   uint64_t bytes = 0;
   core::TimePoint counted_since{};
-  double bits_per_second = 0;
-  double worth = 0;  ///< bits a second, of its picture's size
+  double bits_per_second = 0;  ///< 0: not known yet
+  double worth = 0;            ///< bits a second, of its picture's size
+  /// A packet of the source that the layer's track has not seen yet.
+  void note(size_t payload_bytes, core::TimePoint now);
   void count(core::TimePoint now);
 };
 

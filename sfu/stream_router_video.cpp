@@ -63,7 +63,7 @@ StreamRouter::VideoLayer* StreamRouter::repeated_layer_of(const rtp::PacketView&
 void StreamRouter::receive_video(VideoLayer& layer, core::Buffer packet, const rtp::PacketView& view, TimePoint now) {
   const uint64_t epoch_before = layer.track.epoch();
   const bool repeated = layer.track.format().rtx_payload_type == view.payload_type;
-  if (!repeated) layer.bytes += view.payload.size();  // browsers probe with repetitions of whatever there is
+  if (!repeated) layer.note(view.payload.size(), now);  // browsers probe with repetitions of whatever there is
   auto forward = repeated ? layer.track.receive_repeated(std::move(packet), view, now)
                           : layer.track.receive(std::move(packet), view, now);
   if (layer.track.take_hopeless() || (layer.track.epoch() != epoch_before && !players_.empty())) layer.keyframe.wish();

@@ -237,6 +237,21 @@ TEST_F(SimulcastRouter, when_the_sender_drops_the_large_layer_the_player_sees_th
   expect_seamless();
 }
 
+TEST_F(SimulcastRouter, a_layer_that_comes_back_is_not_taken_for_a_small_one) {
+  run(2s);
+  wish(350'000);  // the middle one has 384 kbit/s, the large one 768
+  run(3s);
+  ASSERT_EQ(last_layer(), 1);
+  senders[0].sending = false;
+  run(6s);
+  senders[0].sending = true;
+  for (int i = 0; i < 20; ++i) {
+    run(250ms);
+    EXPECT_EQ(last_layer(), 1);
+  }
+  expect_seamless();
+}
+
 TEST_F(SimulcastRouter, a_repetition_closes_the_gap_of_the_layer_it_names) {
   run(1s);
   const size_t before = player.rtp.size();
