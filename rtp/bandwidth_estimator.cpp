@@ -51,6 +51,7 @@ void BandwidthEstimator::on_sent(Seq16 sequence, size_t bytes, core::TimePoint n
                                                   now};
   sending_.add(ms(now.time_since_epoch()), bytes);
   reports_.on_sent(bytes);
+  if (now - last_sent_ > kSilenceStep) resumed_ = now;
   last_sent_ = now;
 }
 
@@ -177,7 +178,8 @@ void BandwidthEstimator::probe_if_useful(core::TimePoint now) {
 }
 
 void BandwidthEstimator::tick(core::TimePoint now) {
-  if (!last_feedback_ || now - *last_feedback_ < kSilence || now - last_silence_ < kSilenceStep) return;
+  if (!last_feedback_ || now - std::max(*last_feedback_, resumed_) < kSilence || now - last_silence_ < kSilenceStep)
+    return;
   if (now - last_sent_ > kSilenceStep) return;  // nothing sent, nothing to report
   last_silence_ = now;
   rate_.set_rate(rate_.rate() * 0.7);

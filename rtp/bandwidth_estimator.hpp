@@ -93,6 +93,7 @@ class BandwidthEstimator {
   double wish_ = 0;
   std::optional<core::TimePoint> last_feedback_;
   core::TimePoint last_sent_{}, last_silence_{};
+  core::TimePoint resumed_{};  ///< when sending began again after a pause: what was not sent is not reported
   std::optional<std::chrono::microseconds> last_reference_;
   double reference_ms_ = 0;
   core::Duration round_trip_ = std::chrono::milliseconds(100);

@@ -33,10 +33,12 @@ void Session::Impl::announce_target(core::TimePoint now) {
   outbox.push(*target);
 }
 
-// Padding (RFC 3550 §5.1) on the video's source, between two pictures: no decoder ever sees it.
+// Padding (RFC 3550 §5.1) on the source of repetitions, where it disturbs no numbering and is never asked for again;
+// where there is none, on the video's own, between two pictures: no decoder ever sees it.
 void Session::Impl::send_padding(core::TimePoint now) {
   Track* const track = video_sender();
   if (!track || track->config.transport_cc_extension == 0 || !track->config.send_format) return;
+  const auto repeats = track->config.send_format->rtx_payload_type;
   if (!track->out.started() || !track->pacer.empty()) return;
   std::array<uint8_t, kPaddingBytes> padding{};
   padding.back() = kPaddingBytes;
@@ -44,14 +46,22 @@ void Session::Impl::send_padding(core::TimePoint now) {
   for (int bound = 0; bound < 64 && estimator.padding_due(now) > 0; ++bound) {
     core::Buffer packet = core::Buffer::allocate(kRtpHeaderBytes + 8 + kPaddingBytes);
     packet.resize(packet.capacity());
-    const PacketHeader header{false, track->config.send_format->payload_type, track->out.next_sequence(),
-                              track->last_time, track->out.ssrc()};
+    PacketHeader header{false, 0, {}, track->last_time, 0};
+    if (repeats) {
+      header.payload_type = *repeats;
+      header.sequence = Seq16{track->rtx_sequence++};
+      header.ssrc = track->rtx_ssrc();
+    } else {
+      header.payload_type = track->config.send_format->payload_type;
+      header.sequence = track->out.next_sequence();
+      header.ssrc = track->out.ssrc();
+    }
     PacketWriter writer(packet.span(), header);
     writer.add_extension(track->config.transport_cc_extension, placeholder);
     writer.append(padding);
     packet.resize(writer.packet().size());
     packet.data()[0] |= 0x20;
-    track->out.remember(packet, header.sequence, 0);
+    if (!repeats) track->out.remember(packet, header.sequence, 0);
     ++track->stats.padding_sent;
     transmit(*track, std::move(packet), now);
   }

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "rtp/bandwidth_estimator.hpp"
 #include "tests/rtp/bandwidth_world.hpp"
 
 namespace partyline::rtp::test {
@@ -124,6 +125,49 @@ TEST(Bandwidth, silence_of_the_peer_brings_the_target_down_and_its_return_up) {
   world.bottleneck.settings.loss = 0;
   run_traced(world, 15s);
   EXPECT_GT(flow.sender.session->stats().available_out, Bitrate::kbps(1700));
+}
+
+TEST(Bandwidth, padding_goes_on_the_source_of_repetitions_where_there_is_one) {
+  BandwidthWorld world({.delay = 25ms, .rate = Bitrate::kbps(400)}, 8);
+  Flow& flow = world.add_flow(Bitrate::kbps(2000), [](TrackConfig& track) {
+    track.receive_formats[0].rtx_payload_type = track.send_format->rtx_payload_type = 97;
+  });
+  run_traced(world, 10s);
+  flow.encoder.share = 0.3;
+  world.bottleneck.settings.rate = Bitrate::kbps(4000);
+  run_traced(world, 1s);
+  const auto sent = flow.sender.session->stats().video, arrived = flow.receiver.session->stats().video;
+  run_traced(world, 20s);
+  const auto sent_now = flow.sender.session->stats().video, arrived_now = flow.receiver.session->stats().video;
+  const uint64_t padding = sent_now.padding_sent - sent.padding_sent;
+  EXPECT_GT(padding, 20u);
+  const auto media = static_cast<double>(sent_now.packets_sent - sent.packets_sent - padding);
+  EXPECT_NEAR(static_cast<double>(arrived_now.packets_received - arrived.packets_received), media, 10);
+  EXPECT_GT(flow.sender.session->stats().available_out, Bitrate::kbps(1700)) << "it finds out all the same";
+}
+
+TEST(Bandwidth, a_pause_of_the_sender_is_no_silence_of_the_peer) {
+  BandwidthEstimator estimator;
+  TimePoint now{1000h};
+  uint16_t number = 0;
+  const auto send = [&](bool answered) {
+    estimator.on_sent(Seq16{number}, 1000, now);
+    rtcp::TransportFeedback feedback;
+    feedback.base = Seq16{number++};
+    feedback.reference = std::chrono::microseconds(now.time_since_epoch() / 64ms * 64'000 % (64'000ll << 24));
+    feedback.packets = {{true, std::chrono::microseconds(now.time_since_epoch() % 64ms / 1us)}};
+    if (answered) estimator.on_feedback(feedback, now + 10ms);
+    now += 20ms;
+    estimator.tick(now);
+  };
+  for (int i = 0; i < 100; ++i) send(true);
+  const auto before = estimator.estimate(now);
+  ASSERT_TRUE(before);
+  now += 30s;
+  for (int i = 0; i < 10; ++i) send(false);  // the answers are on their way
+  EXPECT_EQ(estimator.estimate(now), before);
+  for (int i = 0; i < 90; ++i) send(false);
+  EXPECT_LT(*estimator.estimate(now), *before) << "now the peer is silent";
 }
 
 TEST(Bandwidth, without_a_wish_nothing_is_probed) {
