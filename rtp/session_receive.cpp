@@ -155,7 +155,10 @@ void Session::Impl::receive_rtp(core::Buffer packet, core::TimePoint now) {
 
 /// True when the packet is one that was asked for again.
 bool Session::Impl::note_audio_loss(Track& track, const ReceiveStream::Arrival& arrival, core::TimePoint now) {
-  if (arrival.restarted) track.audio_losses.clear();
+  if (arrival.restarted) {
+    track.audio_losses.clear();
+    track.judged_to.reset();  // what came before is not remembered as received any more
+  }
   if (!track.nack()) return false;
   const auto disorder = std::chrono::microseconds(static_cast<int64_t>(track.in.jitter_ms() * 1000));
   return track.audio_losses.on_packet(arrival.sequence, disorder > kInOrder ? disorder : 0ms, now);

@@ -253,8 +253,8 @@ void Session::Impl::judge_losses(Track& track, int64_t sequence, int64_t rtp_tim
   }
   track.last_audio_time = rtp_time;
   const int64_t last = sequence - patience;
-  if (!track.judged_to || last - *track.judged_to > most)
-    track.judged_to = std::max(last, track.judged_to.value_or(last));
+  if (!track.judged_to) track.judged_to = sequence - 1;  // nothing is known of what was before the first
+  if (last - *track.judged_to > most) track.judged_to = last;
   while (*track.judged_to < last) track.loss_runs.on_packet(!track.in.received(++*track.judged_to));
 }
 

@@ -86,5 +86,25 @@ TEST(VoipMetrics, tell_a_peer_that_asks_how_its_voice_arrives) {
   EXPECT_LT(metrics->conversation_score, metrics->listening_score + 0.01);
 }
 
+TEST(VoipMetrics, a_sender_that_numbers_anew_has_lost_nothing) {
+  TimePoint now{1000h};
+  Side side;
+  side.now = &now;
+  TrackConfig asking = audio_track();
+  asking.voip_metrics = true;
+  side.make({asking});
+  for (uint16_t i = 0; i < 400; ++i, now += 20ms) {
+    const auto sequence = static_cast<uint16_t>(i < 200 ? 100 + i : 40000 + i);
+    std::array<uint8_t, 100> room;
+    PacketWriter writer(room, {false, 111, {sequence}, {i * 960u}, 0x77});
+    writer.append(std::vector<uint8_t>(40, 1));
+    side.receive(writer.packet());
+    side.session->tick(now);
+  }
+  const auto metrics = last_metrics(side);
+  ASSERT_TRUE(metrics);
+  EXPECT_EQ(metrics->lost, 0);
+}
+
 }  // namespace
 }  // namespace partyline::rtp::test
