@@ -4,7 +4,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/error.hpp>
@@ -16,6 +15,7 @@
 #include "core/http/byte_stream.hpp"
 #include "core/http/url.hpp"
 #include "core/http/wire.hpp"
+#include "core/name_lookups.hpp"
 #include "core/time.hpp"
 
 namespace partyline::core::http {
@@ -61,34 +61,12 @@ Error exchange_error(const error_code& ec, bool got_some, size_t body_limit) {
   return make_error(ErrorCode::io, "exchange failed: " + ec.message());
 }
 
-// getaddrinfo() cannot be cancelled, so the waiting coroutine sleeps on a timer that the look-up cuts short; at the
-// deadline it goes on and leaves the look-up behind.
-struct Lookup {
-  explicit Lookup(const asio::any_io_executor& executor) : resolver(executor), done(executor) {}
-  tcp::resolver resolver;
-  asio::steady_timer done;
-  error_code error;
-  Endpoints endpoints;
-  bool finished = false;
-};
-
 asio::awaitable<Result<Endpoints>> resolve(std::string host, uint16_t port, TimePoint deadline) {
-  error_code ec;
-  const auto literal = asio::ip::make_address(host, ec);
-  if (!ec) co_return Endpoints{tcp::endpoint(literal, port)};
-  auto lookup = std::make_shared<Lookup>(co_await asio::this_coro::executor);
-  lookup->done.expires_at(deadline);
-  lookup->resolver.async_resolve(host, std::to_string(port),
-                                 [lookup](const error_code& error, const tcp::resolver::results_type& results) {
-                                   lookup->finished = true;
-                                   lookup->error = error;
-                                   for (const auto& entry : results) lookup->endpoints.push_back(entry.endpoint());
-                                   lookup->done.cancel();
-                                 });
-  co_await lookup->done.async_wait(kTuple);
-  if (!lookup->finished) co_return make_error(ErrorCode::timeout, "name look-up took too long");
-  if (lookup->error) co_return make_error(ErrorCode::unavailable, "name look-up failed: " + lookup->error.message());
-  co_return std::move(lookup->endpoints);
+  const auto addresses = co_await NameLookups::of_process().find(std::move(host), deadline);
+  if (!addresses) co_return addresses.error();
+  Endpoints endpoints;
+  for (const auto& address : *addresses) endpoints.emplace_back(address, port);
+  co_return endpoints;
 }
 
 bhttp::request<bhttp::string_body> message_of(ClientRequest& request, const Url& url) {

@@ -16,7 +16,7 @@ constexpr size_t kMaxRelays = 8;  // libnice's own limit
 /// warning. An error when the peer's host has no address, or none that can be reached.
 boost::asio::awaitable<core::Result<IceAgentConfig>> ice_agent_config(NiceConfig config);
 
-/// The TURN servers among `servers`, resolved; `limit` for each name.
+/// The TURN servers among `servers`, resolved, all names at the same time; `limit` for them together.
 boost::asio::awaitable<std::vector<IceAgentConfig::Relay>> relays_of(std::vector<IceServer> servers,
                                                                      core::Duration limit);
 
