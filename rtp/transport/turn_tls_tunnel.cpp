@@ -5,6 +5,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <string_view>
@@ -25,6 +26,7 @@ using core::http::ByteStream;
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kConnect{5};
+constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr size_t kMostConnections = 16;  // libnice makes one for each local address
 constexpr size_t kChunk = 4096;          // bytes
 
@@ -76,6 +78,7 @@ struct TurnTlsTunnel::Listener {
   Listener(const asio::any_io_executor& executor, std::string with_host, tcp::endpoint with_server,
            std::shared_ptr<ssl::context> with_context)
       : acceptor(executor),
+        pause(executor),
         host(std::move(with_host)),
         server(std::move(with_server)),
         context(std::move(with_context)) {}
@@ -96,7 +99,12 @@ struct TurnTlsTunnel::Listener {
     while (self->acceptor.is_open()) {
       auto [error, socket] = co_await self->acceptor.async_accept(kTuple);
       if (error == asio::error::operation_aborted || !self->acceptor.is_open()) co_return;
-      if (error || *self->open >= kMostConnections) continue;
+      if (error) {  // out of descriptors, most likely: trying again at once would only burn time
+        self->pause.expires_after(kAcceptPause);
+        co_await self->pause.async_wait(kTuple);
+        continue;
+      }
+      if (*self->open >= kMostConnections) continue;
       error_code address_error;
       asio::ip::make_address(self->host, address_error);
       auto far = core::http::make_tls_client_stream(
@@ -112,6 +120,7 @@ struct TurnTlsTunnel::Listener {
   }
 
   tcp::acceptor acceptor;
+  asio::steady_timer pause;
   const std::string host;
   const tcp::endpoint server;
   const std::shared_ptr<ssl::context> context;
@@ -123,6 +132,7 @@ TurnTlsTunnel::TurnTlsTunnel(std::shared_ptr<Listener> listener) : listener_(std
 TurnTlsTunnel::~TurnTlsTunnel() {
   error_code ignored;
   listener_->acceptor.close(ignored);
+  listener_->pause.cancel();
 }
 
 core::Result<std::shared_ptr<TurnTlsTunnel>> TurnTlsTunnel::open(asio::any_io_executor executor, std::string host,
