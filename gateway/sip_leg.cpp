@@ -77,8 +77,9 @@ Result<std::shared_ptr<RtpPort>> SipLeg::open_port(MediaKind kind) {
   handlers.on_keyframe_request = [weak] {
     if (const auto self = weak.lock()) self->send_keyframe();
   };
-  handlers.on_target_bitrate = [weak](core::Bitrate target) {
-    if (const auto self = weak.lock(); self && self->picture_)
+  // A bound for the voice (Linphone sends some) says nothing of the picture.
+  handlers.on_target_bitrate = [weak, kind](core::Bitrate target) {
+    if (const auto self = weak.lock(); self && self->picture_ && kind == MediaKind::video)
       self->picture_->set_available(target, core::Clock::now());
   };
   return RtpPort::open(services_, bind, std::move(handlers));
