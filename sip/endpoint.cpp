@@ -57,6 +57,9 @@ core::Result<uint16_t> Endpoint::open(su_root_t* root) {
     if (bound) break;
     if (attempt >= attempts) return bound.error();
   }
+  tcp_guard_.emplace(port,
+                     TcpGuard::Limits{config_.tcp_connections, config_.tcp_connections_per_source, config_.tcp_silence},
+                     config_.trusted_sources);
   default_leg_ = nta_leg_tcreate(agent_, on_request, nullptr, NTATAG_NO_DIALOG(1), TAG_END());
   timer_ = su_timer_create(su_root_task(root), kTick);
   if (!default_leg_ || !timer_ || su_timer_set_for_ever(timer_, on_timer, nullptr) < 0)
@@ -150,6 +153,10 @@ void Endpoint::tick(core::TimePoint now) {
   for (auto it = calls_.begin(); it != calls_.end();) {
     it->second->tick(now);
     it = it->second->finished() ? calls_.erase(it) : std::next(it);
+  }
+  if (tcp_guard_ && now - tcp_checked_ >= TcpGuard::kEvery) {
+    tcp_checked_ = now;
+    tcp_guard_->check(now);
   }
   if (shutdown_done_ && (calls_.empty() || now >= shutdown_deadline_)) std::exchange(shutdown_done_, nullptr)();
 }

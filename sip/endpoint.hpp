@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "core/counters.hpp"
 #include "core/log.hpp"
@@ -14,6 +15,7 @@
 #include "sip/flood_guard.hpp"
 #include "sip/outbox.hpp"
 #include "sip/sofia.hpp"
+#include "sip/tcp_guard.hpp"
 #include "sip/user_agent.hpp"
 
 namespace partyline::sip {
@@ -71,6 +73,8 @@ class Endpoint {
   core::Counter& refused_draining_;
   core::Counter& refused_flood_;
   FloodGuard flood_guard_;
+  std::optional<TcpGuard> tcp_guard_;  ///< once the port is known
+  core::TimePoint tcp_checked_{};
 };
 
 /// A number for a new call, never reused in this process. Any thread.

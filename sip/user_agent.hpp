@@ -33,7 +33,10 @@ struct UserAgentConfig {
   /// Requests outside of calls (INVITE, OPTIONS, REGISTER …) that one source address may send a second, with bursts of
   /// twice that; beyond: 503 with Retry-After. 0: unlimited (a trunk brings all its calls from one address).
   unsigned requests_per_second_per_source = 0;
-  std::vector<std::string> trusted_sources;  ///< addresses for which that limit does not hold
+  std::vector<std::string> trusted_sources;  ///< addresses for which limits of one source do not hold
+  /// TCP connections, of one source and all together; beyond, and after so long without a byte, they are ended.
+  size_t tcp_connections = 4000, tcp_connections_per_source = 500;
+  std::chrono::milliseconds tcp_silence{10'000};
   /// RFC 3261 T1, the base of all SIP timers (an ACK is waited for 64 times as long). Shorter ones are for tests.
   std::chrono::milliseconds t1{500};
 };

@@ -227,6 +227,32 @@ TEST(UserAgentLimitsTest, a_source_that_asks_too_often_gets_503) {
   }
 }
 
+TEST(UserAgentLimitsTest, tcp_connections_that_say_nothing_or_are_too_many_are_ended_and_others_stay) {
+  UserAgentConfig config;
+  config.tcp_silence = std::chrono::milliseconds(300);
+  config.tcp_connections_per_source = 3;
+  App app(config);
+  ASSERT_TRUE(app.agent->start());
+  RawPhone first(app.agent->port(), true), second(app.agent->port(), true);
+  for (RawPhone* phone : {&first, &second}) {
+    phone->request("OPTIONS", 1);
+    ASSERT_NE(phone->response(200, "OPTIONS"), "");
+  }
+  RawPhone silent(app.agent->port(), true);
+  EXPECT_TRUE(silent.is_closed());
+  RawPhone third(app.agent->port(), true);
+  third.request("OPTIONS", 1);
+  ASSERT_NE(third.response(200, "OPTIONS"), "");
+  RawPhone fourth(app.agent->port(), true);
+  fourth.send("\r\n\r\n");
+  EXPECT_TRUE(fourth.is_closed());
+  for (RawPhone* phone : {&first, &second, &third}) {
+    phone->to_tag.clear();  // there is no dialog
+    phone->request("OPTIONS", 2);
+    EXPECT_NE(phone->response(200, "OPTIONS"), "");
+  }
+}
+
 TEST(UserAgentLimitsTest, a_call_ended_while_an_offer_waits_answers_the_offer_with_487) {
   App app;
   ASSERT_TRUE(app.agent->start());

@@ -166,6 +166,17 @@ class RawPhone {
   ~RawPhone() { ::close(fd_); }
 
   uint16_t port() const { return port_; }
+  /// TCP: whether the agent closes the connection.
+  bool is_closed(std::chrono::milliseconds patience = kPatience) {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    for (;;) {
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+      pollfd item{fd_, POLLIN, 0};
+      if (left.count() <= 0 || ::poll(&item, 1, static_cast<int>(left.count())) <= 0) return false;
+      char bytes[4096];
+      if (::recv(fd_, bytes, sizeof bytes, 0) <= 0) return true;
+    }
+  }
   void send(const std::string& text) {
     size_t done = 0;
     while (done < text.size()) {
