@@ -16,7 +16,7 @@ class RtmpServer {
   RtmpServer(const RtmpServer&) = delete;
 
   static bool installed();  ///< nginx, its rtmp and stream modules, and openssl
-  bool start();             ///< false when it does not listen within a few seconds
+  bool start();             ///< false when it does not listen within half a minute
   void kill();
   void freeze();  ///< SIGSTOP: accepts into the kernel's buffers, reads nothing
   void thaw();
@@ -33,6 +33,10 @@ class RtmpServer {
   uint16_t port_, tls_port_, http_port_;
   pid_t pid_ = -1;
 };
+
+/// Free on TCP and UDP of 127.0.0.1, and below the ephemeral range, where any other test's socket may turn up before it
+/// is used.
+uint16_t free_port();
 
 /// Runs a program with its output in `output`; false when it fails or takes more than `seconds`.
 bool run_program(const std::string& command, int seconds, std::string& output);

@@ -11,10 +11,12 @@
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/udp.hpp>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <thread>
 
 extern char** environ;  // NOLINT: POSIX wants it declared by its user
@@ -24,16 +26,29 @@ namespace partyline::gateway {
 namespace {
 
 using boost::asio::ip::tcp;
-
-uint16_t free_port() {
-  boost::asio::io_context context;
-  return tcp::acceptor(context, tcp::endpoint(boost::asio::ip::make_address("127.0.0.1"), 0)).local_endpoint().port();
-}
+using boost::asio::ip::udp;
 
 constexpr const char* rtmp_module = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
 constexpr const char* stream_module = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
 }  // namespace
+
+uint16_t free_port() {
+  static std::mt19937 random(std::random_device{}());
+  const auto here = boost::asio::ip::make_address("127.0.0.1");
+  for (int tries = 0; tries < 100; ++tries) {
+    const auto port = std::uniform_int_distribution<uint16_t>(10'000, 32'000)(random);
+    boost::asio::io_context context;
+    tcp::acceptor acceptor(context);
+    udp::socket socket(context, udp::v4());
+    boost::system::error_code tcp_error, udp_error;
+    acceptor.open(tcp::v4());
+    acceptor.bind({here, port}, tcp_error);
+    socket.bind({here, port}, udp_error);
+    if (!tcp_error && !udp_error) return port;
+  }
+  return 0;
+}
 
 bool run_program(const std::string& command, int seconds, std::string& output) {
   FILE* pipe = popen(fmt::format("timeout {} {} 2>&1 </dev/null", seconds, command).c_str(), "r");
@@ -97,7 +112,7 @@ bool RtmpServer::start() {
   posix_spawn_file_actions_addopen(&actions, 2, (folder_ + "/stderr").c_str(), O_CREAT | O_WRONLY, 0600);
   posix_spawnp(&pid_, "nginx", &actions, nullptr, const_cast<char**>(arguments.data()), environ);
   posix_spawn_file_actions_destroy(&actions);
-  for (int i = 0; i < 100 && pid_ > 0; ++i) {
+  for (int i = 0; i < 600 && pid_ > 0; ++i) {
     if (listening(port_) && listening(tls_port_)) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
