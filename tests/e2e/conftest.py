@@ -12,8 +12,9 @@ from support import media  # noqa: E402
 from support.baresip import Baresip  # noqa: E402
 from support.browser import Browser  # noqa: E402
 from support.gateway import Gateway  # noqa: E402
-from support.process import HOME, ROOT  # noqa: E402
+from support.process import HOME, ROOT, handed_out  # noqa: E402
 from support.rtmp import RtmpServer  # noqa: E402
+from support.stalls import Stalls  # noqa: E402
 from support.wire import Wire  # noqa: E402
 
 
@@ -42,6 +43,8 @@ class Stage:
     def __init__(self, folder):
         self.folder = folder
         self.exits = contextlib.ExitStack()
+        handed_out.clear()
+        self.stalls = self.keep(Stalls(folder))
 
     def keep(self, thing):
         self.exits.callback(thing.stop)

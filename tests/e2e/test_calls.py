@@ -78,16 +78,14 @@ def test_hold_and_resume(stage, folder):
     alice = stage.phone("alice").dial(gateway.sip_uri("hold"))
     bob = stage.phone("bob", audio="PCMU/8000/1", video="h264").dial(gateway.sip_uri("hold"))
     gateway.wait_legs("hold", 2)
-    time.sleep(2)
+    judge.wait_hears(bob, ["alice"], ["bob"])
     alice.command("hold")
     gateway.wait_legs("hold", 1, state="held")
-    time.sleep(2.5)
-    judge.assert_hears(judge.sound(bob.received())[-judge.RATE:], [], ["alice"], "bob, while alice holds,")
+    judge.wait_hears(bob, [], ["alice"])
     alice.command("resume")
     gateway.wait_legs("hold", 2, state="connected")
-    time.sleep(3)
-    judge.assert_hears(judge.sound(bob.received())[-judge.RATE:], ["alice"], ["bob"], "bob, after alice resumed,")
-    judge.assert_hears(judge.sound(alice.received())[-judge.RATE:], ["bob"], ["alice"], "alice, resumed,")
+    judge.wait_hears(bob, ["alice"], ["bob"])
+    judge.wait_hears(alice, ["bob"], ["alice"])
 
 
 def test_either_side_may_hang_up(stage):
@@ -186,8 +184,7 @@ def test_an_ffmpeg_phone_is_heard(stage, folder):
     reel = FfmpegPhone(gateway, "reel", folder, wav_file("dave"), video=False)
     stage.keep(reel).call()
     gateway.wait_legs("reel", 2)
-    time.sleep(3)
-    judge.assert_hears(judge.sound(alice.received())[-judge.RATE:], ["dave"], ["alice"], "alice")
+    judge.wait_hears(alice, ["dave"], ["alice"])
 
 
 @pytest.mark.parametrize("codec", ["opus", "g722", "pcmu", "pcma"])
@@ -198,5 +195,4 @@ def test_avpf_is_answered_in_kind_and_heard(stage, folder, codec):
     stage.keep(reel).call()
     assert re.search(rf"^m=audio \d+ RTP/AVPF {reel.payload_type}\b", reel.answer, re.M), reel.answer
     gateway.wait_legs("reel", 2)
-    time.sleep(3)
-    judge.assert_hears(judge.sound(alice.received())[-judge.RATE:], ["dave"], ["alice"], "alice")
+    judge.wait_hears(alice, ["dave"], ["alice"])

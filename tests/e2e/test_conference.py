@@ -20,21 +20,23 @@ def test_phones_browser_and_broadcast_share_one_room(stage, folder):
     gateway.wait_legs("demo", 3)
     wait_for(lambda: gateway.room("demo")["outputs"][0]["state"] == "live", 15, "the output to be live")
     gateway.wait_pictures("demo", 3)
-    time.sleep(3)  # let the jitter buffers and the encoders of all parties settle before judging
+    everybody = ["alice", "bob", "carol"]
+    for peer in (alice, bob, carol):
+        judge.wait_shows(peer, everybody, folder / f"{peer.name}-before.png")
+    judge.wait_hears(alice, ["bob", "carol"], ["alice"])
+    judge.wait_hears(bob, ["alice", "carol"], ["bob"])
 
     seen = rtmp.record("show", 6, folder / "broadcast.flv")
     browser = carol.record(5, folder / "carol.webm")
-    pictures = {"alice": alice.snapshot(folder / "alice.png"), "bob": bob.snapshot(folder / "bob.png")}
+    for phone in (alice, bob):
+        judge.wait_shows(phone, everybody, folder / f"{phone.name}.png")
     carol.screenshot(folder / "page.png")
     (folder / "room.json").write_text(json.dumps(gateway.room("demo"), indent=1))
     # What was heard while the room was complete: the phones' last seconds.
     heard = {name: judge.sound(phone.received())[-4 * judge.RATE:] for name, phone in (("alice", alice), ("bob", bob))}
 
-    everybody = ["alice", "bob", "carol"]
     judge.assert_shows(judge.picture(seen, folder / "broadcast.png"), everybody, "the broadcast")
     judge.assert_shows(judge.picture(browser, folder / "carol.png"), everybody, "carol")
-    for name, png in pictures.items():
-        judge.assert_shows(judge.picture(png), everybody, name)
 
     judge.assert_hears(judge.sound(seen, 1), everybody, ["dave"], "the broadcast")
     judge.assert_hears(judge.sound(browser, 1), ["alice", "bob"], ["carol"], "carol")
@@ -47,8 +49,12 @@ def test_phones_browser_and_broadcast_share_one_room(stage, folder):
     assert (codecs["video"]["width"], codecs["video"]["height"]) == (1280, 720)
     assert codecs["video"]["has_b_frames"] == 0
 
-    stats = gateway.room("demo")["mixer"]
-    assert stats["video_encoders"] <= 2, f"one encode a rendition, not one a receiver: {stats}"
+    def one_encode_a_rendition():
+        room = gateway.room("demo")
+        # A receiver that could not keep up gets a smaller one.
+        widths = {push.get("video", {}).get("width") for push in room["pushes"]} | {leg.get("video", {}).get("sent", {}).get("width") for leg in room["legs"]}
+        return room["mixer"]["video_encoders"] <= 1 + len(widths - {None})
+    wait_for(one_encode_a_rendition, 10, lambda: f"one encode a rendition, not one a receiver: {gateway.room('demo')}")
 
 
 def test_a_room_of_browsers_only_is_mixed_only_while_somebody_plays_the_mix(stage):
@@ -64,11 +70,10 @@ def test_an_audio_only_phone_costs_no_video(stage, folder):
     alice = stage.phone("alice", audio="G722/16000/1", with_video=False).dial(gateway.sip_uri("talk"))
     dave = stage.phone("dave", audio="PCMA/8000/1", with_video=False).dial(gateway.sip_uri("talk"))
     gateway.wait_legs("talk", 2)
-    time.sleep(4)
+    judge.wait_hears(alice, ["dave"], ["alice"])
+    judge.wait_hears(dave, ["alice"], ["dave"])
     mixer = gateway.room("talk")["mixer"]
     assert mixer["video_encoders"] == 0 and mixer["video_outputs"] == 0
-    judge.assert_hears(judge.sound(alice.received())[-2 * judge.RATE:], ["dave"], ["alice"], "alice")
-    judge.assert_hears(judge.sound(dave.received())[-2 * judge.RATE:], ["alice"], ["dave"], "dave")
 
 
 def test_a_vp8_phone_and_an_h264_phone_see_each_other(stage, folder):
@@ -76,9 +81,8 @@ def test_a_vp8_phone_and_an_h264_phone_see_each_other(stage, folder):
     alice = stage.phone("alice", video="vp8").dial(gateway.sip_uri("both"))
     bob = stage.phone("bob", video="h264").dial(gateway.sip_uri("both"))
     gateway.wait_legs("both", 2)
-    time.sleep(3)
     for phone in (alice, bob):
-        judge.assert_shows(judge.picture(phone.snapshot(folder / f"{phone.name}.png")), ["alice", "bob"], phone.name)
+        judge.wait_shows(phone, ["alice", "bob"], folder / f"{phone.name}.png")
 
 
 def test_a_vp8_browser_and_an_h264_phone_see_each_other(stage, folder):
@@ -92,12 +96,7 @@ def test_a_vp8_browser_and_an_h264_phone_see_each_other(stage, folder):
     legs = gateway.wait_legs("both", 2)
     gateway.wait_pictures("both", 2)
     assert {leg["name"]: leg["video"]["codec"] for leg in legs} == {"alice": "H264", "carol": "VP8"}
-    time.sleep(3)
-    seen = carol.record(4, folder / "carol.webm")
-    judge.assert_shows(judge.picture(seen, folder / "carol.png"), ["alice", "carol"], "carol")
-    judge.assert_shows(judge.picture(alice.snapshot(folder / "alice.png")), ["alice", "carol"], "alice")
-    judge.assert_hears(judge.sound(seen, 1), ["alice"], ["carol"], "carol")
-    judge.assert_hears(judge.sound(alice.received())[-2 * judge.RATE:], ["carol"], ["alice"], "alice")
+    judge.assert_meet(alice, carol, folder)
 
 
 def test_what_was_done_to_a_stream_holds_when_the_room_is_mixed_again(stage):
@@ -135,14 +134,16 @@ def test_a_room_is_recorded_and_photographed(stage, folder):
         assert status == 201, outputs[kind]
     assert gateway.api("POST", "/rooms/demo/outputs", {"url": "file:../out.mkv"})[0] == 403
     wait_for(lambda: [o["state"] for o in gateway.room("demo")["outputs"]] == ["live", "live"], 15, "both to be written")
-    time.sleep(6)
 
-    status, jpeg = gateway.request("GET", "/api/v1/rooms/demo/picture.jpg?width=640")
-    assert status == 200 and jpeg[:2] == b"\xff\xd8", jpeg[:200]
-    (folder / "still.jpg").write_bytes(jpeg)
-    picture = judge.picture(folder / "still.jpg")
-    assert picture.shape[:2] == (360, 640)
-    judge.assert_shows(picture, ["alice", "bob"], "the still")
+    def still_shows_both():
+        status, jpeg = gateway.request("GET", "/api/v1/rooms/demo/picture.jpg?width=640")
+        assert status == 200 and jpeg[:2] == b"\xff\xd8", jpeg[:200]
+        (folder / "still.jpg").write_bytes(jpeg)
+        picture = judge.picture(folder / "still.jpg")
+        assert picture.shape[:2] == (360, 640)
+        return judge.assert_shows(picture, ["alice", "bob"], "the still")
+    wait_for(still_shows_both, 15, "the still to show both", every=0.3)
+    time.sleep(6)
     assert gateway.request("GET", "/api/v1/rooms/demo/picture.jpg?width=9")[0] == 400
 
     gateway.process.kill()

@@ -1,5 +1,6 @@
 """A gateway that has more to do than one core can: pictures suffer in a fixed order and come back, sound does not, and new rooms are
 refused meanwhile."""
+import contextlib
 import http.client
 import json
 import os
@@ -20,7 +21,8 @@ OFFER = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n
 def squeeze(gateway):
     """All its threads onto one core."""
     for task in pathlib.Path(f"/proc/{gateway.process.popen.pid}/task").iterdir():
-        os.sched_setaffinity(int(task.name), {min(os.sched_getaffinity(0))})
+        with contextlib.suppress(ProcessLookupError):  # a thread that has just ended
+            os.sched_setaffinity(int(task.name), {min(os.sched_getaffinity(0))})
 
 
 def post(gateway, path, body, content_type):
@@ -39,6 +41,10 @@ def test_under_overload_pictures_suffer_first_sound_never_and_all_comes_back(sta
     alice = stage.phone("alice", audio="PCMU/8000/1", with_video=False).dial(gateway.sip_uri("talk"))
     dave = stage.phone("dave", audio="PCMU/8000/1", with_video=False).dial(gateway.sip_uri("talk"))
     gateway.wait_legs("talk", 2)
+    judge.wait_hears(alice, ["dave"], ["alice"])
+    judge.wait_hears(dave, ["alice"], ["dave"])
+    begins = {phone: len(judge.sound(phone.received())) for phone in (alice, dave)}
+    stage.stalls.mark()
     squeeze(gateway)
     bob = stage.phone("bob", video="h264").dial(gateway.sip_uri("big"))
     # Nobody takes it, but it is encoded: 4K at 60 pictures a second.
@@ -66,10 +72,11 @@ def test_under_overload_pictures_suffer_first_sound_never_and_all_comes_back(sta
     assert after["cuts"] == []
     assert gateway.request("GET", "/readyz")[0] == 200
     time.sleep(1)
+    allowed = stage.stalls.allowed(60)
     for phone, other in ((alice, "dave"), (dave, "alice")):
-        heard = judge.sound(phone.received(), 3)
+        heard = judge.sound(phone.received())[begins[phone]:]
         gap = judge.audio_gaps(heard[:-judge.RATE // 2], PARTIES[other][0])
-        assert gap <= 60, f"{phone.name} did not hear {other} for {gap} ms of {len(heard) / judge.RATE:.0f} s"
+        assert gap <= allowed, f"{phone.name} did not hear {other} for {gap} ms of {len(heard) / judge.RATE:.0f} s"
     metrics = gateway.request("GET", "/metrics")[1].decode()
     counted = {line.rpartition(" ")[0]: int(line.rpartition(" ")[2]) for line in metrics.splitlines()
                if line.startswith(("partyline_mixer_governor_steps_total", "partyline_rooms_refused_total"))}

@@ -16,6 +16,7 @@ class Watched:
     """A room with alice in it, live, while somebody records."""
 
     def __init__(self, stage, folder, settings=None):
+        self.stalls = stage.stalls
         self.gateway = stage.gateway(settings)
         self.rtmp = stage.rtmp()
         self.alice = stage.phone("alice").dial(self.gateway.sip_uri("demo"))
@@ -23,18 +24,21 @@ class Watched:
         wait_for(lambda: self.gateway.room("demo")["outputs"][0]["state"] == "live", 15, "the output to be live")
         time.sleep(2)
         self.recording = folder / "broadcast.flv"
+        self.stalls.mark()
         self.recorder = stage.keep(self.rtmp.recorder("show", self.recording))
         wait_for(lambda: self.recording.exists() and self.recording.stat().st_size > 20000, 10, "the recording to grow")
 
     def judge(self):
         time.sleep(2)
         self.recorder.stop(5)
+        stalled, sound, pictures = self.stalls.longest_ms(), self.stalls.allowed(200), self.stalls.allowed(500)
         samples = judge.sound(self.recording, 1)
         audio = judge.audio_gaps(samples[:-judge.RATE // 2], PARTIES["alice"][0])
         steps = judge.longest_step_ms(judge.packets(self.recording, "v"))
         frozen = judge.frozen_ms(self.recording)
-        print(f"alice's tone is missing for {audio} ms at most, pictures are {steps:.0f} ms apart and the same for {frozen:.0f} ms")
-        assert audio <= 200 and steps <= 500 and frozen <= 500, (audio, steps, frozen)
+        print(f"alice's tone is missing for {audio} ms at most, pictures are {steps:.0f} ms apart and the same for {frozen:.0f} ms; "
+              f"the machine stalled for {stalled:.0f} ms")
+        assert audio <= sound and steps <= pictures and frozen <= pictures, (audio, steps, frozen, stalled)
 
 
 def test_a_phone_vanishes(stage, folder):
@@ -127,9 +131,7 @@ def test_the_publisher_of_a_stream_is_replaced(stage, folder):
     carol.click("#join")
     carol.wait("() => window.partyline.pcPlay && window.partyline.pcPlay.connectionState === 'connected'", 20)
     room.gateway.wait_legs("demo", 2)
-    time.sleep(3)
-    image = judge.picture(room.alice.snapshot(folder / "alice.png"))
-    judge.assert_shows(image, ["alice", "carol"], "alice, after carol came back,")
+    judge.wait_shows(room.alice, ["alice", "carol"], folder / "alice.png")
     room.judge()
 
 
@@ -163,10 +165,13 @@ def test_flash_and_beep_meet(stage, folder):
     assert gateway.api("POST", "/rooms/sync/outputs", {"url": rtmp.url("sync")})[0] == 201
     wait_for(lambda: gateway.room("sync")["outputs"][0]["state"] == "live", 15, "the output to be live")
     time.sleep(6)
-    offsets = judge.flash_beep_offsets(rtmp.record("sync", 10, folder / "sync.flv"))
+    stage.stalls.mark()
+    recording = rtmp.record("sync", 10, folder / "sync.flv")
+    allowed = stage.stalls.allowed(40)
+    offsets = judge.flash_beep_offsets(recording)
     print("beep later than flash by (ms):", [round(o) for o in offsets])
     assert len(offsets) >= 6, offsets
-    assert all(abs(o) <= 40 for o in offsets), offsets
+    assert all(abs(o) <= allowed for o in offsets), (offsets, allowed)
     assert reel.sender.running
 
 

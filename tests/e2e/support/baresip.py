@@ -7,7 +7,7 @@ import tempfile
 import time
 
 from .media import PARTIES, video_file
-from .process import HOME, Process, free_port, port_block, wait_for
+from .process import HOME, PATIENCE, Process, free_port, port_block, wait_for
 
 MODULES = ["opus", "g722", "g711", "ausine", "aubridge", "sndfile", "avcodec", "vp8", "avformat", "fakevideo", "snapshot"]
 
@@ -20,7 +20,7 @@ class Baresip:
         (self.folder / "dump").mkdir(parents=True, exist_ok=True)
         self.place = place
         with place.inside():
-            self.sip_port, self.control_port = free_port(socket.SOCK_DGRAM), free_port()
+            self.sip_port, self.control_port = free_port(), free_port()
             rtp = port_block(40)
         tone, _ = PARTIES[name]
         here = place.url_host
@@ -57,13 +57,15 @@ class Baresip:
 
     def command(self, word, parameters=""):
         body = json.dumps({"command": word, "params": parameters, "token": "t"}).encode()
-        with self.place.inside(), socket.create_connection(("127.0.0.1", self.control_port), 5) as s:
+        with self.place.inside(), socket.create_connection(("127.0.0.1", self.control_port), 5 * PATIENCE) as s:
             s.sendall(str(len(body)).encode() + b":" + body + b",")
-            s.settimeout(5)
             data = b""
-            end = time.monotonic() + 5
+            end = time.monotonic() + 5 * PATIENCE
             while time.monotonic() < end:
-                data += s.recv(65536)
+                more = s.recv(65536)
+                if not more:
+                    break
+                data += more
                 while b":" in data:
                     size, _, rest = data.partition(b":")
                     if len(rest) < int(size) + 1:

@@ -11,6 +11,7 @@ const profile = mkdtempSync(join(tmpdir(), 'partyline-browser-'));
 const context = await chromium.launchPersistentContext(profile, {
   executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
   headless: true,
+  timeout: 100000,
   viewport: {width: Number(width), height: Number(height)},
   permissions: ['camera', 'microphone'],
   args: [

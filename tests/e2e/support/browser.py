@@ -3,29 +3,41 @@ import base64
 import json
 import os
 import pathlib
+import select
 import subprocess
+import time
 
 from .media import wav_file, y4m_file
-from .process import HOME, ROOT, die_with_the_tests, run
+from .process import HOME, PATIENCE, ROOT, die_with_the_tests, run
 
 FOLDER = ROOT / "tests/e2e"
 
-# Records what the page's player receives; resolves to base64 of a WebM file.
-RECORD = """(seconds) => new Promise((resolve, reject) => {
+# Records what the page's player receives, until window.stopRecording(), which resolves to base64 of a WebM file.
+RECORD = """() => {
   const stream = new MediaStream(window.partyline.pcPlay.getReceivers().map(r => r.track).filter(t => t));
   const recorder = new MediaRecorder(stream, {mimeType: 'video/webm;codecs=vp8,opus', videoBitsPerSecond: 3000000});
   const parts = [];
   recorder.ondataavailable = e => parts.push(e.data);
-  recorder.onerror = e => reject(String(e.error));
-  recorder.onstop = async () => {
-    const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
-    let text = '';
-    for (let i = 0; i < bytes.length; i += 32768) text += String.fromCharCode(...bytes.subarray(i, i + 32768));
-    resolve(btoa(text));
-  };
+  const recorded = new Promise((resolve, reject) => {
+    recorder.onerror = e => reject(String(e.error));
+    recorder.onstop = async () => {
+      const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+      let text = '';
+      for (let i = 0; i < bytes.length; i += 32768) text += String.fromCharCode(...bytes.subarray(i, i + 32768));
+      resolve(btoa(text));
+    };
+  });
+  window.stopRecording = () => { recorder.stop(); return recorded; };
   recorder.start(500);
-  setTimeout(() => recorder.stop(), seconds * 1000);
-})"""
+}"""
+
+# What the page's player shows, as base64 of a PNG file.
+SNAPSHOT = """() => {
+  const video = document.getElementById('mix');
+  const canvas = Object.assign(document.createElement('canvas'), {width: video.videoWidth, height: video.videoHeight});
+  canvas.getContext('2d').drawImage(video, 0, 0);
+  return canvas.toDataURL('image/png').split(',')[1];
+}"""
 
 # Publishes camera and microphone with one video codec, and makes playMix() ready, on a page of the same origin as the two URLs.
 PUBLISH_AND_PLAY = """async ([publishUrl, playUrl, codec]) => {
@@ -80,7 +92,10 @@ class Browser:
         assert self.pid > 0, "the browser's process was not found"
         return self
 
-    def _read(self):
+    def _read(self, seconds=60):
+        """The next answer; never waits for ever."""
+        ready, _, _ = select.select([self.popen.stdout], [], [], seconds * PATIENCE)
+        assert ready, f"{self.name}'s browser did not answer in {seconds * PATIENCE} s"
         line = self.popen.stdout.readline()
         assert line, f"{self.name}'s browser ended: " + (self.folder / "log").read_text(errors="replace")[-1500:]
         answer = json.loads(line)
@@ -117,14 +132,28 @@ class Browser:
             self.wait("() => document.getElementById('mix').videoWidth > 0", 20)
 
     def wait(self, script, seconds=15):
-        return self.ask("wait", script=script, timeout=seconds * 1000)
+        return self.ask("wait", script=script, timeout=seconds * PATIENCE * 1000)
 
     def screenshot(self, path):
         pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
         return self.ask("screenshot", path=str(path))
 
+    def snapshot(self, path):
+        """What the player shows at this moment."""
+        pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+        pathlib.Path(path).write_bytes(base64.b64decode(self.evaluate(SNAPSHOT)))
+        return path
+
     def record(self, seconds, path):
-        data = base64.b64decode(self.evaluate(RECORD, seconds))
+        self.start_recording()
+        time.sleep(seconds)
+        return self.stop_recording(path)
+
+    def start_recording(self):
+        self.evaluate(RECORD)
+
+    def stop_recording(self, path):
+        data = base64.b64decode(self.evaluate("() => window.stopRecording()"))
         raw = pathlib.Path(path).with_suffix(".raw.webm")
         raw.parent.mkdir(parents=True, exist_ok=True)
         raw.write_bytes(data)

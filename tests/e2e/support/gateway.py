@@ -3,11 +3,10 @@ import json
 import os
 import pathlib
 import re
-import socket
 import urllib.error
 import urllib.request
 
-from .process import HOME, ROOT, Process, free_port, free_port_of_both_kinds, port_block, wait_for
+from .process import HOME, ROOT, Process, free_port, port_block, wait_for
 
 RELEASE = ROOT / "build/release/partyline"
 
@@ -26,9 +25,9 @@ class Gateway:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.place = place
         with place.inside():
-            self.sip_port = free_port(socket.SOCK_DGRAM)
+            self.sip_port = free_port()
             self.http_port = free_port()
-            self.media_port = free_port_of_both_kinds()
+            self.media_port = free_port()
             self.rtp_first = port_block(400)
         self.binary = binary or os.environ.get("PARTYLINE_BINARY") or RELEASE
         self.settings = {
@@ -73,7 +72,7 @@ class Gateway:
         if not self.process:
             return None
         # Looking for leaks takes a while at the end of a program built to do so.
-        code = self.process.stop(patience=5 if self.binary == RELEASE else 30)
+        code = self.process.stop(patience=15 if self.binary == RELEASE else 60)
         log = self.process.text()
         found = re.search("(ERROR: (Address|Leak)|WARNING: Thread)Sanitizer|runtime error: ", log)
         assert not found, f"found by a sanitizer:\n{log[found.start():][:8000]}"
@@ -105,9 +104,9 @@ class Gateway:
 
     def wait_legs(self, room, count, seconds=15, state="connected"):
         return wait_for(lambda: (lambda legs: legs if len(legs) == count else None)(self.legs(room, state)), seconds,
-                        f"{count} {state} legs in {room}; now {self.room(room)}")
+                        lambda: f"{count} {state} legs in {room}; now {self.room(room)}")
 
     def wait_pictures(self, room, count, seconds=15):
         """`count` legs whose video has been decoded."""
         return wait_for(lambda: sum(1 for leg in self.legs(room) if leg.get("width", 0) > 0) == count, seconds,
-                        f"{count} legs with a picture in {room}; now {self.room(room)}")
+                        lambda: f"{count} legs with a picture in {room}; now {self.room(room)}")

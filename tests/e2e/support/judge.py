@@ -7,7 +7,7 @@ import tempfile
 import numpy
 
 from .media import PARTIES, RGB
-from .process import run
+from .process import run, wait_for
 
 RATE = 16000
 
@@ -46,6 +46,48 @@ def assert_hears(samples, present, absent, who):
     for name in absent:
         assert heard[name] < ABSENT, f"{who} hears {name} and should not: {heard}"
     return heard
+
+
+def wait_hears(phone, present, absent, seconds=15):
+    """Until the last second that the phone heard holds all of `present` and nothing of `absent`."""
+    def hears():
+        assert_hears(sound(phone.received())[-RATE:], present, absent, phone.name)
+        return True
+    wait_for(hears, seconds, f"{phone.name} to hear {present} and not {absent}", every=0.7)
+
+
+def wait_shows(peer, present, png, absent=(), seconds=20):
+    """Until a phone or browser shows the tiles of all of `present` and none of `absent`; returns its picture."""
+    def shows():
+        image = picture(peer.snapshot(png))
+        assert_shows(image, present, peer.name, absent)
+        return [image]
+    return wait_for(shows, seconds, f"{peer.name} to see {present}", every=0.5)[0]
+
+
+def wait_full_screen(peer, name, others, png):
+    """Until a peer sees that party and nothing else."""
+    def alone():
+        tiles = assert_shows(picture(peer.snapshot(png)), [name], peer.name, others)
+        return tiles[name][4] > 0.9
+    wait_for(alone, 20, f"{peer.name} to see {name} and nothing else", every=0.5)
+
+
+def assert_meet(phone, browser, folder, mark=None):
+    """Both see both, and hear each other and not themselves. First when that has come about, then for four seconds; returns the recording of
+    what the browser got in them."""
+    both = [phone.name, browser.name]
+    wait_shows(phone, both, folder / f"{phone.name}.png")
+    wait_shows(browser, both, folder / f"{browser.name}-before.png")
+    wait_hears(phone, [browser.name], [phone.name])
+    if mark:
+        mark()
+    seen = browser.record(4, folder / f"{browser.name}.webm")
+    assert_shows(picture(seen, folder / f"{browser.name}.png"), both, browser.name)
+    assert_hears(sound(seen, 1), [phone.name], [browser.name], browser.name)
+    wait_hears(phone, [browser.name], [phone.name])
+    wait_shows(phone, both, folder / f"{phone.name}.png")
+    return seen
 
 
 def audio_gaps(samples, frequency, floor_db=-50.0):

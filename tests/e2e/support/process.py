@@ -66,53 +66,50 @@ class Process:
         self.stop(number=signal.SIGKILL)
 
 
-def wait_for(condition, seconds, what):
-    """The first true value of condition(), polled; AssertionError that names `what` when time is up."""
-    end = time.monotonic() + seconds
-    last = None
-    while time.monotonic() < end:
+PATIENCE = 2  # times as long as on a machine that has nothing else to do; who does not need it does not wait
+
+
+def wait_for(condition, seconds, what, every=0.05):
+    """The first true value of condition(), polled; AssertionError that names `what` when time is up, and it is time for a last look."""
+    end = time.monotonic() + seconds * PATIENCE
+    while True:
+        late, last = time.monotonic() >= end, None
         try:
             value = condition()
             if value:
                 return value
         except (OSError, AssertionError, KeyError, ValueError) as error:
             last = error
-        time.sleep(0.05)
-    raise AssertionError(f"waited {seconds} s for {what}" + (f" (last: {last})" if last else ""))
+        if late:
+            raise AssertionError(f"waited {seconds * PATIENCE} s for {what() if callable(what) else what}" + (f" (last: {last})" if last else ""))
+        time.sleep(every)
 
 
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def free_port_of_both_kinds():
-    """A port that is free on UDP and on TCP."""
-    for _ in range(100):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
-            udp.bind(("127.0.0.1", 0))
-            try:
-                tcp.bind(("127.0.0.1", udp.getsockname()[1]))
-            except OSError:
-                continue
-            return udp.getsockname()[1]
-    raise RuntimeError("no port is free on UDP and TCP")
+handed_out = []  # (first, behind the last) of this test's ports: what was told to one peer and is not bound yet is not free
 
 
 def port_block(size):
-    """The first of `size` ports, even, below the ephemeral range, where nobody listens on a few samples."""
-    for _ in range(100):
+    """The first of `size` ports, even, below the ephemeral range, in which any socket of anybody may turn up before a peer has bound its own.
+    Nobody listens on a few samples."""
+    for _ in range(1000):
         first = random.randrange(10000, 32000 - size, 2)
+        if any(first < end and begin < first + size for begin, end in handed_out):
+            continue
         try:
-            for probe in (first, first + 1, first + size // 2, first + size - 1):
+            for probe in sorted({first, first + min(1, size - 1), first + size // 2, first + size - 1}):
                 for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
                     with socket.socket(socket.AF_INET, kind) as s:
                         s.bind(("127.0.0.1", probe))
-            return first
         except OSError:
             continue
+        handed_out.append((first, first + size))
+        return first
     raise RuntimeError("no free block of ports")
+
+
+def free_port():
+    """A port that is free on UDP and on TCP."""
+    return port_block(1)
 
 
 def run(argv, timeout=60, **kwargs):

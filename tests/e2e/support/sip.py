@@ -6,7 +6,7 @@ import socket
 import string
 import time
 
-from .process import Process, port_block
+from .process import PATIENCE, Process, port_block
 
 
 def token(n=10):
@@ -71,7 +71,7 @@ class Phone:
 
     def final(self, method, seconds=5):
         """The final response to the newest request of that method."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * PATIENCE
         while time.monotonic() < end:
             message = self.receive(end - time.monotonic())
             if message and message.status >= 200 and message.get("CSeq") == f"{self.cseq} {method}":
@@ -79,7 +79,7 @@ class Phone:
         raise AssertionError(f"no final response to {method}; got {[m.first for m in self.got]}")
 
     def request_from_gateway(self, method, seconds=5):
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * PATIENCE
         while time.monotonic() < end:
             for message in self.requests:
                 if message.method == method:
