@@ -15,7 +15,7 @@ constexpr double kHighLoss = 0.10, kLowLoss = 0.02, kMostInherentLoss = 0.3;
 constexpr core::Duration kQuiet = 10s;
 constexpr double kIdle = 0.6;  // of the rate
 constexpr double kQueueMs = 100, kLongQueueMs = 250;
-constexpr double kBackOff = 0.85, kDrain = 0.7;
+constexpr double kBackOff = 0.85, kIdleBackOff = 0.7, kDrain = 0.7;
 constexpr double kFar = 1.08, kNear = 1.01, kNearLimit = 0.9, kBeyondLimit = 1.15;  // a second; × the limit
 
 }  // namespace
@@ -71,6 +71,11 @@ void ReportRate::decrease(double loss, double sent, core::TimePoint now) {
   }
   decreased_ = now;
   const double through = sent * (1 - loss);
+  // Who sends much less than the rate has not filled the path: steps, and no limit is learnt.
+  if (sent < kIdle * rate_) {
+    rate_ = std::max({kIdleBackOff * rate_, std::min(rate_, kBackOff * through), AimdRate::kLeast});
+    return;
+  }
   limit_ = limit_ && through > 0.5 * *limit_ && through < 1.5 * *limit_ ? 0.7 * *limit_ + 0.3 * through : through;
   const double share = queue_ms_ > kLongQueueMs ? kDrain : kBackOff;
   rate_ = std::max(std::min(rate_, share * through), AimdRate::kLeast);

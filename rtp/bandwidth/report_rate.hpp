@@ -7,8 +7,9 @@
 //   neither                                                              ▶ up 8 % a second, 1 % where it was too much
 //
 // Not beyond 1.5 × what was sent: what was not tried is not known. But who sends much less than the rate will never
-// try: ten seconds after the last trouble it grows all the same. The queue is the round trip above its least of the
-// last one to two minutes. Thread: the session's. Source: draft-ietf-rmcat-gcc-02 §6 for the thresholds.
+// try: ten seconds after the last trouble it grows all the same, and loss takes it down by steps of 0.7 only. The queue
+// is the round trip above its least of the last one to two minutes. Thread: the session's. Source:
+// draft-ietf-rmcat-gcc-02 §6 for the thresholds.
 #pragma once
 
 #include <cstddef>
