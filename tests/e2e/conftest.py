@@ -25,6 +25,8 @@ def reels():
         media.video_file(name)
         media.y4m_file(name)
         media.wav_file(name)
+    media.video_file("alice", busy=True)
+    media.y4m_file("carol", "1280x720")
     media.flash_and_beep()
 
 

@@ -8,7 +8,7 @@ import { captureWords, joinWords, retryWords } from './words.js';
 const $ = (id) => document.getElementById(id);
 const devices = new Devices();
 // Whether the server takes the camera in several sizes and shows each viewer the one he needs, and takes sound twice (RED).
-const settings = fetch('settings.json').then((answer) => answer.json()).catch(() => ({}));
+const settings = fetch('settings.json', { signal: AbortSignal.timeout(3000) }).then((answer) => answer.json()).catch(() => ({}));
 const meter = new LevelMeter(showLevel);
 const kLeft = { title: 'You left the room', text: 'Join again whenever you like.', calm: true };
 let call = null;

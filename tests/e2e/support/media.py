@@ -19,7 +19,7 @@ def _make(path, *arguments):
     if not path.exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
         part = path.with_name("part-" + path.name)
-        run(["ffmpeg", "-v", "error", "-y", *arguments, part])
+        run(["ffmpeg", "-v", "error", "-y", *arguments, part], timeout=300)
         part.rename(path)
     return path
 
