@@ -50,7 +50,10 @@ def test_sound_where_a_tenth_is_lost_both_ways(stage, folder):
     wire = stage.wire()
     gateway, alice, carol = meet(stage, wire, "patchy", with_video=False)
     wire.set(loss=10, delay=20)
-    time.sleep(12)  # a browser reports what it loses every five seconds
+    # A browser reports what it loses every five seconds; then it gets RED.
+    wait_for(lambda: carol.evaluate(HEARD)["fec"] > 20, 20, lambda: f"carol to be sent RED; now {carol.evaluate(HEARD)}", every=0.5)
+    judge.wait_hears(alice, ["carol"], ["alice"])
+    stage.stalls.mark()
     lost = wire.lost()
     before, ours, began = carol.evaluate(HEARD), leg_of(gateway, "patchy", "carol"), time.monotonic()
     seen = carol.record(20, folder / "carol.webm")
@@ -60,9 +63,10 @@ def test_sound_where_a_tenth_is_lost_both_ways(stage, folder):
     taken = (ours_after["concealed_ms"] - ours["concealed_ms"]) / (1000 * (ended - began))
     print(f"carol conceals {100 * share:.2f} %, the mix {100 * taken:.2f} % of her; {wire.lost() - lost} packets lost: {heard}")
     assert wire.lost() - lost > 200, "the path does lose"
-    assert share < 0.02, f"carol makes up {100 * share:.1f} % of what she hears: {heard}"
-    assert taken < 0.02, f"the mix makes up {100 * taken:.1f} % of carol: {ours_after}"
-    judge.assert_hears(judge.sound(alice.received())[-5 * judge.RATE:], ["carol"], ["alice"], "alice")
+    allowed = stage.stalls.allowed(400) / 20_000
+    assert share < allowed, f"carol makes up {100 * share:.1f} % of what she hears: {heard}"
+    assert taken < allowed, f"the mix makes up {100 * taken:.1f} % of carol: {ours_after}"
+    judge.wait_hears(alice, ["carol"], ["alice"])
     judge.assert_hears(judge.sound(seen, 1), ["alice"], ["carol"], "carol")
 
 

@@ -290,7 +290,7 @@ TEST_F(HookTest, HooksAreToldInSrsWordsAndOrder) {
   ASSERT_EQ(created.status, 201) << created.body;
   ASSERT_EQ(post("/whep/room1/alice", play_offer_).status, 201);
   request("DELETE", header(created, "Location"));
-  for (int i = 0; i < 100 && bodies_.size() < 3; ++i) io_.run_one_for(std::chrono::milliseconds(20));
+  for (int i = 0; i < 1000 && bodies_.size() < 3; ++i) io_.run_one_for(std::chrono::milliseconds(20));
   ASSERT_EQ(bodies_.size(), 3u);
   const auto publish = boost::json::parse(bodies_[0]).as_object();
   const auto play = boost::json::parse(bodies_[1]).as_object();
