@@ -62,7 +62,7 @@ core::Result<uint16_t> Endpoint::open(su_root_t* root) {
                      config_.trusted_sources);
   default_leg_ = nta_leg_tcreate(agent_, on_request, nullptr, NTATAG_NO_DIALOG(1), TAG_END());
   timer_ = su_timer_create(su_root_task(root), kTick);
-  if (!default_leg_ || !timer_ || su_timer_set_for_ever(timer_, on_timer, nullptr) < 0)
+  if (!default_leg_ || !timer_)
     return core::make_error(core::ErrorCode::internal, "Sofia-SIP has no memory for a dialog or timer");
   context_ = std::make_unique<CallContext>(
       CallContext{agent_, config_, outbox_, active_calls_, port, on_request, on_ack_or_cancel, on_response, on_prack});
@@ -106,6 +106,7 @@ void Endpoint::dial(CallId id, const std::string& target_uri, const std::string&
   auto call = std::make_unique<Call>(*context_, id);
   Call& dialled = *call;
   calls_.emplace(id, std::move(call));  // call-backs may come before dial() returns
+  tick_later();
   dialled.dial(target_uri, from_user, display_name, sdp);
 }
 
@@ -146,7 +147,15 @@ int Endpoint::on_prack(nta_reliable_magic_t* magic, nta_reliable_t* reliable, nt
 }
 
 void Endpoint::on_timer(su_root_magic_t*, su_timer_t*, su_timer_arg_t*) {
-  if (t_endpoint) t_endpoint->tick(core::Clock::now());
+  if (!t_endpoint) return;
+  t_endpoint->timer_runs_ = false;
+  t_endpoint->tick(core::Clock::now());
+}
+
+// Nothing wakes this thread while there is nothing to look after.
+void Endpoint::tick_later() {
+  if (timer_runs_ || (calls_.empty() && !shutdown_done_)) return;
+  timer_runs_ = su_timer_set(timer_, on_timer, nullptr) == 0;
 }
 
 void Endpoint::tick(core::TimePoint now) {
@@ -159,6 +168,7 @@ void Endpoint::tick(core::TimePoint now) {
     tcp_guard_->check(now);
   }
   if (shutdown_done_ && (calls_.empty() || now >= shutdown_deadline_)) std::exchange(shutdown_done_, nullptr)();
+  tick_later();
 }
 
 Reply Endpoint::make_reply(int status) const {
@@ -245,6 +255,7 @@ void Endpoint::receive_invite(nta_incoming_t* request, const sip_t& sip) {
     auto call = std::make_unique<Call>(*context_, id);
     Call& fresh = *call;
     calls_.emplace(id, std::move(call));
+    tick_later();
     if (fresh.receive_invite(request, sip)) return;
     nta_incoming_destroy(request);
     return;

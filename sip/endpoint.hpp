@@ -56,6 +56,7 @@ class Endpoint {
   bool full() const { return active_calls_ >= config_.max_calls; }
   Reply make_reply(int status) const;
   void tick(core::TimePoint now);
+  void tick_later();
 
   const UserAgentConfig& config_;
   Outbox& outbox_;
@@ -64,6 +65,7 @@ class Endpoint {
   nta_agent_t* agent_ = nullptr;
   nta_leg_t* default_leg_ = nullptr;
   su_timer_t* timer_ = nullptr;
+  bool timer_runs_ = false;  // while there is a call
   std::unique_ptr<CallContext> context_;
   std::map<CallId, std::unique_ptr<Call>> calls_;
   std::function<void()> shutdown_done_;

@@ -19,6 +19,7 @@ namespace partyline::mixer {
 namespace {
 
 constexpr size_t kMostGone = 4096;
+constexpr core::Duration kLongestRest = std::chrono::hours(1);  // without a room
 constexpr int kPriority = 10;  // above everything ordinary, below what the system itself runs
 
 void sleep_until(core::TimePoint when) {
@@ -76,17 +77,21 @@ AudioThread::AudioThread(const boost::asio::any_io_executor& cleaner)
 
 AudioThread::~AudioThread() {
   stopping_.store(true, std::memory_order_relaxed);
+  bell_.ring();
   thread_.join();
 }
 
 template <class Change>
 void AudioThread::change(Change&& change) {
   Rooms copy;  // what it is swapped for is destroyed without the lock
-  const std::lock_guard lock(mutex_);
-  change();
-  copy = rooms_;
-  coming_.swap(copy);
-  changed_.store(true, std::memory_order_release);
+  {
+    const std::lock_guard lock(mutex_);
+    change();
+    copy = rooms_;
+    coming_.swap(copy);
+    changed_.store(true, std::memory_order_release);
+  }
+  bell_.ring();
 }
 
 void AudioThread::add(std::shared_ptr<AudioRoom> room) {
@@ -110,6 +115,18 @@ void AudioThread::refresh() {
   leaving_.clear();
 }
 
+void AudioThread::wait_for_rooms() {
+  resting_ = true;
+  bell_.silence();
+  refresh();
+  while (ticking_.empty() && !stopping_.load(std::memory_order_relaxed)) {
+    bell_.wait_until(core::Clock::now() + kLongestRest);
+    refresh();
+  }
+  last_tick_ = core::Clock::now().time_since_epoch().count();
+  resting_ = false;
+}
+
 void AudioThread::run() {
   pthread_setname_np(pthread_self(), "audio-tick");
   sched_param priority{};
@@ -123,6 +140,10 @@ void AudioThread::run() {
   TickSchedule schedule(core::Clock::now() + kTick);
   uint64_t late_before = 0, skipped_before = 0;
   while (!stopping_.load(std::memory_order_relaxed)) {
+    if (ticking_.empty()) {
+      wait_for_rooms();
+      schedule.restart(core::Clock::now() + kTick);
+    }
     sleep_until(schedule.next());
     refresh();
     const core::TimePoint began = core::Clock::now();

@@ -1,5 +1,6 @@
-// AudioThread: wakes every 20 ms by an absolute schedule and ticks every room. Real-time priority where the system
-// allows it. It never waits for anything but the clock: no allocation, no logging, no lock that others hold for long.
+// AudioThread: wakes every 20 ms by an absolute schedule and ticks every room; sleeps while there is none. Real-time
+// priority where the system allows it. It never waits for anything but the clock: no allocation, no logging, no lock
+// that others hold for long.
 //
 // Thread: add() and remove() from any. After remove() the room may still be in a tick that is under way; its outputs'
 // gates decide what still gets out.
@@ -12,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/bell.hpp"
 #include "core/mailbox.hpp"
 #include "core/mutex.hpp"
 #include "core/time.hpp"
@@ -31,6 +33,8 @@ class TickSchedule {
   core::TimePoint next() const { return next_; }
   /// Call while next() <= now: the tick to run; counts it as late where it is.
   core::TimePoint take(core::TimePoint now);
+  /// After a time without ticks, which is not to be caught up.
+  void restart(core::TimePoint start) { next_ = start; }
   uint64_t late() const { return late_; }
   uint64_t skipped() const { return skipped_; }
 
@@ -50,11 +54,14 @@ class AudioThread {
   void add(std::shared_ptr<AudioRoom> room);
   void remove(const std::shared_ptr<AudioRoom>& room);
   /// When it was last woken.
-  core::TimePoint last_tick() const { return core::TimePoint(core::Duration(last_tick_.load())); }
+  core::TimePoint last_tick() const {
+    return resting_.load() ? core::Clock::now() : core::TimePoint(core::Duration(last_tick_.load()));
+  }
 
  private:
   void run();
   void refresh();
+  void wait_for_rooms();
   template <class Change>
   void change(Change&& change);
 
@@ -66,6 +73,8 @@ class AudioThread {
   std::atomic<bool> changed_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<core::Duration::rep> last_tick_{core::Clock::now().time_since_epoch().count()};
+  std::atomic<bool> resting_{false};
+  core::Bell bell_;  // rooms have changed, or it is over; heard while there are none
   Rooms ticking_, leaving_;  // the thread's
   std::shared_ptr<core::Mailbox<std::shared_ptr<AudioRoom>>> gone_;
   std::thread thread_;
