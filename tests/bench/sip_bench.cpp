@@ -4,7 +4,8 @@
 //   rooms:   N callers in one room, all of them or one in 25 talking: processor time a caller and second, beside the
 //            floor (a bare loop that receives and sends the same packets on as many sockets) of the same minute.
 //   video:   rooms of callers with cameras, two of them talking: processor time, pictures back, memory.
-//   latency: pairs of callers; a click, or a flash, is looked for on the other side.
+//   latency: pairs of callers whose media is mixed, not passed through; a click, or a flash, is looked for on the other
+//            side.
 //   idle:    rooms of the configuration in which nobody is, and a lone caller in a room.
 //
 // A case without loss had no late tick. Sides run in turn; the cheaper of two runs counts, other programs can only add.
@@ -140,7 +141,7 @@ std::optional<double> click_in(std::span<const uint8_t> payload) {
 }
 
 void bench_latency(core::Duration length, Results& results) {
-  Stand stand;
+  Stand stand(kNoPassThrough);
   Generator generator(core::Codec::pcmu);
   constexpr size_t kPairs = 8;
   std::vector<CallPlan> plans;

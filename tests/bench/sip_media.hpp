@@ -164,7 +164,7 @@ class Generator {
   ::epoll_ctl(poll, EPOLL_CTL_ADD, timer, &event);
   const itimerspec every{{0, 20'000'000}, {0, 20'000'000}};
   ::timerfd_settime(timer, 0, &every, nullptr);
-  std::array<std::array<uint8_t, 2048>, 2> in;
+  std::array<uint8_t, 2048> in;
   std::vector<uint8_t> out(12 + size);
   out[0] = 0x80;
   sockaddr_in to = loopback(peer);
@@ -184,16 +184,15 @@ class Generator {
         }
         continue;
       }
-      std::array<iovec, 2> vectors{{{in[0].data(), in[0].size()}, {in[1].data(), in[1].size()}}};
-      std::array<sockaddr_in, 2> names;
-      std::array<mmsghdr, 2> headers{};
-      for (size_t at = 0; at < 2; ++at) {
-        headers[at].msg_hdr.msg_name = &names[at];
-        headers[at].msg_hdr.msg_namelen = sizeof names[at];
-        headers[at].msg_hdr.msg_iov = &vectors[at];
-        headers[at].msg_hdr.msg_iovlen = 1;
-      }
-      ::recvmmsg(sockets[who]->fd(), headers.data(), 2, MSG_DONTWAIT, nullptr);
+      // One packet a call, as phones send them; what is left is told of again.
+      sockaddr_in name{};
+      iovec vector{in.data(), in.size()};
+      msghdr header{};
+      header.msg_name = &name;
+      header.msg_namelen = sizeof name;
+      header.msg_iov = &vector;
+      header.msg_iovlen = 1;
+      ::recvmsg(sockets[who]->fd(), &header, MSG_DONTWAIT);
     }
   }
 }

@@ -19,6 +19,9 @@ struct Stand {
   explicit Stand(const std::string& more = {}) : gateway(start_gateway(folder.path, ports, more)) {}
 };
 
+/// For a gateway that mixes what it could pass on. Goes on in the section that the configuration ends with: [mixer].
+inline constexpr const char* kNoPassThrough = "pass_through = false\n";
+
 class Voices {
  public:
   const Reel& get(core::Codec codec, int seed, bool talking) {

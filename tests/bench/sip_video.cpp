@@ -50,9 +50,10 @@ void call(const Stand& stand, Crowd& crowd, std::vector<CallPlan> plans, Voices&
   stand.gateway->lend_priority();
 }
 
-void bench_room(int callers, core::Duration length, std::vector<Reel>& cameras, Voices& voices, Results& results) {
+/// Returns the megabytes that the room took.
+double bench_room(int callers, core::Duration length, std::vector<Reel>& cameras, Voices& voices, Results& results) {
   const std::string name = fmt::format("video_{}_2_talk", callers);
-  Stand stand;
+  Stand stand(kNoPassThrough);
   std::this_thread::sleep_for(1500ms);
   const double empty = stand.gateway->resident();
   while (cameras.size() < static_cast<size_t>(callers)) {
@@ -77,8 +78,27 @@ void bench_room(int callers, core::Duration length, std::vector<Reel>& cameras, 
   results.add(name, "pictures", static_cast<double>(seen.pictures) / seconds / callers, "1/caller/s");
   results.add(name, "packets", static_cast<double>(seen.packets) / seconds / callers, "1/caller/s");
   results.add(name, "lost", static_cast<double>(seen.lost), "packets");
-  results.add(name, "memory", stand.gateway->resident() - empty, "MB");
-  results.add(name, "memory/(40+8n)", (stand.gateway->resident() - empty) / (40 + 8 * callers), "");
+  const double memory = stand.gateway->resident() - empty;
+  results.add(name, "memory", memory, "MB");
+  results.add(name, "memory/(40+8n)", memory / (40 + 8 * callers), "");
+  return memory;
+}
+
+/// Rooms of several sizes tell what a leg takes from what the room does: the line of least squares through them.
+void split_memory(const std::vector<std::pair<int, double>>& rooms, Results& results) {
+  if (rooms.size() < 2) return;
+  double callers = 0, memory = 0, squares = 0, products = 0;
+  for (const auto& [n, mb] : rooms) {
+    callers += n;
+    memory += mb;
+    squares += static_cast<double>(n) * n;
+    products += n * mb;
+  }
+  const auto count = static_cast<double>(rooms.size());
+  const double slope = (count * products - callers * memory) / (count * squares - callers * callers);
+  results.print();
+  results.add("video_memory", "room", (memory - slope * callers) / count, "MB");
+  results.add("video_memory", "leg", slope, "MB");
 }
 
 constexpr int kFlashFrames = 13, kFlash = 5;  // no common divisor with the room's ticks
@@ -164,14 +184,16 @@ class Watcher {
 void bench_video_rooms(bool quick, const std::string& only, Voices& voices, Results& results) {
   std::vector<Reel> cameras;
   cameras.reserve(16);
+  std::vector<std::pair<int, double>> memory;
   for (const int n : quick ? std::vector{2, 8} : std::vector{2, 4, 8, 12, 16}) {
     if (fmt::format("video_{}_2_talk", n).find(only) == std::string::npos) continue;
-    bench_room(n, quick ? 4s : 8s, cameras, voices, results);
+    memory.emplace_back(n, bench_room(n, quick ? 4s : 8s, cameras, voices, results));
   }
+  split_memory(memory, results);
 }
 
 void bench_video_latency(core::Duration length, Voices& voices, Results& results) {
-  Stand stand;
+  Stand stand(kNoPassThrough);
   const Reel flashes = make_flash_reel(true), dark = make_flash_reel(false);
   Crowd crowd;
   call(stand, crowd, std::vector<CallPlan>(2, {"pair"}), voices, 0,
