@@ -9,6 +9,8 @@ namespace partyline::gateway {
 namespace {
 using boost::asio::ip::udp;
 
+constexpr size_t kPacketsOfAPicture = 8;  // they come together
+
 core::Result<udp::endpoint> endpoint_of(const std::string& address, uint16_t port) {
   boost::system::error_code error;
   auto parsed = boost::asio::ip::make_address(address, error);
@@ -25,8 +27,9 @@ RtpPort::RtpPort(const Services& services, Handlers handlers)
     : handlers_(std::move(handlers)), timer_(services.executor), ssrc_(core::random_u32()) {}
 
 core::Result<std::shared_ptr<RtpPort>> RtpPort::open(const Services& services, const boost::asio::ip::address& bind,
-                                                     Handlers handlers) {
-  auto transport = rtp::UdpTransport::open(services.executor, bind, *services.ports);
+                                                     core::MediaKind kind, Handlers handlers) {
+  const size_t batch = kind == core::MediaKind::video ? kPacketsOfAPicture : 1;
+  auto transport = rtp::UdpTransport::open(services.executor, bind, *services.ports, batch);
   if (!transport) return transport.error();
   std::shared_ptr<RtpPort> port(new RtpPort(services, std::move(handlers)));
   port->transport_ = std::move(*transport);

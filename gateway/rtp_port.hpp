@@ -29,7 +29,7 @@ class RtpPort final : public rtp::TransportEvents,
   };
 
   static core::Result<std::shared_ptr<RtpPort>> open(const Services& services, const boost::asio::ip::address& bind,
-                                                     Handlers handlers);
+                                                     core::MediaKind kind, Handlers handlers);
 
   /// Whether configure() would take it: `invalid`, if the peer's address is no numeric address.
   static core::Result<> check(const rtp::sdp::NegotiatedMedia& media);

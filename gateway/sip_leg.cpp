@@ -82,7 +82,7 @@ Result<std::shared_ptr<RtpPort>> SipLeg::open_port(MediaKind kind) {
     if (const auto self = weak.lock(); self && self->picture_ && kind == MediaKind::video)
       self->picture_->set_available(target, core::Clock::now());
   };
-  return RtpPort::open(services_, bind, std::move(handlers));
+  return RtpPort::open(services_, bind, kind, std::move(handlers));
 }
 
 rtp::sdp::LocalTransport SipLeg::local_transport(const RtpPort& port) const {

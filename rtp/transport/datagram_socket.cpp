@@ -5,12 +5,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <vector>
 
 #include "core/counters.hpp"
-#include "rtp/transport/socket_poller.hpp"
 
 namespace partyline::rtp {
 namespace {
@@ -18,6 +18,7 @@ namespace {
 using boost::asio::ip::udp;
 
 constexpr int kMaxBatches = 8;  // before other work of the executor gets its turn
+constexpr size_t kSharedBatch = 8;
 
 struct Drops {
   core::Counter& too_long = core::counter("partyline_udp_dropped_total", R"(reason="too_long")");
@@ -87,8 +88,8 @@ void count_failure(uint64_t packets) {
 struct DatagramSocket::Batch {
   explicit Batch(size_t size) : headers(size), vectors(size), names(size), controls(size), buffers(size) {}
 
-  void prepare(bool control) {
-    for (size_t i = 0; i < headers.size(); ++i) {
+  void prepare(size_t count, bool control) {
+    for (size_t i = 0; i < count; ++i) {
       if (!buffers[i]) buffers[i] = core::Buffer::allocate(kMaxDatagram);
       vectors[i] = {buffers[i].data(), kMaxDatagram};
       msghdr& header = headers[i].msg_hdr;
@@ -139,7 +140,14 @@ struct DatagramSocket::Burst {
 };
 
 DatagramSocket::DatagramSocket(boost::asio::any_io_executor executor, DatagramSocketOptions options)
-    : socket_(executor), options_(options), batch_(std::make_unique<Batch>(options.batch)) {}
+    : options_(options), socket_(executor) {
+  if (options_.one_of_many) options_.batch = std::min(options_.batch, kSharedBatch);
+}
+
+struct DatagramSocket::Made final : DatagramSocket {
+  Made(boost::asio::any_io_executor executor, DatagramSocketOptions options)
+      : DatagramSocket(std::move(executor), options) {}
+};
 
 DatagramSocket::~DatagramSocket() {
   close();
@@ -148,7 +156,7 @@ DatagramSocket::~DatagramSocket() {
 core::Result<std::shared_ptr<DatagramSocket>> DatagramSocket::bind(boost::asio::any_io_executor executor,
                                                                    const Endpoint& local,
                                                                    DatagramSocketOptions options) {
-  std::shared_ptr<DatagramSocket> socket(new DatagramSocket(std::move(executor), options));
+  std::shared_ptr<DatagramSocket> socket = std::make_shared<Made>(std::move(executor), options);
   if (auto opened = socket->open(local); !opened) return opened.error();
   return socket;
 }
@@ -191,9 +199,29 @@ core::Result<> DatagramSocket::open(const Endpoint& local) {
 void DatagramSocket::start(Handler handler) {
   handler_ = std::move(handler);
   if (!released_) return wait();
-  SocketPoller::of(socket_.get_executor()).add(socket_.get_executor(), descriptor_, [weak = weak_from_this()] {
-    if (const auto self = weak.lock(); self && !self->closed_) self->drain();
-  });
+  SocketPoller::of(socket_.get_executor()).add(socket_.get_executor(), descriptor_, *this);
+}
+
+// One batch: the poller comes again for what is left, after all others.
+void DatagramSocket::on_readable() {
+  if (closed_) return;
+  const auto self = shared_from_this();  // the handler may let go of us
+  draining_ = true;
+  begin_burst();
+  receive_batch();
+  end_burst();
+  draining_ = false;
+  if (closed_) handler_ = nullptr;
+}
+
+// What one packet after the other passes through stays in the caches; a batch for each of a thousand sockets would not.
+DatagramSocket::Batch& DatagramSocket::batch() {
+  if (released_) {
+    thread_local Batch shared(kSharedBatch);
+    return shared;
+  }
+  if (!batch_) batch_ = std::make_unique<Batch>(options_.batch);
+  return *batch_;
 }
 
 void DatagramSocket::wait() {
@@ -216,12 +244,21 @@ void DatagramSocket::drain() {
   if (closed_) handler_ = nullptr;
 }
 
+int DatagramSocket::receive(Batch& batch) {
+  if (options_.batch > 1) {
+    return ::recvmmsg(descriptor_, batch.headers.data(), static_cast<unsigned>(options_.batch), MSG_DONTWAIT, nullptr);
+  }
+  const ssize_t size = ::recvmsg(descriptor_, &batch.headers[0].msg_hdr, MSG_DONTWAIT);
+  if (size < 0) return -1;
+  batch.headers[0].msg_len = static_cast<unsigned>(size);
+  return 1;
+}
+
 // True when there may be more.
 bool DatagramSocket::receive_batch() {
-  Batch& batch = *batch_;
-  batch.prepare(tells_local_);
-  const int count =
-      ::recvmmsg(descriptor_, batch.headers.data(), static_cast<unsigned>(options_.batch), MSG_DONTWAIT, nullptr);
+  Batch& batch = this->batch();
+  batch.prepare(options_.batch, tells_local_);
+  const int count = receive(batch);
   // An error is either "nothing there" or an earlier send's ICMP answer, which the kernel has now told and forgotten.
   if (count < 0) return errno != EAGAIN && errno != EWOULDBLOCK && errno != EBADF;
   for (int i = 0; i < count && !closed_; ++i) {

@@ -17,6 +17,7 @@
 
 #include "core/buffer.hpp"
 #include "core/result.hpp"
+#include "rtp/transport/socket_poller.hpp"
 
 namespace partyline::rtp {
 
@@ -27,14 +28,14 @@ struct LocalAddress {
 };
 
 struct DatagramSocketOptions {
-  size_t batch = 2;              ///< packets a system call
+  size_t batch = 2;              ///< packets a system call; of one_of_many: at most 8
   size_t kernel_buffer = 0;      ///< bytes for each direction; 0: the system's default
   bool reply_from_local = true;  ///< learn local addresses when bound to the wildcard
   /// One of many sockets with little traffic each (see socket_poller.hpp): for executors of one thread only.
   bool one_of_many = false;
 };
 
-class DatagramSocket : public std::enable_shared_from_this<DatagramSocket> {
+class DatagramSocket : public std::enable_shared_from_this<DatagramSocket>, private Readable {
  public:
   using Endpoint = boost::asio::ip::udp::endpoint;
   using Handler = std::function<void(core::Buffer packet, const Endpoint& from, const LocalAddress& local)>;
@@ -44,7 +45,7 @@ class DatagramSocket : public std::enable_shared_from_this<DatagramSocket> {
   /// `conflict` when the port is taken, `io` otherwise.
   static core::Result<std::shared_ptr<DatagramSocket>> bind(boost::asio::any_io_executor executor,
                                                             const Endpoint& local, DatagramSocketOptions options);
-  ~DatagramSocket();
+  virtual ~DatagramSocket();
 
   Endpoint local() const { return local_; }
   /// The handler is called for each packet until close(); it may call close().
@@ -62,29 +63,34 @@ class DatagramSocket : public std::enable_shared_from_this<DatagramSocket> {
  private:
   struct Batch;
   struct Burst;
+  struct Made;
   DatagramSocket(boost::asio::any_io_executor executor, DatagramSocketOptions options);
   core::Result<> open(const Endpoint& local);
   void wait();
   void drain();
+  void on_readable() override;
+  Batch& batch();
   bool receive_batch();
+  int receive(Batch& batch);
   bool queue(std::span<const uint8_t> packet, const Endpoint& to, const LocalAddress& from);
   void flush();
   void send_headers(unsigned count);
   void send_one_by_one(const msghdr& segmented);
 
-  boost::asio::ip::udp::socket socket_;  // one_of_many: closed, the descriptor is the poller's business
+  // What each packet needs lies side by side.
+  Handler handler_;
   int descriptor_ = -1;
-  bool released_ = false;  // … and ours to close
-  DatagramSocketOptions options_;
-  Endpoint local_;
-  bool tells_local_ = false;
+  int bursts_ = 0;
   bool closed_ = false;
   bool draining_ = false;
-  Handler handler_;
-  std::unique_ptr<Batch> batch_;
-  int bursts_ = 0;
-  bool segments_ = true;          ///< the kernel and the device cut datagrams for us
-  std::unique_ptr<Burst> burst_;  ///< made with the first one
+  bool tells_local_ = false;
+  bool released_ = false;         // the descriptor is the poller's business, and ours to close
+  bool segments_ = true;          // the kernel and the device cut datagrams for us
+  std::unique_ptr<Burst> burst_;  // made with the first one
+  DatagramSocketOptions options_;
+  std::unique_ptr<Batch> batch_;  // one_of_many: all share one
+  Endpoint local_;
+  boost::asio::ip::udp::socket socket_;  // one_of_many: closed
 };
 
 }  // namespace partyline::rtp

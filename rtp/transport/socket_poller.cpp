@@ -35,12 +35,11 @@ void SocketPoller::shutdown() {
   slots_.clear();
 }
 
-void SocketPoller::add(const boost::asio::any_io_executor& executor, int descriptor,
-                       std::function<void()> on_readable) {
+void SocketPoller::add(const boost::asio::any_io_executor& executor, int descriptor, Readable& reader) {
   const auto at = static_cast<size_t>(descriptor);
   if (slots_.size() <= at) slots_.resize(at + 1);
   Slot& slot = slots_[at];
-  slot.on_readable = std::make_shared<const std::function<void()>>(std::move(on_readable));
+  slot.reader = &reader;
   ++slot.generation;
   ++used_;
   epoll_event event{};
@@ -55,9 +54,9 @@ void SocketPoller::add(const boost::asio::any_io_executor& executor, int descrip
 
 void SocketPoller::remove(int descriptor) {
   const auto at = static_cast<size_t>(descriptor);
-  if (at >= slots_.size() || !slots_[at].on_readable) return;
+  if (at >= slots_.size() || slots_[at].reader == nullptr) return;
   ::epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
-  slots_[at].on_readable.reset();
+  slots_[at].reader = nullptr;
   if (--used_ == 0 && listener_) {
     boost::system::error_code ignored;
     listener_->cancel(ignored);
@@ -81,7 +80,7 @@ void SocketPoller::serve() {
       const uint64_t who = events[static_cast<size_t>(i)].data.u64;
       const auto at = static_cast<size_t>(who & UINT32_MAX);
       if (at >= slots_.size() || slots_[at].generation != who >> 32) continue;
-      if (const auto on_readable = slots_[at].on_readable) (*on_readable)();  // it may remove itself, or others
+      if (Readable* const reader = slots_[at].reader) reader->on_readable();  // it may remove itself, or others
     }
     if (count < static_cast<int>(events.size())) return;
   }

@@ -10,12 +10,19 @@
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <optional>
 #include <vector>
 
 namespace partyline::rtp {
+
+/// Who reads a descriptor.
+class Readable {
+ public:
+  virtual void on_readable() = 0;
+
+ protected:
+  ~Readable() = default;
+};
 
 class SocketPoller final : public boost::asio::execution_context::service {
  public:
@@ -25,15 +32,16 @@ class SocketPoller final : public boost::asio::execution_context::service {
   explicit SocketPoller(boost::asio::execution_context& context);
   ~SocketPoller() override;
 
-  /// `on_readable` is called while the descriptor is readable, until remove(), which it may call.
-  void add(const boost::asio::any_io_executor& executor, int descriptor, std::function<void()> on_readable);
+  /// `reader` is called while the descriptor is readable, until remove(), which it may call. What it leaves unread it
+  /// is called for again.
+  void add(const boost::asio::any_io_executor& executor, int descriptor, Readable& reader);
   /// Before the descriptor is closed.
   void remove(int descriptor);
 
  private:
   struct Slot {
     uint32_t generation = 0;  // tells a descriptor from the one that had its number before
-    std::shared_ptr<const std::function<void()>> on_readable;
+    Readable* reader = nullptr;
   };
   void shutdown() override;
   void listen();

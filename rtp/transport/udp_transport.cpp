@@ -36,12 +36,14 @@ uint16_t PortPool::next() {
 }
 
 struct UdpTransport::Impl : std::enable_shared_from_this<UdpTransport::Impl> {
-  boost::asio::any_io_executor executor;
-  std::shared_ptr<DatagramSocket> rtp_socket, rtcp_socket;
+  // What each packet needs comes first.
+  TransportEvents* events = nullptr;
+  std::shared_ptr<DatagramSocket> rtp_socket;
   AddressLatch latch;
   udp::endpoint rtcp_remote;
   bool rtcp_mux = false;
-  TransportEvents* events = nullptr;
+  std::shared_ptr<DatagramSocket> rtcp_socket;
+  boost::asio::any_io_executor executor;
 
   void on_packet(core::Buffer packet, const udp::endpoint& from, bool on_rtp_socket) {
     if (events == nullptr) return;
@@ -85,16 +87,17 @@ UdpTransport::~UdpTransport() {
 }
 
 core::Result<std::shared_ptr<UdpTransport>> UdpTransport::open(boost::asio::any_io_executor executor,
-                                                               const boost::asio::ip::address& address,
-                                                               PortPool& ports) {
+                                                               const boost::asio::ip::address& address, PortPool& ports,
+                                                               size_t batch) {
   const int pairs = (int{ports.last()} - int{ports.first()} + 1) / 2;
   for (int i = 0; i < pairs; ++i) {
     const uint16_t port = ports.next();
-    auto rtp = DatagramSocket::bind(executor, {address, port}, {.reply_from_local = false, .one_of_many = true});
+    auto rtp = DatagramSocket::bind(executor, {address, port},
+                                    {.batch = batch, .reply_from_local = false, .one_of_many = true});
     if (!rtp && rtp.error().code == core::ErrorCode::conflict) continue;
     if (!rtp) return rtp.error().with_context("RTP port");
     auto rtcp = DatagramSocket::bind(executor, {address, static_cast<uint16_t>(port + 1)},
-                                     {.reply_from_local = false, .one_of_many = true});
+                                     {.batch = 1, .reply_from_local = false, .one_of_many = true});
     if (!rtcp && rtcp.error().code == core::ErrorCode::conflict) continue;
     if (!rtcp) return rtcp.error().with_context("RTCP port");
     auto impl = std::make_shared<Impl>();

@@ -34,9 +34,11 @@ class UdpTransport final : public Transport, public std::enable_shared_from_this
  public:
   static constexpr int kProbation = 3;  // packets
 
-  /// Binds a pair of ports at `address`; `limit` when the range is used up.
+  /// Binds a pair of ports at `address`; `limit` when the range is used up. `batch`: RTP packets that usually come at
+  /// the same time.
   static core::Result<std::shared_ptr<UdpTransport>> open(boost::asio::any_io_executor executor,
-                                                          const boost::asio::ip::address& address, PortPool& ports);
+                                                          const boost::asio::ip::address& address, PortPool& ports,
+                                                          size_t batch = 1);
   ~UdpTransport() override;
 
   uint16_t local_rtp_port() const;
