@@ -28,10 +28,16 @@ class Outbox {
   struct KeyframeRequest {};
   using Item = std::variant<Rtp, Rtcp, core::EncodedFrame, Digit, KeyframeRequest, core::Bitrate>;
 
-  void push(Item item) { items_.push_back(std::move(item)); }
+  void push(Item item) {
+    if (items_.capacity() == 0 && !spare().empty()) {
+      items_ = std::move(spare().back());
+      spare().pop_back();
+    }
+    items_.push_back(std::move(item));
+  }
 
   void flush() {
-    if (flushing_) return;
+    if (flushing_ || items_.empty()) return;
     flushing_ = true;
     const bool burst = items_.size() > 1;
     if (burst) events_.begin_burst();
@@ -42,9 +48,19 @@ class Outbox {
     items_.clear();
     if (burst) events_.end_burst();
     flushing_ = false;
+    if (spare().size() < kMostSpare) spare().push_back(std::exchange(items_, {}));
   }
 
  private:
+  using Items = std::vector<Item>;
+  static constexpr size_t kMostSpare = 8;  // as deep as sessions call each other
+
+  // Memory that is in the caches, for whichever of the thread's sessions has something to say next.
+  static std::vector<Items>& spare() {
+    static thread_local std::vector<Items> instance;
+    return instance;
+  }
+
   void tell(const Rtp& it) { events_.send_rtp(it.packet.span()); }
   void tell(const Rtcp& it) { events_.send_rtcp(it.packet.span()); }
   void tell(const core::EncodedFrame& frame) { events_.on_frame(frame); }
@@ -53,7 +69,7 @@ class Outbox {
   void tell(const core::Bitrate& target) { events_.on_target_bitrate(target); }
 
   SessionEvents& events_;
-  std::vector<Item> items_;
+  Items items_;
   bool flushing_ = false;
 };
 

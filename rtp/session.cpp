@@ -63,8 +63,8 @@ const SessionCounters& SessionCounters::get() {
 
 Track::Track(TrackConfig with, RemoteClock& clock)
     : config(std::move(with)),
-      clock_id(clock.add_stream(config.kind == core::MediaKind::video ? 90000 : 8000)),
       out(config.local_ssrc, history_wanted(config)),
+      clock_id(clock.add_stream(config.kind == core::MediaKind::video ? 90000 : 8000)),
       picture_id(static_cast<uint16_t>(core::random_u32() & 0x7FFF)) {
   event_sequences.fill(INT64_MIN);
   recovered.fill(INT64_MIN);
@@ -174,12 +174,12 @@ core::TimePoint Session::Impl::tick(core::TimePoint now) {
       ask_for_bitrate(track, now);
       earlier(now + kVideoTick);
     } else {
-      service_digits(track, now);
+      if (track.sends_digits) service_digits(track, now);
       if (track.nack()) {
         send_audio_nacks(track, now);
         earlier(track.audio_losses.next());
       }
-      earlier(now + (track.digit || !track.digits.empty() ? kDigitTick : kAudioTick));
+      earlier(now + (track.sends_digits ? kDigitTick : kAudioTick));
     }
     if (track.next_report && now >= *track.next_report) send_reports(track, now);
     earlier(track.next_report);

@@ -58,6 +58,7 @@ struct SessionConfig {
 struct TrackStats {
   bool present = false;
   core::Codec codec = core::Codec::pcmu;  ///< last received
+  core::TimePoint last_packet{};          ///< arrival of the last valid packet; epoch: none yet
   uint64_t packets_received = 0, bytes_received = 0, packets_lost = 0, packets_discarded = 0, packets_recovered = 0;
   uint64_t packets_sent = 0, bytes_sent = 0, packets_resent = 0, padding_sent = 0;
   uint64_t frames_received = 0, keyframes_received = 0, frames_sent = 0;
@@ -66,7 +67,6 @@ struct TrackStats {
   double round_trip_ms = 0;       ///< 0: not known yet
   int expected_loss = 0;          ///< per cent of what we send, to be prepared for: 0, 10 or 20
   double peer_fraction_lost = 0;  ///< 0…1, last report of the peer about what we send
-  core::TimePoint last_packet{};  ///< arrival of the last valid packet; epoch: none yet
 };
 
 struct SessionStats {

@@ -79,6 +79,7 @@ struct Track {
   bool has_remote_ssrc(uint32_t ssrc) const;
   /// The number of an audio packet among audio packets only.
   int64_t audio_number(int64_t sequence) const {
+    if (events_folded == 0) return sequence;
     const auto later = std::ranges::count_if(event_sequences, [&](int64_t s) { return s > sequence; });
     return sequence - events_folded + later;
   }
@@ -89,19 +90,28 @@ struct Track {
   uint32_t remote_ssrc() const;
 
   TrackConfig config;
-  // Receiving.
-  ReceiveStream in;
+  // What every packet of sound needs comes first, side by side: a thousand tracks do not fit into the caches.
+  bool sends_digits = false;  ///< some are waiting or under way
+  bool was_sending = false;   ///< BYE is due for it
+  bool sending_red = false;   ///< the packet being planned
+  RtpTime32 last_time;        ///< of the last picture: padding repeats it
+  SendStream out;
+  std::optional<core::TimePoint> next_report;
+  TrackStats stats;
   RemoteClock::StreamId clock_id = 0;
+  int candidate_packets = 0;
+  bool source_gone = false;   ///< the peer said BYE
+  int64_t events_folded = 0;  ///< event packets taken out of the audio numbering
+  std::optional<int64_t> highest_audio;
+  std::optional<core::TimePoint> first_packet;
   std::optional<PayloadFormat> last_format;
+  ReceiveStream in;
+  // Receiving.
   uint32_t candidate_ssrc = 0;  ///< another source on probation
   uint16_t candidate_sequence = 0;
-  int candidate_packets = 0;
-  bool source_gone = false;  ///< the peer said BYE
   TelephoneEventReceiver events_in;
-  int64_t events_folded = 0;                  ///< event packets taken out of the audio numbering
-  std::array<int64_t, 16> event_sequences{};  ///< of the last of them
-  std::optional<int64_t> highest_audio;
-  std::array<int64_t, 16> recovered{};  ///< sequence numbers taken from redundancy, a ring
+  std::array<int64_t, 16> event_sequences{};  ///< of the last of events_folded
+  std::array<int64_t, 16> recovered{};        ///< sequence numbers taken from redundancy, a ring
   size_t recovered_count = 0;
   AudioLosses audio_losses;
   LossRuns loss_runs;                ///< where the peer wants to know
@@ -116,15 +126,12 @@ struct Track {
   std::optional<core::Bitrate> asked;  ///< of the sender, by REMB or TMMBR
   core::TimePoint asked_at, next_ask;
   uint8_t fir_command = 0;
-  std::optional<core::TimePoint> first_packet;
   // XR: the peer's receiver reference time, to be answered (RFC 3611 §4.5).
   std::optional<rtcp::DlrrEntry> reference;
   core::TimePoint reference_at;
   // Sending.
-  SendStream out;
   Pacer pacer;
   uint16_t picture_id = 0;
-  RtpTime32 last_time;  ///< of the last picture: padding repeats it
   struct SecondCopy {
     Seq16 sequence;
     core::TimePoint due;
@@ -135,9 +142,7 @@ struct Track {
   std::deque<char> digits;
   std::optional<DigitOut> digit;
   core::TimePoint digit_not_before;
-  std::optional<core::TimePoint> next_report;
   int reports_sent = 0;
-  bool was_sending = false;  ///< BYE is due for it
   // RED: what was sent last, newest first, and what the peer's reports ask for.
   struct SentAudio {
     core::Buffer buffer;
@@ -146,8 +151,6 @@ struct Track {
   };
   std::array<SentAudio, 2> sent_audio;
   ExpectedLoss expected_loss;
-  bool sending_red = false;  ///< the packet being planned
-  TrackStats stats;
 };
 
 struct Session::Impl {
@@ -238,7 +241,6 @@ struct Session::Impl {
   const SessionCounters& counters;
   std::shared_ptr<RemoteClock> clock;
   std::vector<std::unique_ptr<Track>> tracks;
-  PayloadPlan payloads;
   std::vector<FrameAssembler::Picture> pictures;
   // Congestion.
   uint16_t transport_sequence = 0;

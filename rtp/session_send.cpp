@@ -20,6 +20,9 @@ constexpr int kDigitEnds = 3;
 constexpr size_t kMaxDigits = 64;
 constexpr uint8_t kSilence = 127, kNoVoice = 60;  // -dBov; louder: the V bit (RFC 6464 §3)
 
+// One for all sessions of a thread: it is done with when send() returns, and stays in the caches.
+thread_local PayloadPlan payloads;
+
 }  // namespace
 
 bool Session::Impl::plan(Track& track, const core::EncodedFrame& frame) {
@@ -100,8 +103,8 @@ bool Session::Impl::send(const core::EncodedFrame& frame, core::TimePoint now) {
     track.reports_sent = 0;
     track.next_report = now;
   }
-  pace(track, now);
-  service_digits(track, now);
+  if (track.video()) pace(track, now);
+  if (track.sends_digits) service_digits(track, now);
   if (track.next_report && now >= *track.next_report) send_reports(track, now);
   return true;
 }
@@ -160,6 +163,7 @@ void Session::Impl::send_digit(char digit, core::TimePoint now) {
   for (const auto& track : tracks) {
     if (track->video() || !track->config.sending || !track->config.telephone_event_send) continue;
     if (event_of_digit(digit) && track->digits.size() < kMaxDigits) track->digits.push_back(digit);
+    track->sends_digits = track->digit || !track->digits.empty();
     service_digits(*track, now);
     return;
   }
@@ -171,6 +175,7 @@ void Session::Impl::service_digits(Track& track, core::TimePoint now) {
   if (!track.config.telephone_event_send) {
     track.digits.clear();
     track.digit.reset();
+    track.sends_digits = false;
     return;
   }
   for (int bound = 0; bound < 16; ++bound) {
@@ -198,6 +203,7 @@ void Session::Impl::service_digits(Track& track, core::TimePoint now) {
     digit.next += kDigitStep;
     if (end && ++digit.ends_sent == kDigitEnds) {
       track.digit.reset();
+      track.sends_digits = !track.digits.empty();
       track.digit_not_before = now + kDigitGap;
     }
   }

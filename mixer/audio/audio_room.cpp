@@ -109,7 +109,10 @@ bool AudioRoom::tick(core::TimePoint now) {
   if (!origin_) origin_ = now;
   const TickTime time{now, (now - *origin_ + kTick / 2) / kTick};
   bus_.begin();
-  for (const auto& seat : seats_) {
+  for (size_t i = 0; i < seats_.size(); ++i) {
+    if (i + 2 < seats_.size()) __builtin_prefetch(seats_[i + 2].get(), 1);
+    if (i + 1 < seats_.size()) seats_[i + 1]->source->prefetch();
+    const auto& seat = seats_[i];
     AudioSource& source = *seat->source;
     source.tick(now);
     if (source.contributes()) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/counters.hpp"
 
@@ -163,6 +164,29 @@ void AudioSource::stop() {
   repeater_.reset(ratio_);
 }
 
+void AudioSource::prefetch() const {
+  constexpr uintptr_t kLine = 64;
+  const auto fetch = [](const auto& what, size_t bytes) {
+    const auto begin = reinterpret_cast<uintptr_t>(&what);
+    for (uintptr_t at = begin / kLine * kLine; at < begin + bytes; at += kLine) {
+      __builtin_prefetch(reinterpret_cast<const void*>(at), 1);
+    }
+  };
+  fetch(box_, 192);  // the head and the first frame's slot, as below
+  fetch(queue_, 160);
+  fetch(window_, 192);
+  fetch(format_, 64);
+  fetch(repeater_, 40);
+  fetch(comfort_, 64);
+  fetch(playing_, 64);
+  fetch(capture_time_, 64);
+  fetch(activity_, sizeof activity_);
+  fetch(loudness_, sizeof loudness_);
+  fetch(echo_, 64);
+  fetch(heard_level_, 64);
+  fetch(shown_, sizeof shown_);
+}
+
 void AudioSource::rest() {
   box_.drain([](core::EncodedFrame&&) {});
   queue_.clear();
@@ -211,11 +235,16 @@ void AudioSource::measure_delay(core::TimePoint now) {
   playout_delay_ = far ? delay : playout_delay_ + off / 32;
 }
 
-void AudioSource::pull() {
+// The tick's samples, to `block` unless it is empty.
+void AudioSource::pull(std::span<float> block) {
   const size_t samples = kTickSamples / ratio_;
-  std::copy_n(pcm_.begin(), samples, block_.begin());
+  std::copy_n(pcm_.begin(), block.size(), block.begin());
   filled_ -= samples;
   std::memmove(pcm_.data(), pcm_.data() + samples, filled_ * sizeof(float));
+}
+
+void AudioSource::silence() {
+  if (!std::exchange(silent_, true)) block_.fill(0);
 }
 
 void AudioSource::note_sent(double level) {
@@ -239,11 +268,18 @@ float AudioSource::processed(double level) {
   return loudness_.factor() * echo_.gain();
 }
 
-// Level, gate and gain; whatever changes does so along a ramp.
+// Level, gate and gain; whatever changes does so along a ramp. What nobody will hear is not copied.
 void AudioSource::finish_block() {
   const std::span<float> block(block_.data(), kTickSamples / ratio_);
-  if (playing_ && suppress_noise_.load(std::memory_order_relaxed)) noise_.process(block, rate());
-  const double level = playing_ || comfort_.wanted() ? level_dbov(block) : -127;
+  const bool suppresses = playing_ && suppress_noise_.load(std::memory_order_relaxed);
+  const bool waits = playing_ && !suppresses;  // still in pcm_
+  if (suppresses) {
+    pull(block);
+    silent_ = false;
+    noise_.process(block, rate());
+  }
+  const std::span<const float> heard = waits ? std::span<const float>(pcm_.data(), block.size()) : block;
+  const double level = playing_ || comfort_.wanted() ? level_dbov(heard) : -127;
   heard_level_ = level;
   const double own = echo_.gain() < 1 ? -40.0 : 0.0;  // an echo makes nobody a speaker
   activity_.update(muted_now_ ? -127 : level + own);
@@ -253,10 +289,9 @@ void AudioSource::finish_block() {
   const float more = processed(level + own);
   const float target = active() ? gain_.load(std::memory_order_relaxed) * more : 0.0F;
   contributes_ = target > 0 || applied_gain_ > 0;
-  if (!contributes_) {
-    std::fill(block.begin(), block.end(), 0.0F);
-    return;
-  }
+  if (waits) pull(contributes_ ? block : std::span<float>());
+  if (!contributes_) return silence();
+  if (waits) silent_ = false;
   if (target == 1.0F && applied_gain_ == 1.0F) return;
   // Opening takes 2.5 ms, so that a word's first sound is there; everything else the whole tick.
   const size_t ramp = applied_gain_ == 0.0F ? block.size() / 8 : block.size();
@@ -283,14 +318,14 @@ void AudioSource::tick(core::TimePoint now) {
     adapt(now);
     fill(kTickSamples, now);
     measure_delay(now);
-    pull();
-    if (stalled_ > kLongestStall) stop();
   } else if (comfort_.wanted()) {
     comfort_.render({block_.data(), kTickSamples / ratio_});
+    silent_ = false;
   } else {
-    std::fill_n(block_.begin(), kTickSamples / ratio_, 0.0F);
+    silence();
   }
   finish_block();
+  if (playing_ && stalled_ > kLongestStall) stop();
 }
 
 }  // namespace partyline::mixer

@@ -81,6 +81,8 @@ class AudioSource final : public core::FrameSink {
   void tick(core::TimePoint now);
   /// Nobody listens: forget everything that is under way.
   void rest();
+  /// Fetches what tick() will need into the processor's caches, while another source's is under way.
+  void prefetch() const;
 
   int rate() const { return kSampleRate / static_cast<int>(ratio_); }  ///< Hz, of samples()
   /// The tick's 20 ms after gain; zeros when it does not contribute.
@@ -136,8 +138,9 @@ class AudioSource final : public core::FrameSink {
   bool put_in(bool insist, core::TimePoint now);
   int64_t ready_samples() const;
   int64_t filled_time() const { return static_cast<int64_t>(filled_ * ratio_); }
-  void pull();
+  void pull(std::span<float> block);
   void finish_block();
+  void silence();
   float processed(double level);
   void measure_delay(core::TimePoint now);
 
@@ -188,8 +191,9 @@ class AudioSource final : public core::FrameSink {
   size_t ratio_ = 1;        // 48 kHz samples in one of pcm_'s and block_'s
   std::vector<float> pcm_;  // fixed size; [0, filled_) is decoded and not yet played
   size_t filled_ = 0;
-  Block block_{};  // [0, kTickSamples / ratio_)
   uint64_t ticks_ = 0;
+  bool silent_ = true;  // block_ is all zeros
+  Block block_{};       // [0, kTickSamples / ratio_)
 
   struct Shown {
     std::atomic<bool> speaking{false};

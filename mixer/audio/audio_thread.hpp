@@ -53,7 +53,7 @@ class AudioThread {
 
   void add(std::shared_ptr<AudioRoom> room);
   void remove(const std::shared_ptr<AudioRoom>& room);
-  /// When it was last woken.
+  /// When it was last woken; now, while it rests for want of rooms.
   core::TimePoint last_tick() const {
     return resting_.load() ? core::Clock::now() : core::TimePoint(core::Duration(last_tick_.load()));
   }

@@ -37,7 +37,7 @@ std::optional<int64_t> DelayWindow::least(Least Bucket::*what, size_t buckets) c
   for (size_t i = 0; i < buckets; ++i) {
     const Least& some = ago(i).*what;
     seen += some.seen;
-    for (size_t k = 0; k < std::min<size_t>(static_cast<size_t>(some.seen), kWorst); ++k) all.add(some.values[k]);
+    for (size_t k = 0; k < some.kept(); ++k) all.add(some.values[k]);
   }
   if (seen == 0) return std::nullopt;
   return all.values[std::min<size_t>(static_cast<size_t>(seen / kOneOf), kWorst - 1)];
@@ -53,8 +53,19 @@ core::Duration DelayWindow::spread(size_t buckets) const {
   return std::max(core::Duration::zero(), core::Duration(nanoseconds(-*slowest)) - fastest);
 }
 
+void DelayWindow::gather_older() {
+  older_allowed_ = {};
+  older_seen_ = 0;
+  for (size_t i = 1; i < kBuckets; ++i) {
+    const Least& some = ago(i).allowed;
+    older_seen_ += some.seen;
+    for (size_t k = 0; k < some.kept(); ++k) older_allowed_.add(some.values[k]);
+  }
+}
+
 void DelayWindow::restart() {
   for (Bucket& bucket : buckets_) bucket.allowed = {};
+  gather_older();
   inserted_ = 0;
   packets_ = 0;
 }
@@ -79,10 +90,11 @@ void DelayWindow::advance(core::TimePoint now) {
     buckets_.fill(Bucket{});
     bucket_ = number;
     buckets_[static_cast<size_t>(number) % kBuckets] = last;
-    return;
+    return gather_older();
   }
   while (bucket_ < number) buckets_[static_cast<size_t>(++bucket_) % kBuckets] = Bucket{};
   forget_if_calm();
+  gather_older();
 }
 
 void DelayWindow::on_packet(core::TimePoint tick, core::TimePoint arrival, int64_t ahead, core::Duration transit) {
@@ -98,9 +110,12 @@ void DelayWindow::on_packet(core::TimePoint tick, core::TimePoint arrival, int64
 }
 
 std::optional<int64_t> DelayWindow::allowed() const {
-  const auto worst = least(&Bucket::allowed, kBuckets);
-  if (!worst) return std::nullopt;
-  return *worst + inserted_;
+  const Least& newest = ago(0).allowed;
+  const int seen = older_seen_ + newest.seen;
+  if (seen == 0) return std::nullopt;
+  Least all = older_allowed_;
+  for (size_t k = 0; k < newest.kept(); ++k) all.add(newest.values[k]);
+  return all.values[std::min<size_t>(static_cast<size_t>(seen / kOneOf), kWorst - 1)] + inserted_;
 }
 
 core::Duration DelayWindow::hold(core::Duration transit) const {

@@ -12,6 +12,7 @@
 // Pure logic; times are the media clock, amounts are 48 kHz samples.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -51,6 +52,7 @@ class DelayWindow {
     int seen = 0;
     std::array<int64_t, kWorst> values{};
     void add(int64_t value);
+    size_t kept() const { return std::min(static_cast<size_t>(seen), kWorst); }
   };
   struct Bucket {
     Least allowed;   // + what was taken out: unchanged by what we put in or take out
@@ -65,11 +67,15 @@ class DelayWindow {
   core::Duration spread(size_t buckets) const;
   void advance(core::TimePoint now);
   void forget_if_calm();
+  void gather_older();
 
-  std::array<Bucket, kBuckets> buckets_{};
-  int64_t bucket_ = 0;  // the current one's number since the clock's epoch
+  // What each packet and each tick look at lies side by side; the buckets change every 640 ms, but for the newest.
+  Least older_allowed_;  // of all buckets but the newest; `seen`: of the values that are left
+  int older_seen_ = 0;   // packets
+  int64_t bucket_ = 0;   // the current one's number since the clock's epoch
   int64_t inserted_ = 0;
   int packets_ = 0;
+  std::array<Bucket, kBuckets> buckets_{};
 };
 
 }  // namespace partyline::mixer

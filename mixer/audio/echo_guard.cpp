@@ -9,7 +9,6 @@ namespace partyline::mixer {
 namespace {
 constexpr float kForget = 1.0F / 200;  // of a tick: four seconds
 constexpr int kLearn = 200;            // ticks
-constexpr int kJudgeEvery = 10;        // ticks
 constexpr float kLeastChange = 25;     // dB²: the variance of something that has pauses
 constexpr float kSure = 0.9F, kUnsure = 0.6F;
 constexpr int kTimesSure = 5, kTimesUnsure = 10;
@@ -20,10 +19,29 @@ constexpr float kOverExpected = 6;  // dB: louder than that is the member himsel
 }  // namespace
 
 void EchoGuard::update(double sent, double received) {
-  newest_ = newest_ == 0 ? kDelays - 1 : newest_ - 1;
-  sent_[newest_] = sent_[newest_ + kDelays] = std::max(static_cast<float>(sent), kQuietest);
+  newest_ = newest_ == 0 ? kKept - 1 : newest_ - 1;
+  sent_[newest_] = sent_[newest_ + kKept] = std::max(static_cast<float>(sent), kQuietest);
   const float came = std::max(static_cast<float>(received), kQuietest);
+  came_then_[waiting_++] = came;
+  if (echoing_ || waiting_ == kJudgeEvery) catch_up();
+  if (!echoing_) {
+    suppress_ = false;
+    return;
+  }
+  // An echo spreads: the loudest around its delay is what may come.
   const float* const ago = &sent_[newest_];
+  float expected = kQuietest;
+  for (size_t i = delay_ - 1; i <= std::min(delay_ + 1, kDelays - 1); ++i) expected = std::max(expected, ago[i]);
+  // In silence, too: the next echo's first tick is decided upon by now.
+  suppress_ = came < std::max(expected + came_ - mean_[delay_], kQuietest) + kOverExpected;
+}
+
+void EchoGuard::catch_up() {
+  for (size_t i = 0; i < waiting_; ++i) learn(&sent_[newest_ + waiting_ - 1 - i], came_then_[i]);
+  waiting_ = 0;
+}
+
+void EchoGuard::learn(const float* ago, float came) {
   // At first a plain mean of what there is, so that the beginning is not taken for a change.
   const float weight = std::max(kForget, 1.0F / static_cast<float>(++ticks_));
   for (size_t i = 0; i < kDelays; ++i) {
@@ -34,16 +52,7 @@ void EchoGuard::update(double sent, double received) {
   came_ += (came - came_) * weight;
   came_square_ += (came * came - came_square_) * weight;
   onsets_ += (ago[0] > ago[2] + kOnset ? 1.0F : 0.0F) - onsets_ * kForget;
-  if (ticks_ >= kLearn && ticks_ % kJudgeEvery == 0) judge();
-  if (!echoing_) {
-    suppress_ = false;
-    return;
-  }
-  // An echo spreads: the loudest around its delay is what may come.
-  float expected = kQuietest;
-  for (size_t i = delay_ - 1; i <= std::min(delay_ + 1, kDelays - 1); ++i) expected = std::max(expected, ago[i]);
-  // In silence, too: the next echo's first tick is decided upon by now.
-  suppress_ = came < std::max(expected + came_ - mean_[delay_], kQuietest) + kOverExpected;
+  if (ticks_ >= kLearn && ticks_ % static_cast<int>(kJudgeEvery) == 0) judge();
 }
 
 void EchoGuard::judge() {

@@ -31,22 +31,31 @@ class EchoGuard {
   static constexpr float kSuppressed = 0.01F;
   static constexpr float kQuietest = -60;  // dBov: below is silence, which is equal to silence
 
-  static constexpr std::array<float, 2 * kDelays> silence() {
-    std::array<float, 2 * kDelays> levels{};
+  static constexpr size_t kJudgeEvery = 10;               // ticks
+  static constexpr size_t kKept = kDelays + kJudgeEvery;  // of what was sent
+
+  static constexpr std::array<float, 2 * kKept> silence() {
+    std::array<float, 2 * kKept> levels{};
     levels.fill(kQuietest);
     return levels;
   }
+  void catch_up();
+  void learn(const float* ago, float came);
   void judge();
 
-  std::array<float, 2 * kDelays> sent_ = silence();  // twice, so that the newest kDelays lie side by side
+  // What each tick needs lies side by side. The statistics of all delays are brought up to date when somebody looks:
+  // once a judgement, and in each tick only while there is an echo. A thousand legs' do not fit into the caches.
   size_t newest_ = 0;
+  size_t waiting_ = 0;  // ticks not yet learnt from
+  bool echoing_ = false, suppress_ = false;
+  size_t delay_ = 0;
+  std::array<float, kJudgeEvery> came_then_{};                // in those ticks, oldest first
+  std::array<float, 2 * kKept> sent_ = silence();             // twice, so that the newest kKept lie side by side
   std::array<float, kDelays> mean_{}, square_{}, product_{};  // of what was sent so many ticks ago, and with what came
   float came_ = 0, came_square_ = 0;
   float onsets_ = 0;  // of what was sent, fading
   int ticks_ = 0;
   int likely_ = 0, unlikely_ = 0;  // judgements in a row
-  size_t delay_ = 0;
-  bool echoing_ = false, suppress_ = false;
 };
 
 }  // namespace partyline::mixer

@@ -76,8 +76,9 @@ size_t EncoderGroup::tick(TickTime time, MixView& mix) {
   ++running_;
   shared_->feed(mix.full(band_), time, [&](const core::EncodedFrame& frame) {
     ++packets;
-    for (const Listener& listener : listeners_) {
-      if (!listener.own) listener.output.gate->push(frame);
+    for (size_t i = 0; i < listeners_.size(); ++i) {
+      if (i + 2 < listeners_.size()) __builtin_prefetch(listeners_[i + 2].output.gate.get(), 1);
+      if (!listeners_[i].own) listeners_[i].output.gate->push(frame);
     }
   });
   return packets;

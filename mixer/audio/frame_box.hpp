@@ -1,7 +1,7 @@
 // FrameBox: where the network thread leaves a member's encoded audio for the next tick. Bounded, overwrites the oldest,
 // allocates nothing.
 //
-// Thread: push() from any, drain() from the audio tick; the lock is held for one handle or one swap.
+// Thread: push() from any, drain() from the audio tick; the lock is held for one handle.
 #pragma once
 
 #include <array>
@@ -37,27 +37,34 @@ class FrameBox {
     return !full;
   }
 
-  /// Moves everything that waits to `take(EncodedFrame&&)`, oldest first.
+  /// Moves what waits to `take(EncodedFrame&&)`, oldest first: mostly one, which never leaves the caches on its way.
   template <class Take>
   void drain(Take&& take) {
     if (!waiting_.load(std::memory_order_relaxed)) return;
-    size_t count = 0;
-    {
-      const std::lock_guard lock(mutex_);
-      for (; count < count_; ++count) draining_[count] = std::move(frames_[(first_ + count) % kCapacity]);
-      first_ = count_ = 0;
-      waiting_.store(false, std::memory_order_relaxed);
+    bool more = true;
+    for (size_t taken = 0; more && taken < kCapacity; ++taken) {
+      core::EncodedFrame frame;
+      more = pop(frame);
+      take(std::move(frame));
     }
-    for (size_t i = 0; i < count; ++i) take(std::move(draining_[i]));
   }
 
  private:
+  // There is one. True: there are more.
+  bool pop(core::EncodedFrame& frame) {
+    const std::lock_guard lock(mutex_);
+    frame = std::move(frames_[first_]);
+    // From the start when it is empty: few slots are used, and those stay in the caches.
+    first_ = --count_ == 0 ? 0 : (first_ + 1) % kCapacity;
+    if (count_ == 0) waiting_.store(false, std::memory_order_relaxed);
+    return count_ > 0;
+  }
+
   std::atomic<bool> open_{true};
   std::atomic<bool> waiting_{false};
   core::Mutex mutex_;
-  std::array<core::EncodedFrame, kCapacity> frames_;
   size_t first_ = 0, count_ = 0;
-  std::array<core::EncodedFrame, kCapacity> draining_;  // the tick's
+  std::array<core::EncodedFrame, kCapacity> frames_;
 };
 
 }  // namespace partyline::mixer

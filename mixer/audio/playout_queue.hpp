@@ -59,8 +59,8 @@ class PlayoutQueue {
  private:
   QueuedFrame& slot(size_t i) { return slots_[(first_ + i) % kCapacity]; }
 
-  std::array<QueuedFrame, kCapacity> slots_;
   size_t first_ = 0, count_ = 0;
+  std::array<QueuedFrame, kCapacity> slots_;
 };
 
 }  // namespace partyline::mixer

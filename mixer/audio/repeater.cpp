@@ -10,13 +10,19 @@ constexpr float kFadeStep = 0.75F / (48 * 60), kLastFadeStep = 0.25F / (48 * 50)
 }  // namespace
 
 void Repeater::remember(std::span<const float> pcm) {
-  const std::span<float> history(history_.data(), kHistory / ratio_);
-  if (pcm.size() >= history.size()) {
-    std::copy(pcm.end() - static_cast<ptrdiff_t>(history.size()), pcm.end(), history.begin());
-    return;
-  }
-  std::move(history.begin() + static_cast<ptrdiff_t>(pcm.size()), history.end(), history.begin());
-  std::copy(pcm.begin(), pcm.end(), history.end() - static_cast<ptrdiff_t>(pcm.size()));
+  const size_t length = kHistory / ratio_;
+  if (pcm.size() > length) pcm = pcm.last(length);
+  const size_t first = std::min(pcm.size(), length - newest_);
+  std::copy_n(pcm.begin(), first, history_.begin() + static_cast<ptrdiff_t>(newest_));
+  std::copy(pcm.begin() + static_cast<ptrdiff_t>(first), pcm.end(), history_.begin());
+  newest_ = (newest_ + pcm.size()) % length;
+}
+
+// Oldest first.
+void Repeater::put_in_order() {
+  const auto begin = history_.begin();
+  std::rotate(begin, begin + static_cast<ptrdiff_t>(newest_), begin + static_cast<ptrdiff_t>(kHistory / ratio_));
+  newest_ = 0;
 }
 
 float Repeater::next_sample() {
@@ -42,6 +48,7 @@ void Repeater::on_good(std::span<float> pcm) {
 
 void Repeater::conceal(std::span<float> pcm) {
   if (period_ == 0) {
+    put_in_order();
     // The newest samples against those one period earlier.
     const std::span<const float> history(history_.data(), kHistory / ratio_);
     const size_t longest = kMaxPeriod / ratio_;
@@ -69,6 +76,7 @@ void Repeater::conceal(std::span<float> pcm) {
 
 void Repeater::reset(size_t ratio) {
   ratio_ = ratio;
+  newest_ = 0;
   history_.fill(0);
   period_ = 0;
 }

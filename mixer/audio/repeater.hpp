@@ -26,14 +26,16 @@ class Repeater {
   static constexpr size_t kSeam = 192;
 
   void remember(std::span<const float> pcm);
+  void put_in_order();
   float next_sample();
 
   size_t ratio_ = 1;
-  std::array<float, kHistory> history_{};  // [0, kHistory / ratio_), oldest first
-  size_t period_ = 0;                      // 0: not concealing
+  size_t newest_ = 0;  // behind the newest sample: the oldest
+  size_t period_ = 0;  // 0: not concealing
   size_t phase_ = 0;
   float gain_ = 1;
-  float step_ = 0;  // the jump between history and cycle, decaying
+  float step_ = 0;                         // the jump between history and cycle, decaying
+  std::array<float, kHistory> history_{};  // [0, kHistory / ratio_), a ring
   std::array<float, kMaxPeriod> cycle_{};
 };
 

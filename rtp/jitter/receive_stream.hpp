@@ -66,26 +66,26 @@ class ReceiveStream {
   void count_jitter(RtpTime32 timestamp, core::TimePoint now);
 
   bool active_ = false;
+  bool rebase_due_ = false;
   uint32_t ssrc_ = 0, clock_rate_ = 0;
   // Numbering. output = wire unwrapped + shift.
-  std::optional<int64_t> highest_;
   uint16_t highest_wire_ = 0;
-  int64_t next_after_restart_ = 0;
-  std::optional<Seq16> expected_restart_;
-  std::array<uint64_t, kWindow / 64> window_{};
+  std::optional<int64_t> highest_;
+  core::TimePoint last_packet_;
   // Time.
   RtpTimeUnwrapper time_unwrapper_;
   int64_t time_shift_ = 0;
-  bool rebase_due_ = false;
   std::optional<int64_t> last_time_;
   core::TimePoint last_time_at_;
-  core::TimePoint last_packet_;
   // Report block. Extended numbers of this numbering: highest − first + 1 expected.
+  std::optional<uint32_t> last_transit_;
+  double jitter_ = 0;
   int64_t first_ = 0;
   uint64_t received_ = 0, expected_before_ = 0, received_before_ = 0;
+  std::array<uint64_t, kWindow / 64> window_{};
+  int64_t next_after_restart_ = 0;
+  std::optional<Seq16> expected_restart_;
   uint64_t lost_in_earlier_numberings_ = 0;
-  double jitter_ = 0;
-  std::optional<uint32_t> last_transit_;
   uint32_t last_sender_report_ = 0;
   core::TimePoint last_sender_report_at_;
 };
