@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "mixer/video/shrink.hpp"
+
 namespace partyline::mixer {
 namespace {
 
@@ -42,6 +44,14 @@ void blend_at(I420Image& canvas, const Sprite& sprite, int x, int y, const Rect&
                     to.u, canvas.stride_uv(), to.v, canvas.stride_uv(), part.width, part.height);
 }
 
+bool shrink_picture(const Corner& to, const I420Image& canvas, const I420View& source, const Rect& area) {
+  const core::VideoSize chroma{(source.size.width + 1) / 2, (source.size.height + 1) / 2};
+  const core::VideoSize half{(area.width + 1) / 2, (area.height + 1) / 2};
+  return shrink({source.y, source.stride_y, source.size}, to.y, canvas.stride_y(), {area.width, area.height}) &&
+         shrink({source.u, source.stride_u, chroma}, to.u, canvas.stride_uv(), half) &&
+         shrink({source.v, source.stride_v, chroma}, to.v, canvas.stride_uv(), half);
+}
+
 }  // namespace
 
 void fill(I420Image& canvas, const Rect& area, Yuv colour) {
@@ -54,6 +64,7 @@ void fill(I420Image& canvas, const Rect& area, Yuv colour) {
 void draw(I420Image& canvas, const I420View& source, const Rect& area) {
   if (!inside(canvas, area) || !source.y) return;
   const Corner to = corner_of(canvas, area.x, area.y);
+  if (shrink_picture(to, canvas, source, area)) return;
   libyuv::I420Scale(source.y, source.stride_y, source.u, source.stride_u, source.v, source.stride_v, source.size.width,
                     source.size.height, to.y, canvas.stride_y(), to.u, canvas.stride_uv(), to.v, canvas.stride_uv(),
                     area.width, area.height, filter_for(source.size, area));
