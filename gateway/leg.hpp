@@ -51,7 +51,10 @@ class Leg {
   /// Whom to ask for keyframes of what it sends; null: nobody. Outlives the leg, and is deaf then.
   virtual std::shared_ptr<core::MediaFeedback> video_feedback() { return nullptr; }
   /// Gets all that the leg sends, as it comes, beside the mix; null: nobody does.
-  void set_tap(std::shared_ptr<core::FrameSink> tap) { tap_ = std::move(tap); }
+  void set_tap(std::shared_ptr<core::FrameSink> tap) {
+    tap_ = std::move(tap);
+    on_tap_changed();
+  }
   /// What it gets of the room's picture; null: nothing.
   virtual const AdaptivePicture* picture() const { return nullptr; }
 
@@ -69,6 +72,8 @@ class Leg {
   void tee(const core::EncodedFrame& frame) {
     if (tap_) tap_->push(frame);
   }
+  bool tapped() const { return tap_ != nullptr; }
+  virtual void on_tap_changed() {}
   /// Once a second: what is sent may follow what the peer reports.
   virtual void adapt() {}
   /// `peer`: what the other end is called in its quality's verdict.

@@ -24,7 +24,7 @@ core::Result<udp::endpoint> endpoint_of(const std::string& address, uint16_t por
 }  // namespace
 
 RtpPort::RtpPort(const Services& services, Handlers handlers)
-    : handlers_(std::move(handlers)), timer_(services.executor), ssrc_(core::random_u32()) {}
+    : ssrc_(core::random_u32()), handlers_(std::move(handlers)), timer_(services.executor) {}
 
 core::Result<std::shared_ptr<RtpPort>> RtpPort::open(const Services& services, const boost::asio::ip::address& bind,
                                                      core::MediaKind kind, Handlers handlers) {
@@ -66,7 +66,8 @@ core::Result<> RtpPort::configure(const rtp::sdp::NegotiatedMedia& media, std::s
     config.cname = cname;
     config.tracks = {track};
     config.remote_clock = std::move(clock);
-    session_ = std::make_unique<rtp::Session>(std::move(config), *this, now);
+    video_ = track.kind == core::MediaKind::video;
+    session_.emplace(std::move(config), *this, now);
     transport_->start(*this);
   }
   drive();
@@ -102,6 +103,7 @@ void RtpPort::close() {
   transport_->close();
   timer_.cancel();
   handlers_ = {};
+  sink_ = nullptr;
 }
 
 void RtpPort::send_frame(const core::EncodedFrame& frame) {
@@ -129,7 +131,7 @@ void RtpPort::drive() {
 
 // After each packet of video: a gap wants its NACK now, not at the next report. Sound has nothing between its timers.
 void RtpPort::drive_now_and_then() {
-  if (!negotiated_ || negotiated_->track.kind == core::MediaKind::video) drive();
+  if (video_) drive();
 }
 
 void RtpPort::arm(core::TimePoint when) {
@@ -145,7 +147,7 @@ void RtpPort::arm(core::TimePoint when) {
 }
 
 void RtpPort::on_frame(const core::EncodedFrame& frame) {
-  if (handlers_.on_frame) handlers_.on_frame(frame);
+  if (sink_) sink_->push(frame);
 }
 
 void RtpPort::on_digit(char digit) {

@@ -22,7 +22,6 @@ class RtpPort final : public rtp::TransportEvents,
  public:
   /// What the leg wants to hear; all optional.
   struct Handlers {
-    std::function<void(const core::EncodedFrame&)> on_frame;
     std::function<void(char)> on_digit;
     std::function<void()> on_keyframe_request;
     std::function<void(core::Bitrate)> on_target_bitrate;  ///< what the way to the peer carries
@@ -37,6 +36,8 @@ class RtpPort final : public rtp::TransportEvents,
   /// numeric address.
   core::Result<> configure(const rtp::sdp::NegotiatedMedia& media, std::shared_ptr<rtp::RemoteClock> clock,
                            const std::string& cname);
+  /// Where frames go; null: nowhere. Must outlive the port, its close() or the next call.
+  void set_sink(core::FrameSink* sink) { sink_ = sink; }
   uint16_t local_port() const { return transport_->local_rtp_port(); }
   uint32_t ssrc() const { return ssrc_; }
   /// Of packets sent again, where RTX is agreed.
@@ -78,14 +79,17 @@ class RtpPort final : public rtp::TransportEvents,
   void on_keyframe_request() override;
   void on_target_bitrate(core::Bitrate target) override;
 
+  // What each packet needs comes first, side by side.
+  bool closed_ = false;
+  bool video_ = false;
+  std::optional<rtp::Session> session_;
+  std::shared_ptr<rtp::UdpTransport> transport_;
+  core::FrameSink* sink_ = nullptr;
+  uint32_t ssrc_;
   Handlers handlers_;
   boost::asio::steady_timer timer_;
   core::TimePoint armed_for_ = core::TimePoint::max();
-  std::shared_ptr<rtp::UdpTransport> transport_;
-  std::unique_ptr<rtp::Session> session_;
   std::optional<rtp::sdp::NegotiatedMedia> negotiated_;
-  uint32_t ssrc_;
-  bool closed_ = false;
 };
 
 }  // namespace partyline::gateway

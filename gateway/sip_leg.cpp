@@ -65,12 +65,6 @@ Result<std::shared_ptr<RtpPort>> SipLeg::open_port(MediaKind kind) {
   if (error) return make_error(ErrorCode::invalid, "[sip] address is no numeric address");
   RtpPort::Handlers handlers;
   const std::weak_ptr<SipLeg> weak = weak_from_this();
-  handlers.on_frame = [weak, kind](const core::EncodedFrame& frame) {
-    const auto self = weak.lock();
-    if (!self || !self->member_) return;
-    self->tee(frame);
-    (kind == MediaKind::audio ? self->member_->audio_input() : self->member_->video_input()).push(frame);
-  };
   handlers.on_digit = [weak](char digit) {
     if (const auto self = weak.lock(); self && self->on_digit_) self->on_digit_(digit);
   };
@@ -145,6 +139,19 @@ Result<> SipLeg::accept_answer(const std::string& answer_text) {
   return apply(*media);
 }
 
+void SipLeg::connect_inputs() {
+  if (!member_) return;
+  const auto connect = [this](RtpPort* port, core::FrameSink& input, std::optional<Tee>& tee) {
+    if (!port) return;
+    if (tapped())
+      port->set_sink(&tee.emplace(*this, input));
+    else
+      port->set_sink(&input);
+  };
+  connect(audio_.get(), member_->audio_input(), audio_tee_);
+  connect(video_.get(), member_->video_input(), video_tee_);
+}
+
 Result<> SipLeg::apply(const std::vector<rtp::sdp::NegotiatedMedia>& media) {
   bool has_audio = false, has_video = false;
   for (const auto& section : media)  // before anything is changed
@@ -160,6 +167,7 @@ Result<> SipLeg::apply(const std::vector<rtp::sdp::NegotiatedMedia>& media) {
     member_->set_video_feedback(video_feedback());
     Leg::apply(settings());
   }
+  connect_inputs();
   const bool sees = video_ && video_->negotiated() && video_->negotiated()->track.receiving;
   member_->set_video_expected(sees);
   media_since_ = core::Clock::now();
@@ -287,9 +295,9 @@ void SipLeg::close(const std::string& why) {
   if (std::exchange(closed_, true)) return;
   drop_audio_output();
   if (picture_) picture_->stop();
-  member_.reset();
   if (audio_) audio_->close();
   if (video_) video_->close();
+  member_.reset();
   on_digit_ = nullptr;
   if (services_.sip) services_.sip->hang_up(call_.id, why);
 }

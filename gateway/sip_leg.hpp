@@ -65,6 +65,19 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
 
  private:
   class Wishes;
+  /// Between port and member while somebody else gets the leg's frames, too.
+  class Tee final : public core::FrameSink {
+   public:
+    Tee(SipLeg& leg, core::FrameSink& input) : leg_(leg), input_(input) {}
+    void push(const core::EncodedFrame& frame) override {
+      leg_.tee(frame);
+      input_.push(frame);
+    }
+
+   private:
+    SipLeg& leg_;
+    core::FrameSink& input_;
+  };
   struct AudioOutput {
     mixer::OutputId id = 0;
     mixer::AudioFormat format;
@@ -80,6 +93,8 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
     if (audio_) audio_->set_playout_delay(std::chrono::duration_cast<core::Duration>(waits));
     update_audio_output();
   }
+  void connect_inputs();
+  void on_tap_changed() override { connect_inputs(); }
   void update_outputs();
   void update_audio_output();
   void update_video_output();
@@ -93,6 +108,7 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   std::unique_ptr<mixer::Member> member_;
   std::shared_ptr<rtp::RemoteClock> clock_;
   std::shared_ptr<RtpPort> audio_, video_;
+  std::optional<Tee> audio_tee_, video_tee_;
   std::optional<AudioOutput> audio_out_;
   std::shared_ptr<AdaptivePicture> picture_;
   std::optional<rtp::sdp::Description> our_offer_;  ///< waiting for its answer

@@ -95,7 +95,7 @@ class Session {
   /// Asks the peer for a video keyframe, now and again with back-off until one arrives.
   void request_keyframe(core::TimePoint now);
   /// Does what is due (reports, NACK retries, paced packets) and returns when it wants to be called next: at most 10 ms
-  /// ahead with video, 100 ms without. A call right after send() spreads large pictures better; none is needed.
+  /// ahead with video, 500 ms without. A call right after send() spreads large pictures better; none is needed.
   core::TimePoint tick(core::TimePoint now);
   /// A re-negotiation: tracks are matched by kind and mid; SSRCs, sequence numbers and statistics go on.
   void reconfigure(std::vector<TrackConfig> tracks, core::TimePoint now);

@@ -248,7 +248,15 @@ int DatagramSocket::receive(Batch& batch) {
   if (options_.batch > 1) {
     return ::recvmmsg(descriptor_, batch.headers.data(), static_cast<unsigned>(options_.batch), MSG_DONTWAIT, nullptr);
   }
-  const ssize_t size = ::recvmsg(descriptor_, &batch.headers[0].msg_hdr, MSG_DONTWAIT);
+  msghdr& header = batch.headers[0].msg_hdr;
+  ssize_t size = 0;
+  if (tells_local_) {
+    size = ::recvmsg(descriptor_, &header, MSG_DONTWAIT);
+  } else {
+    size = ::recvfrom(descriptor_, header.msg_iov->iov_base, kMaxDatagram, MSG_DONTWAIT | MSG_TRUNC,
+                      static_cast<sockaddr*>(header.msg_name), &header.msg_namelen);
+    if (size > static_cast<ssize_t>(kMaxDatagram)) header.msg_flags |= MSG_TRUNC;
+  }
   if (size < 0) return -1;
   batch.headers[0].msg_len = static_cast<unsigned>(size);
   return 1;
@@ -278,6 +286,14 @@ bool DatagramSocket::receive_batch() {
 bool DatagramSocket::send(std::span<const uint8_t> packet, const Endpoint& to, const LocalAddress& from) {
   if (closed_) return false;
   if (bursts_ > 0 && packet.size() <= kMaxDatagram) return queue(packet, to, from);
+  if (!tells_local_ || from.size == 0) {
+    if (::sendto(descriptor_, packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL, to.data(),
+                 static_cast<socklen_t>(to.size())) >= 0) {
+      return true;
+    }
+    count_failure(1);
+    return false;
+  }
   iovec vector{const_cast<uint8_t*>(packet.data()), packet.size()};
   Control control{};
   msghdr header{};
@@ -285,7 +301,7 @@ bool DatagramSocket::send(std::span<const uint8_t> packet, const Endpoint& to, c
   header.msg_namelen = static_cast<socklen_t>(to.size());
   header.msg_iov = &vector;
   header.msg_iovlen = 1;
-  if (tells_local_ && from.size != 0) put_source(header, control, from);
+  put_source(header, control, from);
   if (::sendmsg(descriptor_, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return true;
   count_failure(1);
   return false;

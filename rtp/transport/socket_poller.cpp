@@ -72,11 +72,19 @@ void SocketPoller::listen() {
                         });
 }
 
+// Fetches who is to be called soon into the processor's caches.
+void SocketPoller::prefetch(const epoll_event& event) const {
+  const Readable* const reader = slots_[event.data.u64 & UINT32_MAX].reader;
+  __builtin_prefetch(reader);
+  __builtin_prefetch(reinterpret_cast<const char*>(reader) + 64);
+}
+
 void SocketPoller::serve() {
   std::array<epoll_event, kEvents> events;
   for (int round = 0; round < kMostRounds; ++round) {
     const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
     for (int i = 0; i < count; ++i) {
+      if (i + 2 < count) prefetch(events[static_cast<size_t>(i) + 2]);
       const uint64_t who = events[static_cast<size_t>(i)].data.u64;
       const auto at = static_cast<size_t>(who & UINT32_MAX);
       if (at >= slots_.size() || slots_[at].generation != who >> 32) continue;

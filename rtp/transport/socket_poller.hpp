@@ -6,6 +6,8 @@
 // work.
 #pragma once
 
+#include <sys/epoll.h>
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -46,6 +48,7 @@ class SocketPoller final : public boost::asio::execution_context::service {
   void shutdown() override;
   void listen();
   void serve();
+  void prefetch(const epoll_event& event) const;
 
   int epoll_;
   std::vector<Slot> slots_;  // by descriptor

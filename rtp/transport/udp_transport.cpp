@@ -130,7 +130,8 @@ udp::endpoint UdpTransport::remote_rtp() const {
 
 void UdpTransport::start(TransportEvents& events) {
   impl_->events = &events;
-  impl_->rtp_socket->start([impl = impl_](core::Buffer packet, const udp::endpoint& from, const LocalAddress&) {
+  // Without a share of its own, the handler needs no memory of its own; the socket calls it until close() only.
+  impl_->rtp_socket->start([impl = impl_.get()](core::Buffer packet, const udp::endpoint& from, const LocalAddress&) {
     impl->on_packet(std::move(packet), from, true);
   });
   impl_->rtcp_socket->start([impl = impl_](core::Buffer packet, const udp::endpoint& from, const LocalAddress&) {

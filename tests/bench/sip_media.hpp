@@ -186,13 +186,8 @@ class Generator {
       }
       // One packet a call, as phones send them; what is left is told of again.
       sockaddr_in name{};
-      iovec vector{in.data(), in.size()};
-      msghdr header{};
-      header.msg_name = &name;
-      header.msg_namelen = sizeof name;
-      header.msg_iov = &vector;
-      header.msg_iovlen = 1;
-      ::recvmsg(sockets[who]->fd(), &header, MSG_DONTWAIT);
+      socklen_t length = sizeof name;
+      ::recvfrom(sockets[who]->fd(), in.data(), in.size(), MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&name), &length);
     }
   }
 }
