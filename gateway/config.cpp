@@ -62,6 +62,7 @@ const std::vector<Key>& keys() {
       {"sfu", "ca_file", text(FIELD(sfu.ca_file))},
       {"sfu", "ice_servers", ice_servers(FIELD(sfu.ice_servers))},
       {"sfu", "ice_tcp", flag(FIELD(sfu.ice_tcp))},
+      {"sfu", "simulcast", text(FIELD(sfu.simulcast), {"auto", "on", "off"})},
       {"sfu", "publish_token", text(FIELD(sfu.publish_token))},
       {"sfu", "play_token", text(FIELD(sfu.play_token))},
       {"sfu", "hook_urls", list(FIELD(sfu.hook_urls))},

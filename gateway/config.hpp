@@ -69,6 +69,7 @@ struct Config {
     std::string ca_file;
     std::vector<rtp::IceServer> ice_servers;  ///< what we try on our way to another SFU
     bool ice_tcp = true;                      ///< TCP candidates, too, on that way
+    std::string simulcast = "auto";           ///< pushes in several sizes: auto, on, off
     std::string publish_token;                ///< what is asked of publishers at our address; empty: open
     std::string play_token;                   ///< and of players
     std::vector<std::string> hook_urls;       ///< further receivers of the embedded SFU's hooks

@@ -1,6 +1,8 @@
 #include "gateway/mix_push.hpp"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 
 #include "core/log.hpp"
@@ -10,11 +12,17 @@ namespace partyline::gateway {
 namespace {
 // Constrained baseline; of the level they say, 3.1, they take more.
 constexpr mixer::PassLimits kBrowsers{66, 42};
+constexpr std::array<std::string_view, 3> kRids{"h", "m", "l"};
 }  // namespace
 
 MixPush::MixPush(const Services& services, std::string room, std::string stream, std::string publish_mark,
                  mixer::RoomMixer& mixer, mixer::VideoRendition picture)
-    : services_(services), room_(std::move(room)), stream_(std::move(stream)), mixer_(mixer), picture_(picture) {
+    : services_(services),
+      room_(std::move(room)),
+      stream_(std::move(stream)),
+      mixer_(mixer),
+      picture_(picture),
+      steps_(rendition_steps(picture_, picture_)) {
   whip_client::PeerConfig config;
   config.url = expand_url(services_.whip_url, room_, stream_);
   config.url += (config.url.find('?') == std::string::npos ? "?" : "&") + publish_mark;
@@ -26,6 +34,8 @@ MixPush::MixPush(const Services& services, std::string room, std::string stream,
   config.ice_tcp = sfu.ice_tcp;
   config.video_codecs = {picture_.codec};
   config.cname = room_ + "/" + stream_;
+  for (size_t i = 0; offers_simulcast() && i < std::min(steps_.size(), kRids.size()); ++i)
+    config.simulcast.push_back({std::string(kRids[i]), steps_[i].size, steps_[i].frames_per_second, steps_[i].bitrate});
   peer_ = whip_client::make_publisher(services_.executor, *services_.ice, std::move(config), *this);
   adaptive_ =
       std::make_shared<AdaptivePicture>(services_.executor, mixer_, "room=" + room_ + " " + stream_, peer_->sink());
@@ -35,8 +45,49 @@ MixPush::MixPush(const Services& services, std::string room, std::string stream,
 
 MixPush::~MixPush() {
   detach();
+  set_layers(1);
   adaptive_->stop();
   peer_->stop();
+}
+
+/// The embedded SFU has a layer sent only while one of its players needs it; personal pushes have one player each.
+bool MixPush::offers_simulcast() const {
+  const auto& sfu = services_.config->sfu;
+  return sfu.simulcast == "on" || (sfu.simulcast == "auto" && sfu.embedded && stream_ == mix_stream_for(""));
+}
+
+void MixPush::set_layers(size_t count) {
+  whole_wanted_ = true;
+  for (const Lower& each : lower_) each.picture->stop();
+  lower_.clear();
+  for (size_t i = 1; i < count; ++i) {
+    const std::string who = "room=" + room_ + " " + stream_ + " (" + std::string(kRids[i]) + ")";
+    lower_.push_back({std::make_shared<AdaptivePicture>(services_.executor, mixer_, who, peer_->sink(i))});
+  }
+}
+
+void MixPush::start(AdaptivePicture& picture, std::vector<mixer::VideoRendition> steps) {
+  if (auto started = picture.start(std::move(steps)); !started)
+    core::log_error("room={} {} has no picture: {}", room_, stream_, started.error().message);
+}
+
+void MixPush::start_pictures() {
+  if (!watched_) return;
+  if (!whole_wanted_) adaptive_->stop();
+  if (whole_wanted_) start(*adaptive_, lower_.empty() ? steps_ : std::vector{steps_.front()});
+  for (size_t i = 0; i < lower_.size(); ++i) {
+    if (lower_[i].wanted) start(*lower_[i].picture, {steps_[i + 1]});
+    if (!lower_[i].wanted) lower_[i].picture->stop();
+  }
+}
+
+std::vector<MixPush::Layer> MixPush::layers() const {
+  std::vector<Layer> result;
+  if (lower_.empty()) return result;
+  result.push_back({std::string(kRids[0]), adaptive_->rendition()});
+  for (size_t i = 0; i < lower_.size(); ++i)
+    result.push_back({std::string(kRids[i + 1]), lower_[i].picture->rendition()});
+  return result;
 }
 
 void MixPush::listen_as(mixer::Member* listener) {
@@ -49,7 +100,10 @@ void MixPush::listen_as(mixer::Member* listener) {
 void MixPush::set_watched(bool watched) {
   if (watched == watched_) return;
   detach();
-  if (!watched) adaptive_->stop();
+  if (!watched) {
+    adaptive_->stop();
+    for (const Lower& each : lower_) each.picture->stop();
+  }
   watched_ = watched;
   attach();
 }
@@ -80,8 +134,7 @@ void MixPush::attach() {
   if (!watched_) return;
   add_audio();
   adaptive_->allow_pass_through(listener_, kBrowsers);
-  if (auto started = adaptive_->start(rendition_steps(picture_, picture_)); !started)
-    core::log_error("room={} {} has no picture: {}", room_, stream_, started.error().message);
+  start_pictures();
 }
 
 void MixPush::detach() {
@@ -95,7 +148,9 @@ void MixPush::detach() {
 
 void MixPush::on_peer_state(whip_client::PeerState state, const std::string& why) {
   if (state == whip_client::PeerState::connected) {
-    core::log_info("room={} pushes {} to the SFU", room_, stream_);
+    core::log_info("room={} pushes {} to the SFU{}", room_, stream_, peer_->layers() > 1 ? " in several sizes" : "");
+    set_layers(peer_->layers());
+    start_pictures();
     on_keyframe_request();
   } else if (state == whip_client::PeerState::waiting) {
     core::log_warn("room={} cannot push {}: {}; trying again", room_, stream_, core::printable(why));
@@ -110,7 +165,21 @@ core::Bitrate MixPush::audio_bitrate() const {
   return core::Bitrate::kbps(services_.config->rooms.audio_kbps);
 }
 
+void MixPush::on_layer_keyframe_request(size_t layer) {
+  if (layer <= lower_.size()) lower_[layer - 1].picture->request_keyframe();
+}
+
+void MixPush::on_layer_target(size_t layer, core::Bitrate target) {
+  if (layer > lower_.size()) return;
+  lower_[layer - 1].wanted = target.bits_per_second > 0;
+  start_pictures();
+}
+
 void MixPush::on_target_bitrate(core::Bitrate target) {
+  if (!lower_.empty() && whole_wanted_ != (target.bits_per_second > 0)) {
+    whole_wanted_ = target.bits_per_second > 0;
+    start_pictures();
+  }
   // One transport for both: the sound has its share first.
   const int64_t video = target.bits_per_second - audio_bitrate().bits_per_second;
   adaptive_->set_available({std::max<int64_t>(video, 64'000)}, core::Clock::now());

@@ -1,10 +1,13 @@
 // The room's mix as a stream in the SFU, pushed by WHIP: "mix" for everybody, "mix~NAME" for NAME, who does not hear
-// himself. All pushes of a room share one video encode; the audio of silent listeners is shared, too. Thread: network.
+// himself. All pushes of a room share one video encode; the audio of silent listeners is shared, too. A push goes
+// either in the one rendition of the ladder that the SFU has a use for, or (simulcast) in all of them that it does not
+// refuse. Thread: network.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "gateway/adaptive_picture.hpp"
 #include "gateway/services.hpp"
@@ -31,12 +34,24 @@ class MixPush final : private whip_client::PeerEvents {
   /// About once a second.
   void check(core::TimePoint now);
   const AdaptivePicture& picture() const { return *adaptive_; }
+  /// Of simulcast, as agreed, largest first; nothing without. `rendition` is empty while the SFU needs it not.
+  struct Layer {
+    std::string rid;
+    std::optional<mixer::VideoRendition> rendition;
+  };
+  std::vector<Layer> layers() const;
 
  private:
   void on_peer_state(whip_client::PeerState state, const std::string& why) override;
   void on_frame(const core::EncodedFrame&) override {}
   void on_keyframe_request() override;
   void on_target_bitrate(core::Bitrate target) override;
+  void on_layer_keyframe_request(size_t layer) override;
+  void on_layer_target(size_t layer, core::Bitrate target) override;
+  bool offers_simulcast() const;
+  void set_layers(size_t count);
+  void start_pictures();
+  void start(AdaptivePicture& picture, std::vector<mixer::VideoRendition> steps);
   core::Bitrate audio_bitrate() const;
   void detach();
   void attach();
@@ -50,7 +65,14 @@ class MixPush final : private whip_client::PeerEvents {
   bool watched_ = false;
   std::optional<mixer::OutputId> audio_;
   int expected_loss_ = 0;  ///< per cent; what audio_ is prepared for
+  const std::vector<mixer::VideoRendition> steps_;
   std::shared_ptr<AdaptivePicture> adaptive_;
+  bool whole_wanted_ = true;  ///< of simulcast, the first layer
+  struct Lower {
+    std::shared_ptr<AdaptivePicture> picture;
+    bool wanted = true;
+  };
+  std::vector<Lower> lower_;  ///< of simulcast, the others
   std::shared_ptr<whip_client::Peer> peer_;
 };
 

@@ -269,6 +269,13 @@ boost::json::object Room::describe(core::TimePoint now) const {
     boost::json::object entry{
         {"stream", stream}, {"state", push->state() == whip_client::PeerState::connected ? "connected" : "connecting"}};
     if (push->picture().rendition()) entry["video"] = describe_picture(push->picture(), push->stats());
+    boost::json::array layers;
+    for (const auto& layer : push->layers()) {
+      boost::json::object one{{"rid", layer.rid}, {"sent", layer.rendition.has_value()}};
+      if (layer.rendition) one["width"] = layer.rendition->size.width;
+      layers.push_back(std::move(one));
+    }
+    if (!layers.empty()) entry["layers"] = std::move(layers);
     pushes.push_back(std::move(entry));
   }
   out["legs"] = std::move(legs);

@@ -61,6 +61,8 @@ struct TrackConfig {
   uint8_t transport_cc_extension = 0;  ///< RFC 8285 id; 0: not negotiated
   uint8_t audio_level_extension = 0;
   uint8_t mid_extension = 0;
+  std::string rid;  ///< sending: the simulcast layer (RFC 8852), at most 8 characters; empty: none
+  uint8_t rid_extension = 0, repaired_rid_extension = 0;
   bool receiver_reference = false;         ///< a=rtcp-xr:rcvr-rtt of the peer (RFC 3611 §5)
   bool voip_metrics = false;               ///< a=rtcp-xr:voip-metrics of the peer: it wants to be told (RFC 3611 §4.7)
   bool feedback_profile = false;           ///< RTP/AVPF or SAVPF: feedback may be sent at once (RFC 4585 §3.5)

@@ -52,6 +52,8 @@ struct SessionConfig {
   std::vector<TrackConfig> tracks;
   std::shared_ptr<RemoteClock> remote_clock;  ///< shared by the sessions of one leg; null: the session makes its own
   size_t max_packet_bytes = 1200;             ///< RTP header included, without SRTP's tag
+  /// Of other sessions on the same transport (simulcast layers): what RTCP says of them is theirs.
+  std::vector<uint32_t> neighbours{};
 };
 
 /// Per kind of media, since the session began.

@@ -29,7 +29,8 @@ void Session::Impl::announce_target(core::TimePoint now) {
   }
   announced = target;
   const bool told = peer_limit && peer_limit->bits_per_second < estimator.wish().bits_per_second * 9 / 10;
-  if (video) video->pacer.set_target(*target, estimator.limited() || told);
+  // A peer that wants nothing says 0 (RFC 5104 §4.2.1); what is queued is still to leave.
+  if (video && target->bits_per_second > 0) video->pacer.set_target(*target, estimator.limited() || told);
   outbox.push(*target);
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/counters.hpp"
@@ -153,6 +154,9 @@ struct Track {
   ExpectedLoss expected_loss;
 };
 
+/// A name of the SDP (mid, rid) as a header extension; extension 0: not agreed.
+void add_name(PacketWriter& writer, uint8_t extension, std::string_view name);
+
 struct Session::Impl {
   Impl(SessionConfig with, SessionEvents& events, core::TimePoint now);
   ~Impl();
@@ -229,6 +233,7 @@ struct Session::Impl {
   void send_keyframe_request(Track& track, core::TimePoint now);
   void send_transport_feedback(core::TimePoint now);
   void send_bye(core::TimePoint now);
+  void count_unknown(uint32_t ssrc);
   /// Begins a feedback message: alone where reduced size is agreed, else behind an RR and CNAME (RFC 4585 §3.1).
   void open_feedback(const Track& track, rtcp::Writer& writer) const;
   void push_rtcp(const rtcp::Writer& writer);

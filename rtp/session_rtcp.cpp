@@ -45,6 +45,10 @@ Track* Session::Impl::receiver_of(uint32_t ssrc) {
   return nullptr;
 }
 
+void Session::Impl::count_unknown(uint32_t ssrc) {
+  if (std::ranges::find(config.neighbours, ssrc) == config.neighbours.end()) counters.rtcp_unknown_ssrc.add();
+}
+
 Track* Session::Impl::video_sender() {
   for (const auto& track : tracks) {
     if (track->video() && track->config.sending) return track.get();
@@ -93,7 +97,7 @@ void Session::Impl::receive_report_blocks(const rtcp::ReportBlocks& blocks, core
   for (const rtcp::ReportBlock& block : blocks) {
     Track* const track = sender_of(block.ssrc);
     if (!track) {
-      counters.rtcp_unknown_ssrc.add();
+      count_unknown(block.ssrc);
       continue;
     }
     const double fraction = block.fraction_lost / 256.0;
@@ -112,7 +116,7 @@ void Session::Impl::receive_report_blocks(const rtcp::ReportBlocks& blocks, core
 void Session::Impl::receive_sender_report(const rtcp::SenderReport& report, core::TimePoint now) {
   Track* const track = receiver_of(report.ssrc);
   if (!track) {
-    counters.rtcp_unknown_ssrc.add();
+    count_unknown(report.ssrc);
     return;
   }
   track->in.on_sender_report(report.ntp, now);
@@ -132,7 +136,7 @@ void Session::Impl::receive_transport_block(const rtcp::Block& block, core::Time
   if (const auto nack = rtcp::parse_nack(block)) {
     Track* const track = sender_of(nack->media_ssrc);
     if (track) resend(*track, *nack, now);
-    if (!track) counters.rtcp_unknown_ssrc.add();
+    if (!track) count_unknown(nack->media_ssrc);
   } else if (block.count == rtcp::kTransportCc) {
     if (rtcp::parse_transport_feedback(block, feedback)) estimator.on_feedback(feedback, now);
   } else if (const auto tmmbr = rtcp::parse_tmmbr(block)) {
@@ -164,10 +168,7 @@ void Session::Impl::receive_bounds(const rtcp::Tmmb& request) {
 void Session::Impl::keyframe_wanted_by_peer(uint32_t ssrc) {
   Track* track = sender_of(ssrc);
   if (!track && ssrc == 0) track = video_sender();  // some phones leave the media SSRC out
-  if (!track) {
-    counters.rtcp_unknown_ssrc.add();
-    return;
-  }
+  if (!track) return count_unknown(ssrc);
   if (!track->video()) return;
   ++track->stats.keyframes_requested_by_peer;
   outbox.push(Outbox::KeyframeRequest{});

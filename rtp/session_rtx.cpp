@@ -18,7 +18,8 @@ namespace partyline::rtp {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr size_t kSequenceBytes = 2;     // OSN
+constexpr size_t kSequenceBytes = 2;  // OSN
+constexpr size_t kNamesRoom = 4 + 3 + 17 + 17 + 3;
 constexpr size_t kMaxSecondCopies = 64;  // packets; more are no accident but a path that is full
 constexpr core::Duration kSecondCopyAfter = 5ms;
 
@@ -106,14 +107,21 @@ bool Session::Impl::repeat(Track& track, const core::Buffer& packet, core::TimeP
     transmit(track, packet, now);
     return true;
   }
-  core::Buffer repetition = core::Buffer::allocate(packet.size() + kSequenceBytes);
-  repetition.resize(packet.size() + kSequenceBytes);
-  uint8_t* const out = std::copy_n(packet.data(), view->header_bytes, repetition.data());
-  write_u16(out, view->sequence.value);
-  std::copy(packet.data() + view->header_bytes, packet.data() + packet.size(), out + kSequenceBytes);
-  set_payload_type(repetition.span(), *type);
-  set_sequence(repetition.span(), Seq16{track.rtx_sequence++});
-  set_ssrc(repetition.span(), track.rtx_ssrc());
+  const PacketHeader header{view->marker, *type, Seq16{track.rtx_sequence++}, view->timestamp, track.rtx_ssrc()};
+  core::Buffer repetition = core::Buffer::allocate(packet.size() + kSequenceBytes + kNamesRoom);
+  repetition.resize(repetition.capacity());
+  PacketWriter writer(repetition.span(), header);
+  constexpr uint8_t placeholder[2] = {0, 0};  // transmit() numbers it
+  if (track.config.transport_cc_extension != 0) writer.add_extension(track.config.transport_cc_extension, placeholder);
+  if (!track.config.rid.empty()) {  // nothing else tells what this source repeats (RFC 8852 §3.2)
+    add_name(writer, track.config.mid_extension, track.config.mid);
+    add_name(writer, track.config.repaired_rid_extension, track.config.rid);
+  }
+  std::array<uint8_t, kSequenceBytes> original;
+  write_u16(original.data(), view->sequence.value);
+  writer.append(original);
+  writer.append(view->payload);
+  repetition.resize(writer.packet().size());
   transmit(track, std::move(repetition), now);
   return true;
 }

@@ -14,7 +14,8 @@ using namespace std::chrono_literals;
 
 constexpr size_t kMaxAudioPayload = 1400, kMaxRedPayload = 1000;
 constexpr uint64_t kPacketsWithMid = 100;  // enough for the peer to learn it
-constexpr size_t kExtensionRoom = 4 + 3 + 2 + 17 + 3;
+constexpr size_t kMostNameBytes = 16;      // a one-byte extension element's (RFC 8285 §4.2)
+constexpr size_t kExtensionRoom = 4 + 3 + 2 + 17 + 3, kRidRoom = 9;
 constexpr core::Duration kDigitStep = 20ms, kDigitLength = 100ms, kDigitGap = 60ms;
 constexpr int kDigitEnds = 3;
 constexpr size_t kMaxDigits = 64;
@@ -25,8 +26,15 @@ thread_local PayloadPlan payloads;
 
 }  // namespace
 
+void add_name(PacketWriter& writer, uint8_t extension, std::string_view name) {
+  if (extension == 0 || name.empty()) return;
+  writer.add_extension(extension,
+                       {reinterpret_cast<const uint8_t*>(name.data()), std::min<size_t>(name.size(), kMostNameBytes)});
+}
+
 bool Session::Impl::plan(Track& track, const core::EncodedFrame& frame) {
-  const size_t room = config.max_packet_bytes - kRtpHeaderBytes - kExtensionRoom;
+  const size_t room =
+      config.max_packet_bytes - kRtpHeaderBytes - kExtensionRoom - (track.config.rid.empty() ? 0 : kRidRoom);
   switch (frame.codec) {
     case core::Codec::h264: {
       const int mode = track.config.send_format->h264.packetization_mode;
@@ -113,7 +121,7 @@ void Session::Impl::send_packet(Track& track, const PacketHeader& header, std::s
                                 std::optional<uint8_t> audio_level, core::TimePoint now) {
   size_t payload_bytes = 0;
   for (const auto& piece : pieces) payload_bytes += piece.prefix_size + piece.body.size();
-  core::Buffer packet = core::Buffer::allocate(kRtpHeaderBytes + kExtensionRoom + payload_bytes);
+  core::Buffer packet = core::Buffer::allocate(kRtpHeaderBytes + kExtensionRoom + kRidRoom + payload_bytes);
   packet.resize(packet.capacity());
   PacketWriter writer(packet.span(), header);
   const TrackConfig& track_config = track.config;
@@ -123,9 +131,9 @@ void Session::Impl::send_packet(Track& track, const PacketHeader& header, std::s
     const auto level = static_cast<uint8_t>(std::min(*audio_level, kSilence) | (*audio_level < kNoVoice ? 0x80 : 0));
     writer.add_extension(track_config.audio_level_extension, {&level, 1});
   }
-  if (track_config.mid_extension != 0 && track.out.packets() < kPacketsWithMid) {
-    writer.add_extension(track_config.mid_extension, {reinterpret_cast<const uint8_t*>(track_config.mid.data()),
-                                                      std::min<size_t>(track_config.mid.size(), 16)});
+  if (track.out.packets() < kPacketsWithMid) {
+    add_name(writer, track_config.mid_extension, track_config.mid);
+    add_name(writer, track_config.rid_extension, track_config.rid);
   }
   for (const auto& piece : pieces) {
     writer.append(piece.prefix_bytes());

@@ -23,8 +23,8 @@ sdp::MediaCapabilities capabilities(MediaKind kind, std::vector<Codec> codecs, s
   result.red = kind == MediaKind::audio;
   result.direction = direction;
   result.transport_cc = true;
-  result.remb = true;                                    // what a player's path carries, a publisher is told
-  result.tmmbr = direction == sdp::Direction::sendonly;  // what a player has a use for
+  result.remb = true;   // what a player's path carries, a publisher is told
+  result.tmmbr = true;  // what a player has a use for, and which of a publisher's layers nobody has
   result.plain = false;
   return result;
 }
@@ -64,6 +64,7 @@ IncomingFormat incoming_format(const rtp::TrackConfig& track) {
   result.pli = format.pli;
   result.fir = format.fir;
   result.remb = format.remb;
+  result.tmmbr = format.tmmbr;
   return result;
 }
 
@@ -120,6 +121,8 @@ core::Result<PublishDraft> draft_for_publisher(std::string_view text, const std:
     auto& slot = media.track.kind == MediaKind::audio ? draft.formats.audio : draft.formats.video;
     slot = incoming_format(media.track);
     if (media.track.kind == MediaKind::video) slot->simulcast = offered_simulcast(draft.offer.media[media.index]);
+    // Layers are told apart by their names: the SSRCs written down may be the first one's only.
+    if (!slot->simulcast.rids.empty()) slot->ssrcs.clear();
   }
   if (!draft.formats.audio && !draft.formats.video)
     return core::make_error(ErrorCode::unsupported, "the offer sends nothing: a publisher's sections are sendonly");

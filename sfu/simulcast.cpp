@@ -4,11 +4,16 @@
 #include <cmath>
 #include <string_view>
 
+#include "core/picture_worth.hpp"
+#include "rtp/sdp/section.hpp"
+#include "rtp/sdp/text.hpp"
+
 namespace partyline::sfu {
 namespace {
 
-constexpr std::string_view kRidUri = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
-constexpr std::string_view kRepairedUri = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
+using rtp::sdp::repaired_rid_uri;
+using rtp::sdp::rid_uri;
+
 constexpr double kEnter = 1.25, kStay = 1.5;  // × the wish: what a layer may have to be taken, or kept
 constexpr double kEnterPath = 0.9;            // × the path
 constexpr double kCovers = 0.8;               // × the wish: the worth of a size that is large enough
@@ -50,11 +55,29 @@ std::vector<std::string> rids_of(std::string_view line) {
   return rids;
 }
 
+/// "rid:h send max-width=1280;max-height=720;max-br=2000000" and the like.
+Simulcast::Promise promise_of(const rtp::sdp::Media& offered, const std::string& rid) {
+  const std::string head = "rid:" + rid + " send ";
+  for (const std::string& line : offered.attributes) {
+    if (!line.starts_with(head)) continue;
+    const std::string restrictions = line.substr(head.size());
+    const auto number = [&](std::string_view name) { return rtp::sdp::text::fmtp_number(restrictions, name, 0); };
+    const auto side = [&](std::string_view name) { return static_cast<int>(std::min(number(name), 16384U)); };
+    Simulcast::Promise promise;
+    promise.bits = number("max-br");
+    const core::VideoSize size{side("max-width"), side("max-height")};
+    if (size.width > 0 && size.height > 0)
+      promise.worth = static_cast<double>(core::picture_worth(size).bits_per_second);
+    return promise;
+  }
+  return {};
+}
+
 }  // namespace
 
 Simulcast offered_simulcast(const rtp::sdp::Media& offered) {
   Simulcast result;
-  const auto extension = std::ranges::find(offered.extensions, kRidUri, &rtp::sdp::Extension::uri);
+  const auto extension = std::ranges::find(offered.extensions, rid_uri, &rtp::sdp::Extension::uri);
   if (extension == offered.extensions.end() || extension->id > 14) return result;
   for (const std::string& line : offered.attributes) {
     if (!line.starts_with("simulcast:")) continue;
@@ -68,17 +91,18 @@ Simulcast offered_simulcast(const rtp::sdp::Media& offered) {
     });
   });
   if (result.rids.size() < 2) return {};
+  for (const std::string& rid : result.rids) result.promises.push_back(promise_of(offered, rid));
   result.rid_extension = extension->id;
-  const auto repaired = std::ranges::find(offered.extensions, kRepairedUri, &rtp::sdp::Extension::uri);
+  const auto repaired = std::ranges::find(offered.extensions, repaired_rid_uri, &rtp::sdp::Extension::uri);
   if (repaired != offered.extensions.end() && repaired->id <= 14) result.repaired_extension = repaired->id;
   return result;
 }
 
 void accept_simulcast(const Simulcast& simulcast, rtp::sdp::Media& section) {
   if (simulcast.rids.empty()) return;
-  section.extensions.push_back({simulcast.rid_extension, std::string(kRidUri)});
+  section.extensions.push_back({simulcast.rid_extension, std::string(rid_uri)});
   if (simulcast.repaired_extension != 0)
-    section.extensions.push_back({simulcast.repaired_extension, std::string(kRepairedUri)});
+    section.extensions.push_back({simulcast.repaired_extension, std::string(repaired_rid_uri)});
   std::string list;
   for (const std::string& rid : simulcast.rids) {
     section.attributes.push_back("rid:" + rid + " recv");

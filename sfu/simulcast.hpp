@@ -19,6 +19,11 @@ struct Simulcast {
   std::vector<std::string> rids;  ///< in the offer's order; empty: no simulcast
   uint8_t rid_extension = 0;
   uint8_t repaired_extension = 0;  ///< of RTX sources; 0: not offered
+  /// Of each layer, by its restrictions (RFC 8851 §5): bits a second, and what its size is worth; 0: not said.
+  struct Promise {
+    double bits = 0, worth = 0;
+  };
+  std::vector<Promise> promises{};
 };
 /// Nothing unless the section sends at least two layers and says under which extension they are named.
 Simulcast offered_simulcast(const rtp::sdp::Media& offered);

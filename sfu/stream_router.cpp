@@ -42,7 +42,10 @@ void StreamRouter::set_publisher(const PublisherFormats& formats, PacketOut& out
     std::vector<std::string> rids = formats.video->simulcast.rids;
     if (rids.empty()) rids.emplace_back();
     for (const std::string& rid : rids) {
-      source_->layers.push_back(std::make_unique<VideoLayer>(*formats.video, rid, source_->layers.size()));
+      const size_t index = source_->layers.size();
+      source_->layers.push_back(std::make_unique<VideoLayer>(*formats.video, rid, index));
+      if (index < formats.video->simulcast.promises.size())
+        source_->layers.back()->promise = formats.video->simulcast.promises[index];
     }
   }
   source_->next_arrivals = now + kArrivalsEvery;

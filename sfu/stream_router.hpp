@@ -93,6 +93,8 @@ class StreamRouter {
   void ask_publisher(core::TimePoint now);
   void ask_publisher(VideoLayer& layer, core::TimePoint now);
   void limit_publisher(core::TimePoint now);
+  void order_layers(core::TimePoint now);
+  void order_layer(VideoLayer& layer, bool send, core::TimePoint now);
   void take_wish(Player& player, const rtp::rtcp::Tmmb& request, core::TimePoint now);
   void report_arrivals();
   void report_reception(core::TimePoint now);

@@ -14,8 +14,9 @@ namespace rtcp = rtp::rtcp;
 namespace {
 
 constexpr core::Duration kChoiceEvery = std::chrono::milliseconds(200), kCount = std::chrono::milliseconds(500);
-constexpr core::Duration kInactive = std::chrono::seconds(1), kLimitEvery = std::chrono::seconds(1);
-constexpr double kNoLimit = 10e6, kLeastWish = 3e6;  // bits a second
+constexpr core::Duration kLimitEvery = std::chrono::seconds(1), kOrderEvery = std::chrono::seconds(1);
+constexpr core::Duration kLinger = std::chrono::seconds(3);  // what was needed a moment ago may be needed again
+constexpr double kNoLimit = 10e6, kLeastWish = 3e6;          // bits a second
 constexpr double kWishOverSource = 1.25, kMuchLower = 0.95;
 constexpr uint8_t kPaddingBytes = 224;  // a packet: its count is one byte
 constexpr size_t kRtcpBytes = 600;
@@ -58,9 +59,13 @@ void StreamRouter::choose_layers(TimePoint now) {
   for (size_t i = 0; i < count; ++i) {
     VideoLayer& layer = *source_->layers[i];
     layer.count(now);
-    layers[i] = {layer.bits_per_second, layer.worth, layer.track.ssrc() && now - layer.track.last_packet() < kInactive};
-    most = std::max(most, kWishOverSource * layer.bits_per_second);
-    measured |= layers[i].active && layer.bits_per_second > 0;
+    const bool active = layer.active(now);
+    const bool counted = active && layer.bits_per_second > 0;
+    const double bits = counted || !layer.on_demand() ? layer.bits_per_second : layer.promise.bits;
+    const double worth = layer.worth == 0 && layer.on_demand() ? layer.promise.worth : layer.worth;
+    layers[i] = {bits, worth, active || (layer.on_demand() && layer.track.ssrc())};
+    most = std::max(most, kWishOverSource * bits);
+    measured |= layers[i].active && bits > 0;
   }
   // Beside layers whose rate is known, one that has just come (back) waits until its own is.
   for (auto& layer : layers) layer.active &= !measured || layer.bits_per_second > 0;
@@ -75,7 +80,33 @@ void StreamRouter::choose_layers(TimePoint now) {
     VideoLayer& wanted = *source_->layers[after];
     if (!follows(*player, wanted) && !player->change) wanted.keyframe.wish();
   }
+  if (count > 1) order_layers(now);
   limit_publisher(now);
+}
+
+/// A layer that no player sees or waits for is stopped at its source, and asked for again when one does.
+void StreamRouter::order_layers(TimePoint now) {
+  for (const auto& layer : source_->layers) {
+    if (!layer->on_demand() || !layer->track.ssrc()) continue;
+    const bool needed = std::ranges::any_of(players_, [&](const auto& entry) {
+      return entry.second->choice.chosen() == layer->index || follows(*entry.second, *layer);
+    });
+    if (needed) layer->needed = now;
+    const bool send = needed || (layer->needed && now - *layer->needed < kLinger);
+    const bool changed = send != std::exchange(layer->told_to_send, send);
+    if (changed || (send != layer->active(now) && now >= layer->next_order)) order_layer(*layer, send, now);
+  }
+}
+
+/// TMMBR; 0: nothing is to be sent.
+void StreamRouter::order_layer(VideoLayer& layer, bool send, TimePoint now) {
+  layer.next_order = now + kOrderEvery;
+  std::array<uint8_t, kRtcpBytes> room;
+  rtcp::Writer writer(room);
+  const uint64_t bits = send ? static_cast<uint64_t>(kNoLimit) : 0;
+  if (writer.receiver_report({source_->our_ssrc, {}}) &&
+      writer.tmmbr(source_->our_ssrc, {*layer.track.ssrc(), bits, 0}))
+    source_->out->send_rtcp(writer.packet());
 }
 
 /// However many bounds one request names, it is answered once, with the last. The answer names the bound's owner, who

@@ -72,6 +72,14 @@ struct StreamRouter::VideoLayer {
   /// A packet of the source that the layer's track has not seen yet.
   void note(size_t payload_bytes, core::TimePoint now);
   void count(core::TimePoint now);
+  // Who says what a layer will be may be told to stop sending it while no player needs it.
+  Simulcast::Promise promise;
+  bool told_to_send = true;
+  std::optional<core::TimePoint> needed;  ///< last
+  core::TimePoint next_order{};
+  bool active(core::TimePoint now) const { return track.ssrc() && now - track.last_packet() < kInactive; }
+  bool on_demand() const { return track.format().tmmbr && promise.bits > 0 && promise.worth > 0; }
+  static constexpr core::Duration kInactive = std::chrono::seconds(1);
 };
 
 struct StreamRouter::Source {

@@ -22,6 +22,7 @@ struct IncomingFormat {
   bool remb = false;
   Simulcast simulcast{};                                   ///< video
   std::optional<uint8_t> red_payload_type = std::nullopt;  ///< RFC 2198: wraps packets of `payload_type`
+  bool tmmbr = false;                                      ///< RFC 5104
 
   bool carries(uint8_t type) const {
     return payload_type == type || rtx_payload_type == type || red_payload_type == type;

@@ -52,6 +52,7 @@ asio::awaitable<void> Connection::add_ice_servers(std::vector<rtp::IceServer> se
 core::Result<> Connection::connect(Agreement agreement) {
   if (closed_) return core::make_error(core::ErrorCode::cancelled, "stopped");
   tracks_ = std::move(agreement.tracks);
+  layer_tracks_ = std::move(agreement.layers);
   return transport_->set_remote(agreement.ice);
 }
 
@@ -71,7 +72,7 @@ asio::awaitable<core::Error> Connection::run() {
     const TimePoint now = Clock::now();
     watch(now);
     if (over_) break;
-    wake_at_ = std::min(session_->tick(now), now + longest_nap);
+    wake_at_ = std::min(tick(now), now + longest_nap);
     if (over_) break;  // an event of the tick may have ended us
     wake_.expires_at(wake_at_);
     co_await nap(wake_);
@@ -83,14 +84,18 @@ void Connection::close() {
   if (closed_) return;
   closed_ = true;
   events_ = nullptr;
-  if (session_ && !over_) session_->send_bye(Clock::now());
+  if (session_ && !over_) {
+    session_->send_bye(Clock::now());
+    for (const auto& layer : layers_) layer->session().send_bye(Clock::now());
+  }
   if (transport_) transport_->close();
   end(core::make_error(core::ErrorCode::cancelled, "stopped"));
 }
 
-bool Connection::send(const core::EncodedFrame& frame, TimePoint now) {
-  if (!session_ || over_) return false;
-  const bool sent = session_->send(frame, now);
+bool Connection::send(const core::EncodedFrame& frame, size_t layer, TimePoint now) {
+  if (!session_ || over_ || layer > layers_.size()) return false;
+  rtp::Session& session = layer == 0 ? *session_ : layers_[layer - 1]->session();
+  const bool sent = session.send(frame, now);
   pump(now);
   return sent;
 }
@@ -119,7 +124,16 @@ void Connection::on_transport_connected() {
   rtp::SessionConfig config;
   config.cname = cname_;
   config.tracks = tracks_;
+  for (const rtp::TrackConfig& each : layer_tracks_) config.neighbours.push_back(each.local_ssrc);
   session_ = std::make_unique<rtp::Session>(std::move(config), *this, now);
+  for (const rtp::TrackConfig& each : layer_tracks_) {
+    rtp::SessionConfig own;
+    own.cname = cname_;
+    own.tracks = {each};
+    for (const auto* tracks : {&tracks_, &layer_tracks_})
+      for (const rtp::TrackConfig& other : *tracks) own.neighbours.push_back(other.local_ssrc);
+    layers_.push_back(std::make_unique<LayerSession>(layers_.size() + 1, std::move(own), *this, *this, now));
+  }
   watchdog_.on_connected(now, receives_video());
   if (wish_) set_bitrate_wish(*wish_, now);
   // No server sends a keyframe of its own accord: without asking, the picture starts at the publisher's next GOP.
@@ -136,6 +150,7 @@ void Connection::on_rtp(core::Buffer packet, TimePoint now) {
 void Connection::on_rtcp(core::Buffer packet, TimePoint now) {
   if (!session_ || over_) return;
   session_->receive_rtcp(packet.span(), now);
+  for (const auto& layer : layers_) layer->session().receive_rtcp(packet.span(), now);
   pump(now);
 }
 
@@ -165,6 +180,20 @@ void Connection::on_target_bitrate(core::Bitrate target) {
   if (events_) events_->on_target_bitrate(target);
 }
 
+void Connection::on_layer_keyframe_request(size_t layer) {
+  if (events_) events_->on_layer_keyframe_request(layer);
+}
+
+void Connection::on_layer_target(size_t layer, core::Bitrate target) {
+  if (events_) events_->on_layer_target(layer, target);
+}
+
+TimePoint Connection::tick(TimePoint now) {
+  TimePoint next = session_->tick(now);
+  for (const auto& layer : layers_) next = std::min(next, layer->session().tick(now));
+  return next;
+}
+
 void Connection::end(core::Error why) {
   if (over_) return;
   over_ = std::move(why);
@@ -173,7 +202,7 @@ void Connection::end(core::Error why) {
 
 void Connection::pump(TimePoint now) {
   if (over_) return;
-  if (session_->tick(now) < wake_at_) wake_.cancel();
+  if (tick(now) < wake_at_) wake_.cancel();
 }
 
 void Connection::watch(TimePoint now) {

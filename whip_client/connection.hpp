@@ -15,6 +15,7 @@
 
 #include "rtp/session.hpp"
 #include "rtp/transport/nice_transport.hpp"
+#include "whip_client/layer_session.hpp"
 #include "whip_client/media_watchdog.hpp"
 #include "whip_client/offer.hpp"
 #include "whip_client/peer.hpp"
@@ -23,6 +24,7 @@ namespace partyline::whip_client {
 
 class Connection final : public rtp::TransportEvents,
                          public rtp::SessionEvents,
+                         public LayerSession::Owner,
                          public std::enable_shared_from_this<Connection> {
  public:
   /// `watchdog` outlives the connection: it remembers how often a stream stayed silent.
@@ -41,7 +43,9 @@ class Connection final : public rtp::TransportEvents,
   /// RTCP BYE and DTLS close_notify. Idempotent; may be called from within an event.
   void close();
 
-  bool send(const core::EncodedFrame& frame, core::TimePoint now);
+  /// `layer`: of simulcast; false when there is no such layer.
+  bool send(const core::EncodedFrame& frame, size_t layer, core::TimePoint now);
+  size_t layers() const { return 1 + layer_tracks_.size(); }
   void request_keyframe(core::TimePoint now);
   /// As Peer::set_bitrate_wish.
   void set_bitrate_wish(core::Bitrate wish, core::TimePoint now);
@@ -65,6 +69,9 @@ class Connection final : public rtp::TransportEvents,
   void pump(core::TimePoint now);
   void watch(core::TimePoint now);
   bool receives_video() const;
+  void on_layer_keyframe_request(size_t layer) override;
+  void on_layer_target(size_t layer, core::Bitrate target) override;
+  core::TimePoint tick(core::TimePoint now);
 
   const Role role_;
   const std::string cname_;
@@ -72,8 +79,9 @@ class Connection final : public rtp::TransportEvents,
   PeerEvents* events_;  ///< null after close()
   boost::asio::steady_timer wake_;
   std::shared_ptr<rtp::NiceTransport> transport_;
-  std::vector<rtp::TrackConfig> tracks_;
-  std::unique_ptr<rtp::Session> session_;  ///< from the moment media may flow
+  std::vector<rtp::TrackConfig> tracks_, layer_tracks_;
+  std::unique_ptr<rtp::Session> session_;              ///< from the moment media may flow
+  std::vector<std::unique_ptr<LayerSession>> layers_;  ///< of simulcast, but the first
   std::optional<core::Error> over_;
   bool closed_ = false;
   std::optional<core::Bitrate> wish_;

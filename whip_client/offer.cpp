@@ -66,6 +66,10 @@ Offer make_offer(Role role, const PeerConfig& config, const rtp::IceDescription&
   options.session_id = session_id;
   options.session_version = 1;
   offer.description = rtp::sdp::write_offer(offer.capabilities, transports, options);
+  if (role == Role::publisher && config.simulcast.size() > 1 && offer.capabilities.size() > 1) {
+    offer.simulcast = config.simulcast;
+    offer_simulcast(offer.simulcast, offer.description.media[1]);
+  }
   return offer;
 }
 
@@ -85,6 +89,14 @@ core::Result<Agreement> accept(const Offer& offer, Role role, std::string_view a
     if (agreement.ice.ufrag.empty()) agreement.ice = section.remote_ice;
     // BUNDLE: candidates may stand in any section (SRS writes them to each, others to the first only).
     if (agreement.ice.candidates.empty()) agreement.ice.candidates = section.remote_ice.candidates;
+    if (track.kind == MediaKind::video && !offer.simulcast.empty()) {
+      const auto answered = std::ranges::find(description->media, track.mid, &rtp::sdp::Media::mid);
+      if (answered != description->media.end()) agreement.layers = agreed_layers(offer.simulcast, *answered, track);
+      if (!agreement.layers.empty()) {
+        track = std::move(agreement.layers.front());
+        agreement.layers.erase(agreement.layers.begin());
+      }
+    }
     agreement.tracks.push_back(std::move(track));
   }
   if (agreement.tracks.empty()) {

@@ -1,7 +1,7 @@
 // The offers of a publisher and of a subscriber, in the narrow form that every server of the field takes: BUNDLE and
 // rtcp-mux, one audio and at most one video section, one Opus and one H.264 payload type (constrained baseline,
-// packetization-mode 1) with its RTX, no RED, simulcast or data channel (SRS answers RED first when offered, leaves RTX
-// out and refuses m=application).
+// packetization-mode 1) with its RTX, no RED or data channel (SRS answers RED first when offered, leaves RTX out and
+// refuses m=application), and simulcast only where the publisher is told to offer it.
 //
 // A publisher writes a=ssrc with cname and msid on both sections: SRS learns its tracks from nowhere else.
 // Thread: pure functions.
@@ -23,6 +23,7 @@ struct Offer {
   std::vector<rtp::sdp::MediaCapabilities> capabilities;
   std::vector<uint32_t> ssrcs;  ///< ours, one a section
   uint32_t rtx_ssrc = 0;        ///< of the video section's repetitions
+  std::vector<SimulcastLayer> simulcast;
 };
 
 enum class Role { publisher, subscriber };
@@ -33,7 +34,8 @@ Offer make_offer(Role role, const PeerConfig& config, const rtp::IceDescription&
 
 struct Agreement {
   std::vector<rtp::TrackConfig> tracks;
-  rtp::IceDescription ice;  ///< the server's half
+  std::vector<rtp::TrackConfig> layers;  ///< simulcast: of the video beside that of `tracks`, in the offer's order
+  rtp::IceDescription ice;               ///< the server's half
 };
 
 /// What the answer makes of the offer. Sections that are missing or refused are simply not there (SRS leaves out what

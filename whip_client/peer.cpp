@@ -94,10 +94,12 @@ class Story final : public std::enable_shared_from_this<Story> {
     if (connection_) connection_->set_bitrate_wish(wish, Clock::now());
   }
 
-  void send(const EncodedFrame& frame) {
+  size_t layers() const { return connection_ ? connection_->layers() : 1; }
+
+  void send(const EncodedFrame& frame, size_t layer) {
     if (state_ != PeerState::connected || !connection_ || stopped_) {
       not_connected_.add();
-    } else if (!connection_->send(frame, Clock::now())) {
+    } else if (!connection_->send(frame, layer, Clock::now())) {
       not_agreed_.add();
     }
   }
@@ -216,11 +218,13 @@ class Story final : public std::enable_shared_from_this<Story> {
 /// What the owner holds. Dropping it is stop(): the story itself is kept alive by its coroutine.
 class Handle final : public Peer {
  public:
-  Handle(std::shared_ptr<Story> story, Role role) : story_(std::move(story)) {
-    if (role != Role::publisher) return;
-    sink_ = std::make_shared<PublisherSink>(story_->executor(), [weak = std::weak_ptr(story_)](EncodedFrame& frame) {
-      if (const auto owner = weak.lock()) owner->send(frame);
-    });
+  Handle(std::shared_ptr<Story> story, Role role, size_t layers) : story_(std::move(story)) {
+    for (size_t layer = 0; role == Role::publisher && layer < std::max<size_t>(layers, 1); ++layer) {
+      const auto handler = [weak = std::weak_ptr(story_), layer](EncodedFrame& frame) {
+        if (const auto owner = weak.lock()) owner->send(frame, layer);
+      };
+      sinks_.push_back(std::make_shared<PublisherSink>(story_->executor(), handler));
+    }
   }
   ~Handle() override { story_->stop(); }
 
@@ -230,17 +234,21 @@ class Handle final : public Peer {
   rtp::SessionStats stats() const override { return story_->stats(); }
   void request_keyframe() override { story_->request_keyframe(); }
   void set_bitrate_wish(core::Bitrate wish) override { story_->set_bitrate_wish(wish); }
-  std::shared_ptr<core::FrameSink> sink() override { return sink_; }
+  std::shared_ptr<core::FrameSink> sink(size_t layer) override {
+    return layer < sinks_.size() ? sinks_[layer] : nullptr;
+  }
+  size_t layers() const override { return story_->layers(); }
 
  private:
   std::shared_ptr<Story> story_;
-  std::shared_ptr<core::FrameSink> sink_;
+  std::vector<std::shared_ptr<core::FrameSink>> sinks_;  ///< by simulcast layer
 };
 
 std::shared_ptr<Peer> make_peer(asio::any_io_executor executor, rtp::NiceService& ice, PeerConfig config,
                                 PeerEvents& events, Role role) {
+  const size_t layers = config.simulcast.size();
   auto story = std::make_shared<Story>(std::move(executor), ice, std::move(config), events, role);
-  return std::make_shared<Handle>(std::move(story), role);
+  return std::make_shared<Handle>(std::move(story), role, layers);
 }
 
 }  // namespace

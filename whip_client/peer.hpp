@@ -17,6 +17,7 @@
 #include "core/result.hpp"
 #include "rtp/session.hpp"
 #include "rtp/transport/nice_transport.hpp"
+#include "whip_client/simulcast.hpp"
 
 namespace partyline::whip_client {
 
@@ -33,6 +34,7 @@ struct PeerConfig {
   std::vector<core::Codec> video_codecs{
       core::Codec::h264};  ///< subscriber: what it offers to receive; publisher: the first is sent
   bool video = true;
+  std::vector<SimulcastLayer> simulcast{};  ///< publisher: offered where there are two or more, largest first
   core::Duration first_retry = std::chrono::milliseconds(500);
   core::Duration longest_retry = std::chrono::seconds(15);
   core::Duration media_timeout =
@@ -48,6 +50,9 @@ class PeerEvents {
   virtual void on_frame(const core::EncodedFrame& frame) = 0;  ///< subscriber
   virtual void on_keyframe_request() = 0;                      ///< publisher
   virtual void on_target_bitrate(core::Bitrate target) = 0;    ///< publisher
+  /// Simulcast: of layer 1, 2, …; those of the first come as above. 0: nobody needs the layer now.
+  virtual void on_layer_keyframe_request(size_t) {}
+  virtual void on_layer_target(size_t, core::Bitrate) {}
 };
 
 class Peer {
@@ -62,7 +67,10 @@ class Peer {
   /// Publisher: what more bandwidth would be used for, audio included. Subscriber: more video than this would be of no
   /// use.
   virtual void set_bitrate_wish(core::Bitrate wish) = 0;
-  virtual std::shared_ptr<core::FrameSink> sink() = 0;  ///< publisher: frames to send, from any thread
+  /// Publisher: frames to send, from any thread. Of the layers offered the server takes the first `layers()`: what is
+  /// pushed to others is dropped. Sound goes with the first.
+  virtual std::shared_ptr<core::FrameSink> sink(size_t layer = 0) = 0;
+  virtual size_t layers() const = 0;  ///< 1 but with simulcast, once connected
 };
 
 std::shared_ptr<Peer> make_publisher(boost::asio::any_io_executor executor, rtp::NiceService& ice, PeerConfig config,

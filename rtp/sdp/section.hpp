@@ -12,6 +12,8 @@ constexpr std::string_view transport_cc_uri =
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 constexpr std::string_view audio_level_uri = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 constexpr std::string_view mid_uri = "urn:ietf:params:rtp-hdrext:sdes:mid";
+constexpr std::string_view rid_uri = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+constexpr std::string_view repaired_rid_uri = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
 
 /// A member of the description's BUNDLE group (RFC 9143).
 bool is_bundled(const Description& description, const Media& media);

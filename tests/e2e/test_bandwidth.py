@@ -2,6 +2,7 @@
 import time
 
 from support import judge
+from support.pion import PionPublisher
 from support.process import wait_for
 
 LAYERS = """async () => {
@@ -53,6 +54,35 @@ RECEIVED = """async () => {
 }"""
 
 
+def test_many_tiles_are_pulled_in_the_sizes_they_are_shown_in(stage, folder):
+    gateway = stage.gateway({"recording": {"directory": str(folder)}})
+    phone = stage.phone("alice", with_video=False).dial(gateway.sip_uri("crowd"))
+    assert gateway.api("POST", "/rooms/crowd/outputs", {"record": "mkv"})[0] == 201  # who watches
+    for name in ("alice", "bob", "carol", "dave"):
+        stage.keep(PionPublisher(folder, name, f"{gateway.url}/whip/crowd/{name}")).start()
+    gateway.wait_pictures("crowd", 4)
+
+    def widths():
+        return {leg["name"]: leg["width"] for leg in gateway.room("crowd")["legs"] if leg["kind"] == "whep"}
+    wait_for(lambda: all(0 < width <= 640 for width in widths().values()), 20, f"no camera to be larger than its tile; now {widths()}")
+    small = widths()
+    status, still = gateway.request("GET", "/api/v1/rooms/crowd/picture.jpg?width=1280")
+    assert status == 200, still
+    (folder / "crowd.jpg").write_bytes(still)
+    judge.assert_shows(judge.picture(folder / "crowd.jpg"), ["alice", "bob", "carol", "dave"], "the mix")
+    carol = next(leg["id"] for leg in gateway.room("crowd")["legs"] if leg["kind"] == "whep" and leg["name"] == "carol")
+    assert gateway.api("PATCH", f"/rooms/crowd/legs/{carol}", {"pinned": True})[0] == 200
+    assert gateway.api("PATCH", "/rooms/crowd", {"layout": "speaker"})[0] == 200
+    wait_for(lambda: widths()["carol"] == 1280, 20, f"who is shown large to be pulled large; now {widths()}")
+    wait_for(lambda: all(width <= 320 for name, width in widths().items() if name != "carol"), 20, f"the others to be small; now {widths()}")
+    time.sleep(2)
+    now = widths()
+    print(small, now)
+    (folder / "pinned.jpg").write_bytes(gateway.request("GET", "/api/v1/rooms/crowd/picture.jpg?width=1280")[1])
+    judge.assert_shows(judge.picture(folder / "pinned.jpg"), ["alice", "bob", "carol", "dave"], "the mix")
+    assert all(leg["freezes"] == 0 for leg in gateway.room("crowd")["legs"] if leg["kind"] == "whep"), gateway.room("crowd")
+
+
 def push_of(gateway, room, stream):
     return next((push for push in gateway.room(room)["pushes"] if push["stream"] == stream), {})
 
@@ -87,6 +117,46 @@ def test_a_browser_on_a_narrow_path_gets_a_smaller_picture_and_others_the_whole_
     image = judge.wait_shows(alice, ["alice", "carol"], folder / "alice.png")
     assert image.shape[:2] == (720, 1280), "alice, whose path is clean, keeps the whole picture"
     assert sent_to(gateway, "narrow", "alice")["width"] == 1280
+
+
+def layers_of_the_mix(gateway, room):
+    """Which sizes of the mix are being made."""
+    return [layer["rid"] for layer in push_of(gateway, room, "mix").get("layers", []) if layer["sent"]]
+
+
+def test_two_players_of_the_mix_get_what_their_paths_carry(stage, folder):
+    """One push in several sizes, of which only those are made that somebody sees."""
+    wire = stage.wire()
+    gateway = stage.gateway(place=wire.place("gateway"))
+    alice = stage.phone("alice", place=wire.place("gateway"), busy=True).dial(gateway.sip_uri("watch"))
+    gateway.wait_pictures("watch", 1)
+    near, far = [stage.browser(name, place=wire.place(side), trusted=[gateway.url])
+                 for name, side in (("carol", "gateway"), ("dave", "people"))]
+    for player in (near, far):
+        player.open(f"{gateway.url}/?room=watch")
+        player.watch(f"{gateway.url}/whep/watch/mix")
+
+    def widths():
+        return [player.evaluate(RECEIVED)["width"] for player in (near, far)]
+    wait_for(lambda: widths() == [1280, 1280], 25, f"both players to see all of it; now {widths()}")
+    wait_for(lambda: layers_of_the_mix(gateway, "watch") == ["h"], 10, f"one size to be enough: {gateway.room('watch')['pushes']}")
+    wire.set(rate=500, delay=20)
+    wait_for(lambda: 0 < far.evaluate(RECEIVED)["width"] <= 640, 25,
+             f"a smaller picture for who is far away; now {far.evaluate(RECEIVED)}, {gateway.room('watch')['pushes']}")
+    time.sleep(3)
+    before = near.evaluate(RECEIVED), far.evaluate(RECEIVED)
+    seen = far.record(5, folder / "far.webm")
+    after = near.evaluate(RECEIVED), far.evaluate(RECEIVED)
+    print(before, after, layers_of_the_mix(gateway, "watch"))
+    judge.assert_shows(judge.picture(seen, folder / "far.png"), ["alice"], "who is far away")
+    assert after[1]["width"] <= 640 and after[1]["frames"] - before[1]["frames"] > 40, f"it moves: {before} {after}"
+    frozen = judge.frozen_ms(seen)
+    assert frozen < 1500, f"the smaller picture stands still for {frozen:.0f} ms"
+    assert after[0]["width"] == 1280 and after[0]["frames"] - before[0]["frames"] > 100, f"the other keeps the whole one: {before} {after}"
+    assert "h" in layers_of_the_mix(gateway, "watch") and len(layers_of_the_mix(gateway, "watch")) <= 2
+    wire.set(rate=0)
+    wait_for(lambda: widths() == [1280, 1280], 60, f"the whole picture again; now {widths()}")
+    wait_for(lambda: layers_of_the_mix(gateway, "watch") == ["h"], 15, f"the smaller one to end: {gateway.room('watch')['pushes']}")
 
 
 def test_a_phone_on_a_narrow_path_gets_a_smaller_picture_and_others_the_whole_one(stage, folder):

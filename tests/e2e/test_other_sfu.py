@@ -18,6 +18,34 @@ def test_the_same_room_with_an_sfu_written_by_others(stage, folder):
     gateway.wait_legs("demo", 2)
 
 
+def test_the_mix_is_pushed_in_several_sizes_to_an_sfu_that_takes_them(stage, folder):
+    sfu = stage.keep(PionSfu(folder)).start()
+    settings = sfu.settings()
+    settings["simulcast"] = "on"
+    gateway = stage.gateway({"sfu": settings})
+    alice = stage.phone("alice").dial(gateway.sip_uri("sizes"))
+    gateway.wait_pictures("sizes", 1)
+
+    def layers():
+        return sfu.stats().get("sizes.mix", {}).get("rids", {})
+    wait_for(lambda: all(layers().get(rid, 0) > 20 for rid in "hml"), 20, f"packets of all three layers; now {layers()}")
+    before = layers()
+    time.sleep(3)
+    after = layers()
+    print(before, after)
+    assert all(after[rid] - before[rid] > 30 for rid in "hm") and after["l"] > before["l"], "all go on"
+    push = next(push for push in gateway.room("sizes")["pushes"] if push["stream"] == "mix")
+    assert [(layer["rid"], layer["sent"]) for layer in push["layers"]] == [("h", True), ("m", True), ("l", True)], push
+    widths = [layer["width"] for layer in push["layers"]]
+    assert widths[0] == 1280 and widths[1] == 640 and widths[2] < 640, push
+    # The largest one is a picture that decodes.
+    carol = stage.browser("carol")
+    carol.open(sfu.url + "/stats")
+    carol.watch("/whep/sizes.mix")
+    carol.wait("() => document.getElementById('mix').videoWidth === 1280", 20)
+    judge.assert_shows(judge.picture(carol.record(3, folder / "carol.webm")), ["alice"], "carol")
+
+
 def test_the_join_page_works_with_an_sfu_written_by_others(stage, folder):
     """The page posts to the gateway, which passes the offers on; the media goes between the browser and the SFU."""
     sfu = stage.keep(PionSfu(folder)).start()

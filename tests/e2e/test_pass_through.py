@@ -119,3 +119,35 @@ def test_what_an_operator_does_or_somebody_else_watches_needs_the_mix(stage, fol
     wait_passed(gateway, "talk", 2)
     file = folder / output["url"].removeprefix("file:").rpartition("/")[2]
     judge.assert_hears(judge.sound(file, 1), ["alice", "bob"], ["carol"], "the recording")
+
+
+def picture_sent(gateway, room, name):
+    """The rendition that the mix has for a phone; what is passed through is not made from it."""
+    return next(leg for leg in gateway.legs(room) if name in leg["name"])["video"]["sent"]
+
+
+def test_who_is_passed_more_than_his_path_carries_gets_a_smaller_mix_until_it_recovers(stage, folder):
+    wire = stage.wire()
+    gateway = stage.gateway(SETTINGS, place=wire.place("gateway"))
+    alice = stage.phone("alice", place=wire.place("gateway"), busy=True).dial(gateway.sip_uri("talk"))
+    bob = stage.phone("bob", place=wire.place("people")).dial(gateway.sip_uri("talk"))
+    wait_for(lambda: passed(gateway, "talk")[1] == 2, 20, f"both pictures to be passed; now {gateway.room('talk')}")
+    time.sleep(2)
+    wire.set(rate=400, delay=20)  # alice's camera sends 700 kbit/s
+    wait_for(lambda: passed(gateway, "talk")[1] == 0 and picture_sent(gateway, "talk", "bob")["width"] <= 640, 25,
+             "bob to get a smaller picture of the mix")
+    time.sleep(8)
+    shots = [judge.picture(bob.snapshot(folder / f"narrow-{i}.png")) for i in range(2) if i == 0 or not time.sleep(2)]
+    assert shots[0].shape != shots[1].shape or abs(shots[0].astype(int) - shots[1]).max() > 60, "bob's picture moves"
+    judge.assert_shows(shots[1], ["alice", "bob"], "bob")
+    assert shots[1].shape[1] <= 640, shots[1].shape
+    # A mix that is made anyway is for both.
+    image = judge.picture(alice.snapshot(folder / "alice.png"))
+    judge.assert_shows(image, ["alice", "bob"], "alice")
+    assert image.shape[:2] == (720, 1280), image.shape
+    wire.set(rate=0)
+    began = time.monotonic()
+    wait_for(lambda: passed(gateway, "talk")[1] == 2, 90, "bob to see alice as she is again")
+    print(f"passed again {time.monotonic() - began:.0f} s after the path's recovery")
+    time.sleep(2)
+    sees_full_screen(bob, "alice", ["bob"], folder)

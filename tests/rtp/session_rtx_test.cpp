@@ -48,6 +48,35 @@ TEST(SessionRtx, repairs_as_well_as_plain_repetition_and_on_its_own_source) {
   }
 }
 
+TEST(SessionRtx, names_the_layer_of_a_simulcast_that_it_is_of) {
+  TrackConfig layer = rtx_track(10, 20);
+  layer.mid_extension = 4;
+  layer.rid = "m";
+  layer.rid_extension = 10;
+  layer.repaired_rid_extension = 11;
+  LossyCall call(0.1, 20ms, 1, core::Codec::h264, false, layer, rtx_track());
+  call.run(5s);
+  const auto name = [](const PacketView& view, uint8_t id) {
+    const auto value = view.extension(id);
+    return value ? std::string(value->begin(), value->end()) : std::string();
+  };
+  size_t media = 0, repeated = 0;
+  for (const auto& packet : call.world.a.rtp_sent) {
+    const auto view = parse_packet(packet);
+    ASSERT_TRUE(view);
+    EXPECT_LE(packet.size(), 1200u);
+    if (view->ssrc == 10 && ++media <= 100) {
+      EXPECT_EQ(name(*view, 10), "m");
+      EXPECT_EQ(name(*view, 4), "1");
+    }
+    if (view->ssrc != 20) continue;
+    ++repeated;
+    EXPECT_EQ(name(*view, 11), "m");
+    EXPECT_EQ(name(*view, 10), "");
+  }
+  EXPECT_GT(repeated, 10u);
+}
+
 class SessionRtxReceive : public testing::Test {
  protected:
   SessionRtxReceive() {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,13 +47,15 @@ struct Peer final : PacketOut {
 struct Layers : testing::Test {
   static constexpr uint8_t kType = 96, kNumbers = 3;
   Layers() { begin({"h", "m", "l"}, 0); }
-  void begin(std::vector<std::string> rids, uint8_t transport_cc) {
+  void begin(std::vector<std::string> rids, uint8_t transport_cc, bool on_demand = false) {
     PublisherFormats formats;
     formats.video.emplace();
     formats.video->codec = Codec::vp8;
     formats.video->payload_type = kType;
     formats.video->nack = formats.video->pli = formats.video->remb = true;
     formats.video->simulcast = {std::move(rids), 10, 11};
+    formats.video->tmmbr = on_demand;
+    if (on_demand) formats.video->simulcast.promises = {{900e3, 900e3}, {450e3, 400e3}, {150e3, 150e3}};
     formats.video->rtx_payload_type = 100;
     router.set_publisher(formats, publisher, now);
     PlayerFormats wanted;
@@ -85,6 +88,7 @@ struct Layers : testing::Test {
   void run(core::Duration duration) {
     for (const auto end = now + duration; now < end; now += 25ms) {
       const auto asked = publisher.plis();
+      read_orders();
       publisher.rtcp.clear();
       for (size_t i = 0; i < 3; ++i) {
         if (!senders[i].sending) continue;
@@ -131,6 +135,22 @@ struct Layers : testing::Test {
     writer.tmmbr(1, {0x99, bits, 40});
     router.receive_rtcp_from_player(player_id, writer.packet(), now);
   }
+  /// What the publisher was told of each layer since the last call: true: to send it.
+  std::map<uint32_t, bool> orders() {
+    std::map<uint32_t, bool> result;
+    for (; orders_read < ordered.size(); ++orders_read)
+      result[ordered[orders_read].first] = ordered[orders_read].second;
+    return result;
+  }
+  void read_orders() {
+    for (const auto& bytes : publisher.rtcp)
+      for (rtcp::Reader reader(bytes); const auto block = reader.next();)
+        if (const auto tmmbr = rtcp::parse_tmmbr(*block))
+          for (const auto& entry : tmmbr->entries) {
+            ordered.emplace_back(entry.ssrc - 0x10, entry.bits_per_second > 0);
+            if (obeys) senders[entry.ssrc - 0x10].sending = entry.bits_per_second > 0;
+          }
+  }
   int last_layer() const { return player.rtp.empty() ? -1 : player.rtp.back().back(); }
   /// Numbers without a gap, time that never runs back, whole pictures only, picture ids one by one.
   void expect_seamless() const {
@@ -173,6 +193,10 @@ struct Layers : testing::Test {
   TimePoint last_feedback{};
   std::vector<int> arrived;  ///< the layers of packets
   int padding = 0;
+  // TMMBR to the publisher: layer, and whether it is to be sent.
+  std::vector<std::pair<uint32_t, bool>> ordered;
+  size_t orders_read = 0;
+  bool obeys = true;
 };
 
 }  // namespace partyline::sfu::test

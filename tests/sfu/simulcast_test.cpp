@@ -298,6 +298,43 @@ TEST_F(SimulcastRouter, what_the_player_misses_is_sent_again_from_its_layer) {
   EXPECT_EQ(player.rtp.back(), lost);
 }
 
+using Orders = std::map<uint32_t, bool>;
+
+TEST_F(SimulcastRouter, layers_that_no_player_needs_are_stopped_at_their_source) {
+  router.remove_player(player_id);
+  begin({"h", "m", "l"}, 0, true);
+  run(1s);
+  EXPECT_EQ(orders(), (Orders{{1, false}, {2, false}}));
+  EXPECT_EQ(last_layer(), 0);
+  run(5s);
+  EXPECT_EQ(orders(), Orders{}) << "once is enough";
+  wish(400'000);
+  run(2s);
+  EXPECT_EQ(orders(), (Orders{{1, true}}));
+  EXPECT_EQ(last_layer(), 1);
+  run(4s);
+  EXPECT_EQ(orders(), (Orders{{0, false}}));
+  wish(2'000'000);
+  run(2s);
+  EXPECT_EQ(orders(), (Orders{{0, true}}));
+  EXPECT_EQ(last_layer(), 0);
+  expect_seamless();
+}
+
+TEST_F(SimulcastRouter, an_order_that_is_not_heard_is_repeated) {
+  router.remove_player(player_id);
+  begin({"h", "m", "l"}, 0, true);
+  obeys = false;
+  run(5s);
+  EXPECT_GE(ordered.size(), 8u);
+  EXPECT_EQ(orders(), (Orders{{1, false}, {2, false}}));
+}
+
+TEST_F(SimulcastRouter, a_publisher_that_promises_nothing_is_ordered_nothing) {
+  run(5s);
+  EXPECT_EQ(orders(), Orders{});
+}
+
 TEST(SingleLayer, its_publisher_is_told_what_the_most_demanding_player_has_a_use_for) {
   TimePoint now{1000h};
   StreamRouter router;
@@ -345,6 +382,20 @@ TEST(SingleLayer, its_publisher_is_told_what_the_most_demanding_player_has_a_use
   EXPECT_EQ(run(), 256'000u);
   router.add_player(wanted, second, now);
   EXPECT_GE(run().value_or(0), 9'000'000u) << "lifted again";
+}
+
+TEST(SimulcastSdp, what_a_layer_will_be_is_read_from_its_restrictions) {
+  rtp::sdp::Media section;
+  section.extensions = {{10, "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"}};
+  section.attributes = {"rid:h send max-width=1280;max-height=720;max-fps=30;max-br=2000000",
+                        "rid:m send max-width=4294967295;max-height=4294967295", "rid:l send pt=96",
+                        "simulcast:send h;m;l"};
+  const Simulcast offered = offered_simulcast(section);
+  ASSERT_EQ(offered.promises.size(), 3u);
+  EXPECT_EQ(offered.promises[0].bits, 2e6);
+  EXPECT_NEAR(offered.promises[0].worth, 2.1e6, 0.1e6);
+  EXPECT_EQ(offered.promises[1].bits, 0);
+  EXPECT_EQ(offered.promises[2].worth, 0);
 }
 
 TEST(SimulcastAnswer, a_publishers_layers_are_all_taken) {

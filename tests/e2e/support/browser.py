@@ -73,6 +73,25 @@ PUBLISH_AND_PLAY = """async ([publishUrl, playUrl, codec]) => {
 }"""
 
 
+# Plays what the URL has, on a page of the same origin.
+WATCH = """async (url) => {
+  const play = new RTCPeerConnection();
+  for (const kind of ['audio', 'video']) play.addTransceiver(kind, {direction: 'recvonly'});
+  const video = Object.assign(document.createElement('video'), {autoplay: true, muted: true, srcObject: new MediaStream()});
+  document.getElementById('mix')?.remove();
+  video.id = 'mix';
+  document.body.append(video);
+  play.ontrack = e => video.srcObject.addTrack(e.track);
+  await play.setLocalDescription(await play.createOffer());
+  if (play.iceGatheringState !== 'complete') await new Promise(done => {
+    play.onicegatheringstatechange = () => play.iceGatheringState === 'complete' && done(); });
+  const answer = await fetch(url, {method: 'POST', headers: {'Content-Type': 'application/sdp'}, body: play.localDescription.sdp});
+  if (answer.status !== 201) throw new Error(`${url}: ${answer.status}`);
+  await play.setRemoteDescription({type: 'answer', sdp: await answer.text()});
+  window.partyline = {pcPlay: play};
+}"""
+
+
 class Browser:
     def __init__(self, folder, name, place=HOME, trusted=(), camera="640x360"):
         """`trusted`: origins that get camera and microphone although they are neither https nor localhost."""
@@ -115,6 +134,9 @@ class Browser:
 
     def publish(self, publish_url, play_url, codec="video/H264"):
         return self.evaluate(PUBLISH_AND_PLAY, [publish_url, play_url, codec])
+
+    def watch(self, url):
+        return self.evaluate(WATCH, url)
 
     def click(self, selector):
         return self.ask("click", selector=selector)

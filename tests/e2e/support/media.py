@@ -38,6 +38,12 @@ def video_file(name, size="640x360", busy=False):
                  "-profile:v", "baseline", "-g", "25", "-pix_fmt", "yuv420p")
 
 
+def layer_file(name, size):
+    """Two seconds of bare H.264 (Annex B), a picture a slice, to be played in a loop."""
+    return _make(FOLDER / f"{name}-{size}.h264", "-f", "lavfi", "-i", _picture(name, size), "-t", "2", "-an", "-c:v", "libx264", "-preset", "ultrafast",
+                 "-profile:v", "baseline", "-g", "25", "-bf", "0", "-threads", "1", "-x264-params", "slices=1", "-pix_fmt", "yuv420p")
+
+
 def y4m_file(name, size="640x360"):
     return _make(FOLDER / f"{name}-{size}.y4m", "-f", "lavfi", "-i", _picture(name, size), "-t", "2", "-pix_fmt", "yuv420p")
 

@@ -5,20 +5,22 @@ import os
 import pathlib
 import urllib.request
 
+from .media import layer_file
 from .process import HOME, ROOT, Process, free_port, run, wait_for
 
 SOURCE = ROOT / "tests/e2e/peers/pion-sfu"
-BINARY = ROOT / "build/e2e/pion-sfu"
 
 
-def build():
+def build(program):
     """GOPATH mode: Debian's Go packages resolve only so; needs no network."""
-    if not BINARY.exists() or BINARY.stat().st_mtime < (SOURCE / "src/pionsfu/main.go").stat().st_mtime:
-        BINARY.parent.mkdir(parents=True, exist_ok=True)
-        run(["go", "build", "-o", BINARY, "pionsfu"], timeout=300, cwd=SOURCE,
+    binary = ROOT / "build/e2e" / program
+    package = program.replace("-", "")
+    if not binary.exists() or binary.stat().st_mtime < (SOURCE / "src" / package / "main.go").stat().st_mtime:
+        binary.parent.mkdir(parents=True, exist_ok=True)
+        run(["go", "build", "-o", binary, package], timeout=300, cwd=SOURCE,
             env={**os.environ, "GO111MODULE": "off", "GOPATH": f"{SOURCE}:/usr/share/gocode", "GOFLAGS": "", "CGO_ENABLED": "0",
                  "GOCACHE": str(ROOT / "build/e2e/gocache")})
-    return BINARY
+    return binary
 
 
 class PionSfu:
@@ -37,7 +39,7 @@ class PionSfu:
 
     def start(self):
         listen = f"{self.place.url_host}:{self.port}"
-        binary = build()
+        binary = build("pion-sfu")
         with self.place.inside():
             self.process = Process([binary, "-listen", listen, "-ip", self.place.address, "-video", "h264", "-links", "\n".join(self.links)],
                                    self.folder / "pion.log")
@@ -68,6 +70,24 @@ class PionSfu:
         browser.evaluate("() => window.playMix()")
         browser.wait("() => document.getElementById('mix').videoWidth > 0", 20)
         gateway.wait_pictures(room, 2)
+
+    def stop(self):
+        if self.process:
+            self.process.stop(3)
+
+
+class PionPublisher:
+    """Publishes a party's picture by WHIP in three sizes at once (h, m, l), which costs next to nothing: it was encoded before."""
+
+    def __init__(self, folder, name, url):
+        self.folder, self.name, self.url = pathlib.Path(folder), name, url
+        self.process = None
+
+    def start(self):
+        layers = [f"{rid}={layer_file(self.name, size)}" for rid, size in (("h", "1280x720"), ("m", "640x360"), ("l", "320x180"))]
+        self.process = Process([build("pion-publisher"), "-url", self.url, *layers], self.folder / f"pion-{self.name}.log")
+        wait_for(lambda: "connected" in self.process.text(), 15, f"{self.name} to publish")
+        return self
 
     def stop(self):
         if self.process:

@@ -1,0 +1,3 @@
+module pionpublisher
+
+go 1.19
