@@ -74,7 +74,7 @@ class AudioThread {
   std::atomic<bool> stopping_{false};
   std::atomic<core::Duration::rep> last_tick_{core::Clock::now().time_since_epoch().count()};
   std::atomic<bool> resting_{false};
-  core::Bell bell_;  // rooms have changed, or it is over; heard while there are none
+  core::Bell bell_;          // rooms have changed, or it is over; heard while there are none
   Rooms ticking_, leaving_;  // the thread's
   std::shared_ptr<core::Mailbox<std::shared_ptr<AudioRoom>>> gone_;
   std::thread thread_;
