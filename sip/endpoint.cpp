@@ -42,6 +42,7 @@ Endpoint::Endpoint(const UserAgentConfig& config, Outbox& outbox)
 Endpoint::~Endpoint() {
   calls_.clear();
   if (timer_) su_timer_destroy(timer_);
+  if (guard_timer_) su_timer_destroy(guard_timer_);
   if (default_leg_) nta_leg_destroy(default_leg_);
   if (agent_) nta_agent_destroy(agent_);
   t_endpoint = nullptr;
@@ -62,7 +63,8 @@ core::Result<uint16_t> Endpoint::open(su_root_t* root) {
                      config_.trusted_sources);
   default_leg_ = nta_leg_tcreate(agent_, on_request, nullptr, NTATAG_NO_DIALOG(1), TAG_END());
   timer_ = su_timer_create(su_root_task(root), kTick);
-  if (!default_leg_ || !timer_)
+  guard_timer_ = su_timer_create(su_root_task(root), TcpGuard::kEvery / std::chrono::milliseconds(1));
+  if (!default_leg_ || !timer_ || !guard_timer_ || su_timer_set_for_ever(guard_timer_, on_guard_timer, nullptr) < 0)
     return core::make_error(core::ErrorCode::internal, "Sofia-SIP has no memory for a dialog or timer");
   context_ = std::make_unique<CallContext>(
       CallContext{agent_, config_, outbox_, active_calls_, port, on_request, on_ack_or_cancel, on_response, on_prack});
@@ -152,7 +154,11 @@ void Endpoint::on_timer(su_root_magic_t*, su_timer_t*, su_timer_arg_t*) {
   t_endpoint->tick(core::Clock::now());
 }
 
-// Nothing wakes this thread while there is nothing to look after.
+void Endpoint::on_guard_timer(su_root_magic_t*, su_timer_t*, su_timer_arg_t*) {
+  if (t_endpoint && t_endpoint->tcp_guard_) t_endpoint->tcp_guard_->check(core::Clock::now());
+}
+
+// Connections are looked at all the time; calls only while there are any.
 void Endpoint::tick_later() {
   if (timer_runs_ || (calls_.empty() && !shutdown_done_)) return;
   timer_runs_ = su_timer_set(timer_, on_timer, nullptr) == 0;
@@ -162,10 +168,6 @@ void Endpoint::tick(core::TimePoint now) {
   for (auto it = calls_.begin(); it != calls_.end();) {
     it->second->tick(now);
     it = it->second->finished() ? calls_.erase(it) : std::next(it);
-  }
-  if (tcp_guard_ && now - tcp_checked_ >= TcpGuard::kEvery) {
-    tcp_checked_ = now;
-    tcp_guard_->check(now);
   }
   if (shutdown_done_ && (calls_.empty() || now >= shutdown_deadline_)) std::exchange(shutdown_done_, nullptr)();
   tick_later();

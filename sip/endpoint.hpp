@@ -43,6 +43,7 @@ class Endpoint {
   static int on_response(nta_outgoing_magic_t* magic, nta_outgoing_t* request, const sip_t* sip);
   static int on_prack(nta_reliable_magic_t* magic, nta_reliable_t* reliable, nta_incoming_t* prack, const sip_t* sip);
   static void on_timer(su_root_magic_t*, su_timer_t*, su_timer_arg_t*);
+  static void on_guard_timer(su_root_magic_t*, su_timer_t*, su_timer_arg_t*);
 
   core::Result<> bind(su_root_t* root, uint16_t port);
   Call* find(CallId id);
@@ -65,6 +66,7 @@ class Endpoint {
   nta_agent_t* agent_ = nullptr;
   nta_leg_t* default_leg_ = nullptr;
   su_timer_t* timer_ = nullptr;
+  su_timer_t* guard_timer_ = nullptr;
   bool timer_runs_ = false;  // while there is a call
   std::unique_ptr<CallContext> context_;
   std::map<CallId, std::unique_ptr<Call>> calls_;
@@ -76,7 +78,6 @@ class Endpoint {
   core::Counter& refused_flood_;
   FloodGuard flood_guard_;
   std::optional<TcpGuard> tcp_guard_;  ///< once the port is known
-  core::TimePoint tcp_checked_{};
 };
 
 /// A number for a new call, never reused in this process. Any thread.

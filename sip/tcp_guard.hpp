@@ -30,7 +30,7 @@ class TcpGuard {
   TcpGuard(uint16_t port, Limits limits, std::vector<std::string> trusted_sources);
   /// Costs a system call a descriptor; every kEvery is enough.
   void check(core::TimePoint now);
-  static constexpr core::Duration kEvery = std::chrono::seconds(1);
+  static constexpr core::Duration kEvery = std::chrono::seconds(2);
 
  private:
   struct Seen {
