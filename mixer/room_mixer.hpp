@@ -114,7 +114,7 @@ struct EngineLoad {
   bool accepts_rooms = true;      ///< false: what is there already is enough
   int step = 0;                   ///< how many cuts are made; 0: none
   std::vector<std::string> cuts;  ///< them in words
-  core::TimePoint audio_ticked;   ///< when the audio tick was last woken; every 20 ms while all is well
+  core::TimePoint audio_ticked;   ///< when the audio tick was last woken; every 20 ms, or now without rooms
   core::TimePoint pool_ran;       ///< when the pool last did what is due at once; twice a second
 };
 

@@ -91,6 +91,8 @@ void AudioThread::change(Change&& change) {
     coming_.swap(copy);
     changed_.store(true, std::memory_order_release);
   }
+  // From here on it has something to be woken for.
+  if (resting_.exchange(false)) note_tick(core::Clock::now());
   bell_.ring();
 }
 
@@ -116,15 +118,15 @@ void AudioThread::refresh() {
 }
 
 void AudioThread::wait_for_rooms() {
-  resting_ = true;
   bell_.silence();
-  refresh();
-  while (ticking_.empty() && !stopping_.load(std::memory_order_relaxed)) {
-    bell_.wait_until(core::Clock::now() + kLongestRest);
+  for (;;) {
+    resting_.store(true);
     refresh();
+    if (!ticking_.empty() || stopping_.load(std::memory_order_relaxed)) break;
+    bell_.wait_until(core::Clock::now() + kLongestRest);
   }
-  last_tick_ = core::Clock::now().time_since_epoch().count();
-  resting_ = false;
+  note_tick(core::Clock::now());
+  resting_.store(false);
 }
 
 void AudioThread::run() {
@@ -148,7 +150,7 @@ void AudioThread::run() {
     refresh();
     const core::TimePoint began = core::Clock::now();
     const core::TimePoint tick = schedule.take(began);
-    last_tick_.store(began.time_since_epoch().count(), std::memory_order_relaxed);
+    note_tick(began);
     for (const auto& room : ticking_) {
       const bool late_now = core::Clock::now() - tick > TickSchedule::kLate;
       if (room->tick(tick) && late_now) room->note_late();

@@ -53,7 +53,7 @@ class AudioThread {
 
   void add(std::shared_ptr<AudioRoom> room);
   void remove(const std::shared_ptr<AudioRoom>& room);
-  /// When it was last woken; now, while it rests for want of rooms.
+  /// When it was last woken; now, while there is nothing to be woken for.
   core::TimePoint last_tick() const {
     return resting_.load() ? core::Clock::now() : core::TimePoint(core::Duration(last_tick_.load()));
   }
@@ -62,6 +62,7 @@ class AudioThread {
   void run();
   void refresh();
   void wait_for_rooms();
+  void note_tick(core::TimePoint now) { last_tick_.store(now.time_since_epoch().count(), std::memory_order_relaxed); }
   template <class Change>
   void change(Change&& change);
 
@@ -73,8 +74,8 @@ class AudioThread {
   std::atomic<bool> changed_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<core::Duration::rep> last_tick_{core::Clock::now().time_since_epoch().count()};
+  core::Bell bell_;  // rooms have changed, or it is over; heard while there are none
   std::atomic<bool> resting_{false};
-  core::Bell bell_;          // rooms have changed, or it is over; heard while there are none
   Rooms ticking_, leaving_;  // the thread's
   std::shared_ptr<core::Mailbox<std::shared_ptr<AudioRoom>>> gone_;
   std::thread thread_;
