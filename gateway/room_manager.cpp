@@ -109,7 +109,9 @@ Result<> RoomManager::judge_hook(const SrsHook& hook) {
 // Faster than any time-out of media: the first hook of a restarted server tells that all sessions of before are gone.
 void RoomManager::notice_restart(const SrsHook& hook) {
   constexpr size_t kMostServers = 1000;
-  if (hook.server.empty() || hook.service.empty() || services_seen_.size() >= kMostServers) return;
+  if (hook.server.empty() || hook.service.empty()) return;
+  // Where each restart brings another name: better to learn all of them again than none any more.
+  if (services_seen_.size() >= kMostServers && !services_seen_.contains(hook.server)) services_seen_.clear();
   const std::string before = std::exchange(services_seen_[hook.server], hook.service);
   if (before.empty() || before == hook.service) return;
   core::log_warn("the SFU {} has restarted: all its streams are connected anew", core::printable(hook.server));
