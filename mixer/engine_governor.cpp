@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/strand.hpp>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "core/counters.hpp"
@@ -26,8 +27,9 @@ EngineGovernor::EngineGovernor(WorkerPool& pool, bool enabled)
 }
 
 void EngineGovernor::start() {
-  looked_ = core::Clock::now();
-  pool_.take_load(looked_);
+  const core::TimePoint now = core::Clock::now();
+  pool_.take_load(now);
+  show(0, now);
   look_later();
 }
 
@@ -118,11 +120,10 @@ void EngineGovernor::look() {
   const std::lock_guard lock(mutex_);
   if (stopped_) return;
   const LoadSample seen = sample(now);
-  busy_ = seen.busy;
-  looked_ = now;
-  if (!enabled_) return;
+  if (!enabled_) return show(seen.busy, now);
   const bool admitted = governor_.admits_rooms();
   const int change = governor_.update(seen, now);
+  show(seen.busy, now);
   if (change != 0) {
     apply(change);
     steps(change).add();
@@ -133,17 +134,22 @@ void EngineGovernor::look() {
   }
 }
 
-EngineLoad EngineGovernor::load() const {
-  const std::lock_guard lock(mutex_);
+void EngineGovernor::show(double busy, core::TimePoint now) {
   EngineLoad load;
   load.threads = pool_.threads();
   load.governed = enabled_;
-  load.busy = busy_;
-  load.pool_ran = looked_;
+  load.busy = busy;
+  load.pool_ran = now;
   load.accepts_rooms = governor_.admits_rooms();
   load.step = governor_.cuts();
   for (int cut = 1; cut <= governor_.cuts(); ++cut) load.cuts.emplace_back(Governor::words(cut));
-  return load;
+  const std::lock_guard lock(shown_mutex_);
+  std::swap(shown_, load);
+}
+
+EngineLoad EngineGovernor::load() const {
+  const std::lock_guard lock(shown_mutex_);
+  return shown_;
 }
 
 }  // namespace partyline::mixer

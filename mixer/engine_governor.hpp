@@ -42,6 +42,7 @@ class EngineGovernor : public std::enable_shared_from_this<EngineGovernor> {
   void look_later();
   void look();
   LoadSample sample(core::TimePoint now);
+  void show(double busy, core::TimePoint now);
   void choose_biggest();
   void apply(int change);
   void say(int change, const LoadSample& sample) const;
@@ -49,12 +50,13 @@ class EngineGovernor : public std::enable_shared_from_this<EngineGovernor> {
   WorkerPool& pool_;
   const bool enabled_;
   boost::asio::steady_timer timer_;
-  mutable std::mutex mutex_;  // of all that follows
+  std::mutex mutex_;  // of all that follows
   bool stopped_ = false;
   Governor governor_;
-  double busy_ = 0;  ///< in the last period
-  core::TimePoint looked_{};
   std::map<const VideoRoom*, Watched> rooms_;
+  // For load() alone: who asks carries all sound, and must not wait for a look at all rooms on a busy machine.
+  mutable std::mutex shown_mutex_;  // held for a copy
+  EngineLoad shown_;
 };
 
 }  // namespace partyline::mixer

@@ -111,10 +111,13 @@ int PassBoard::passing() const {
 }
 
 void PassBoard::publish_routes() {
-  const std::unique_lock lock(routes_mutex_);
-  routes_.clear();
+  Routes routes;
   for (const auto& [id, output] : outputs_)
-    if (output.source) routes_.emplace_back(*output.source, output.valve);
+    if (output.source) routes.emplace_back(*output.source, output.valve);
+  if (routes == routes_) return;
+  // Whoever reads them carries all packets: the lock is held for a swap.
+  const std::unique_lock lock(routes_mutex_);
+  routes_.swap(routes);
   any_routes_ = !routes_.empty();
 }
 

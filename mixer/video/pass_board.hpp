@@ -69,8 +69,9 @@ class PassBoard {
   VideoCore& core_;
   const std::function<void(uint64_t)> ask_;
   std::map<OutputId, Output> outputs_;
-  std::vector<std::pair<uint64_t, std::shared_ptr<VideoValve>>> routes_;  // written on the strand
-  std::shared_mutex routes_mutex_;                                        // when written, or read elsewhere
+  using Routes = std::vector<std::pair<uint64_t, std::shared_ptr<VideoValve>>>;
+  Routes routes_;                   // written on the strand
+  std::shared_mutex routes_mutex_;  // when written, or read elsewhere
   std::atomic<bool> any_routes_{false};
 };
 
