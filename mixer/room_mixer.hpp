@@ -55,6 +55,8 @@ struct VideoRendition {
   core::Bitrate bitrate = core::Bitrate::kbps(2000);
   /// H.264: no NAL unit larger than this (packetization-mode 0 has no fragments); 0: one slice a picture.
   int max_nal_bytes = 0;
+  /// Member::id() of the one whose picture it leaves out; 0: nobody's.
+  uint64_t hidden_member = 0;
   auto operator<=>(const VideoRendition&) const = default;
 };
 
@@ -144,6 +146,7 @@ class Member {
   virtual core::Result<OutputId> add_video_output(VideoRendition rendition, std::shared_ptr<core::FrameSink> sink) = 0;
   virtual void remove_output(OutputId output) = 0;
   virtual MemberStats stats() const = 0;
+  virtual uint64_t id() const = 0;  ///< in its room; never 0
 };
 
 struct MemberConfig {

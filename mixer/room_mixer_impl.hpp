@@ -86,7 +86,7 @@ class MemberImpl final : public Member {
   core::Result<OutputId> add_video_output(VideoRendition rendition, std::shared_ptr<core::FrameSink> sink) override;
   void remove_output(OutputId output) override;
   MemberStats stats() const override;
-  uint64_t id() const { return id_; }
+  uint64_t id() const override { return id_; }
 
  private:
   class AudioInput final : public core::FrameSink {

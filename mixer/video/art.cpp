@@ -11,9 +11,6 @@
 namespace partyline::mixer {
 namespace {
 
-constexpr int kCornerRadius = 10;
-constexpr int kGap = 2;   // the visible gap between two tiles is twice this
-constexpr int kRing = 4;  // thickness of an edge strip; the speaking ring lies in it
 
 /// A crossed-out microphone in a square of this size.
 void draw_microphone(cairo_t* cr, double x, double y, double size) {
@@ -97,33 +94,6 @@ Sprite draw_label(std::string_view name, bool audio_muted, core::VideoSize cell,
     show(cr, label, padding + icon_space, height / 2.0 + 0.36 * pixels - baseline);
   }
   return board.sprite(margin, (cell.height - margin - board.size().height) & ~1);
-}
-
-std::vector<Sprite> draw_edge(core::VideoSize cell, bool speaking) {
-  const auto [width, height] = cell;
-  const int radius = even_up(std::clamp(height / 24, 6, kCornerRadius + 2));
-  if (width < 4 * radius || height < 4 * radius) return {};
-  Board board(cell);
-  cairo_t* cr = board.cairo();
-  board.fill(kBackground);
-  cairo_set_operator(cr, CAIRO_OPERATOR_CLEAR);
-  rounded(cr, kGap, kGap, width - 2 * kGap, height - 2 * kGap, radius - kGap);
-  cairo_fill(cr);
-  cairo_set_operator(cr, CAIRO_OPERATOR_OVER);
-  if (speaking) {
-    constexpr double kStroke = kRing - 1;
-    rounded(cr, kStroke / 2, kStroke / 2, width - kStroke, height - kStroke, radius);
-    board.colour(kSpeakingColour);
-    cairo_set_line_width(cr, kStroke);
-    cairo_stroke(cr);
-  }
-  std::vector<Sprite> parts;
-  for (const int x : {0, width - radius}) {
-    for (const int y : {0, height - radius}) parts.push_back(board.cut(x, y, radius, radius));
-  }
-  for (const int y : {0, height - kRing}) parts.push_back(board.cut(radius, y, width - 2 * radius, kRing));
-  for (const int x : {0, width - kRing}) parts.push_back(board.cut(x, radius, kRing, height - 2 * radius));
-  return parts;
 }
 
 std::string initials_of(std::string_view name) {

@@ -5,6 +5,7 @@
 // to some hundred (fonts are looked up): keep it off the tick.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "core/frame.hpp"
 #include "mixer/codec/video_picture.hpp"
+#include "mixer/video/layout.hpp"
 
 namespace partyline::mixer {
 
@@ -40,6 +42,12 @@ inline constexpr Rgb kSpeakingColour{61, 214, 140};
 Sprite draw_label(std::string_view name, bool audio_muted, core::VideoSize cell, const std::string& font);
 /// A cell's edge: round corners and a thin gap in the background's colour; when speaking, a coloured ring.
 std::vector<Sprite> draw_edge(core::VideoSize cell, bool speaking);
+inline constexpr size_t kEdgeParts = 8;
+/// Where in a cell its edge lies: corners, then strips. All empty: the cell is too small for one.
+std::array<Rect, kEdgeParts> edge_parts(core::VideoSize cell);
+/// The same edge for a cell that lies above something: first, for each of edge_parts(), how much of what is below is
+/// seen there (its colours mean nothing), then what is drawn above that.
+std::vector<Sprite> draw_frame(core::VideoSize cell, bool speaking);
 /// A whole cell for somebody who sends no picture: initials in a coloured circle.
 I420Image draw_placeholder(std::string_view name, core::VideoSize cell, const std::string& font);
 /// A whole canvas for a room with nobody in it.

@@ -14,6 +14,9 @@ ArtPtr draw_art(const ArtKey& key, const std::string& font, const Decor* decor) 
     case ArtKind::edge:
       art->sprites = draw_edge(key.size, key.flag);
       break;
+    case ArtKind::frame:
+      art->sprites = draw_frame(key.size, key.flag);
+      break;
     case ArtKind::placeholder:
       art->image = draw_placeholder(key.text, key.size, font);
       break;

@@ -15,12 +15,12 @@
 
 namespace partyline::mixer {
 
-enum class ArtKind : uint8_t { label, edge, placeholder, slate, background, logo };
+enum class ArtKind : uint8_t { label, edge, frame, placeholder, slate, background, logo };
 
 struct ArtKey {
   ArtKind kind = ArtKind::label;
   std::string text;   ///< name of the member or the room; empty for edges
-  bool flag = false;  ///< label: muted microphone; edge: speaking
+  bool flag = false;  ///< label: muted microphone; edge and frame: speaking
   core::VideoSize size;
   auto operator<=>(const ArtKey&) const = default;
 };
@@ -36,7 +36,7 @@ ArtPtr draw_art(const ArtKey& key, const std::string& font, const Decor* decor =
 
 class Gallery {
  public:
-  static constexpr size_t kMaxPieces = 160;  // a full room of 25: label, edge, placeholder each, twice over
+  static constexpr size_t kMaxPieces = 240;  // a full room of 25: label, edge, placeholder each, in three views
   /// The piece, or null: it is then on the list of what to draw.
   ArtPtr find(const ArtKey& key);
   /// What was asked for and is not there yet; each key once.

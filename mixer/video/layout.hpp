@@ -27,6 +27,10 @@ struct Rect {
   auto operator<=>(const Rect&) const = default;
 };
 
+inline bool overlap(const Rect& a, const Rect& b) {
+  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+}
+
 inline constexpr int kMaxTilesShown = 25;
 inline constexpr int kMaxStripTiles = 8;
 

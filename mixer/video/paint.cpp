@@ -2,8 +2,6 @@
 
 #include <libyuv.h>
 
-#include <algorithm>
-
 #include "mixer/video/shrink.hpp"
 
 namespace partyline::mixer {
@@ -29,19 +27,6 @@ libyuv::FilterMode filter_for(core::VideoSize from, const Rect& to) {
   // libyuv has a fast exact half for the box filter only.
   if (from.width == 2 * to.width && from.height == 2 * to.height) return libyuv::kFilterBox;
   return libyuv::kFilterBilinear;
-}
-
-/// A part of the sprite, with its upper left corner at (x, y).
-void blend_at(I420Image& canvas, const Sprite& sprite, int x, int y, const Rect& part) {
-  if (!inside(canvas, {x, y, part.width, part.height})) return;
-  const Corner to = corner_of(canvas, x, y);
-  const I420View from = sprite.image.view();
-  const int chroma = part.y / 2 * from.stride_u + part.x / 2;
-  const int width = from.size.width;
-  libyuv::I420Blend(from.y + part.y * from.stride_y + part.x, from.stride_y, from.u + chroma, from.stride_u,
-                    from.v + chroma, from.stride_v, to.y, canvas.stride_y(), to.u, canvas.stride_uv(), to.v,
-                    canvas.stride_uv(), sprite.alpha.data() + part.y * width + part.x, width, to.y, canvas.stride_y(),
-                    to.u, canvas.stride_uv(), to.v, canvas.stride_uv(), part.width, part.height);
 }
 
 bool shrink_picture(const Corner& to, const I420Image& canvas, const I420View& source, const Rect& area) {
@@ -73,17 +58,36 @@ void draw(I420Image& canvas, const I420View& source, const Rect& area) {
 void blend(I420Image& canvas, const Sprite& sprite, const Rect& cell) {
   if (sprite.empty()) return;
   const auto [width, height] = sprite.image.size();
-  blend_at(canvas, sprite, cell.x + sprite.x, cell.y + sprite.y, {0, 0, width, height});
+  blend(canvas, sprite.image.view(), sprite.alpha, {cell.x + sprite.x, cell.y + sprite.y, width, height});
 }
 
-void blend_part(I420Image& canvas, const Sprite& sprite, const Rect& clip) {
-  if (sprite.empty()) return;
-  const auto [width, height] = sprite.image.size();
-  const int left = std::max(clip.x - sprite.x, 0), top = std::max(clip.y - sprite.y, 0);
-  const int right = std::min(clip.x + clip.width - sprite.x, width);
-  const int bottom = std::min(clip.y + clip.height - sprite.y, height);
-  if (left < right && top < bottom)
-    blend_at(canvas, sprite, sprite.x + left, sprite.y + top, {left, top, right - left, bottom - top});
+void blend(I420Image& canvas, const I420View& image, const std::vector<uint8_t>& alpha, const Rect& area) {
+  const bool whole = image.size == core::VideoSize{area.width, area.height} &&
+                     alpha.size() == static_cast<size_t>(area.width) * static_cast<size_t>(area.height);
+  if (!inside(canvas, area) || !whole) return;
+  const Corner to = corner_of(canvas, area.x, area.y);
+  libyuv::I420Blend(image.y, image.stride_y, image.u, image.stride_u, image.v, image.stride_v, to.y, canvas.stride_y(),
+                    to.u, canvas.stride_uv(), to.v, canvas.stride_uv(), alpha.data(), area.width, to.y,
+                    canvas.stride_y(), to.u, canvas.stride_uv(), to.v, canvas.stride_uv(), area.width, area.height);
+}
+
+I420View part_of(const I420View& view, const Rect& area) {
+  I420View part = view;
+  part.y += area.y * view.stride_y + area.x;
+  part.u += area.y / 2 * view.stride_u + area.x / 2;
+  part.v += area.y / 2 * view.stride_v + area.x / 2;
+  part.size = {area.width, area.height};
+  return part;
+}
+
+void take(I420Image& into, const I420Image& canvas, const Rect& area) {
+  if (!inside(canvas, area)) {
+    into = {};
+    return;
+  }
+  const core::VideoSize size{area.width, area.height};
+  if (into.size() != size) into = I420Image(size);
+  draw(into, part_of(canvas.view(), area), {0, 0, area.width, area.height});
 }
 
 void draw_fitted(I420Image& canvas, const Picture& picture, const Rect& cell, Yuv bars) {

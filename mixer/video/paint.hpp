@@ -15,8 +15,12 @@ void fill(I420Image& canvas, const Rect& area, Yuv colour);
 void draw(I420Image& canvas, const I420View& source, const Rect& area);
 /// The sprite at its place within `cell`; what sticks out of the canvas is left out whole.
 void blend(I420Image& canvas, const Sprite& sprite, const Rect& cell);
-/// Only what lies within `clip` of a sprite whose place is on the canvas itself.
-void blend_part(I420Image& canvas, const Sprite& sprite, const Rect& clip);
+/// `alpha`: as many as `area` has pixels; `image` is of that size.
+void blend(I420Image& canvas, const I420View& image, const std::vector<uint8_t>& alpha, const Rect& area);
+/// `area`, which lies inside.
+I420View part_of(const I420View& view, const Rect& area);
+/// Copies a part of the canvas; `into` has its size then. Nothing when the area is not inside the canvas.
+void take(I420Image& into, const I420Image& canvas, const Rect& area);
 /// `cell` with the picture fitted into it and the rest in `bars`.
 void draw_fitted(I420Image& canvas, const Picture& picture, const Rect& cell, Yuv bars);
 

@@ -44,7 +44,9 @@ std::optional<uint64_t> PassBoard::wanted(const Output& output, bool pairs, core
   if (!output.allowed) return std::nullopt;
   const auto barred = output.valve->barred_until();
   if (barred && now < *barred) return std::nullopt;
-  return core_.sole_picture(output.viewer, pairs);
+  // Who is spared his own picture sees the other one anyway.
+  const bool spared = output.viewer && output.rendition.hidden_member == *output.viewer;
+  return core_.sole_picture(output.viewer, pairs || spared);
 }
 
 void PassBoard::turn(Output& output, std::optional<uint64_t> want, core::TimePoint now) {

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "mixer/video/paint.hpp"
-
 namespace partyline::mixer {
 namespace {
 
@@ -19,14 +17,15 @@ VideoCore::VideoCore(RoomConfig room, std::shared_ptr<const LayoutCatalog> layou
     : room_(std::move(room)),
       layouts_(layouts ? std::move(layouts) : std::make_shared<const LayoutCatalog>()),
       layout_(room_.layout),
-      fade_(room_.cross_fade),
       canvas_(sane_canvas(room_.canvas)) {
-  room_.canvas = canvas_.size();
+  room_.canvas = canvas_;
   room_.frames_per_second = std::clamp(room_.frames_per_second, 1, 60);
+  views_[0] = std::make_unique<View>(room_, canvas_, gallery_, 0);
+  choose_views();
   economise();
 }
 
-VideoCore::Tile* VideoCore::find(uint64_t member) {
+Tile* VideoCore::find(uint64_t member) {
   const auto found =
       std::find_if(tiles_.begin(), tiles_.end(), [member](const auto& tile) { return tile->member == member; });
   return found == tiles_.end() ? nullptr : found->get();
@@ -47,8 +46,7 @@ void VideoCore::remove_tile(uint64_t member, core::TimePoint now) {
   Tile* tile = find(member);
   if (!tile) return;
   want(*tile, false, now);
-  speaker_.forget(member);
-  std::erase(painted_, tile);
+  for (const auto& [hidden, view] : views_) view->forget(*tile);
   std::erase_if(tiles_, [member](const auto& t) { return t->member == member; });
   arrange_ = true;
 }
@@ -101,33 +99,6 @@ void VideoCore::set_layout(std::string layout) {
   layout_ = std::move(layout);
 }
 
-void VideoCore::add_output(OutputId id, VideoRendition rendition, std::shared_ptr<OutputGate> gate) {
-  auto& entry = renditions_[rendition];
-  if (!entry) {
-    entry = std::make_shared<Rendition>(rendition, room_.frames_per_second, totals_);
-    economise();
-  }
-  entry->add(id, std::move(gate));
-}
-
-void VideoCore::remove_output(OutputId id) {
-  for (auto it = renditions_.begin(); it != renditions_.end(); ++it) {
-    if (!it->second->remove(id)) continue;
-    if (it->second->empty()) {
-      renditions_.erase(it);
-      drop_unused_sizes();
-    }
-    if (holding_.erase(id) > 0) economise();
-    return;
-  }
-}
-
-void VideoCore::request_keyframe(OutputId id) {
-  for (const auto& [what, rendition] : renditions_) {
-    if (rendition->has(id)) rendition->request_keyframe();
-  }
-}
-
 bool VideoCore::mixes() const {
   return std::ranges::any_of(renditions_, [](const auto& entry) { return entry.first.codec != core::Codec::jpeg; });
 }
@@ -152,37 +123,9 @@ bool VideoCore::may_be_shown(uint64_t member) const {
 }
 
 bool VideoCore::settled() const {
-  return !arrange_ && std::ranges::all_of(painted_, [](const Tile* tile) {
-    return !tile->may_show_video() || !tile->feed || static_cast<bool>(tile->picture);
+  return !arrange_ && std::ranges::all_of(tiles_, [](const auto& tile) {
+    return !tile->shown || !tile->feed || static_cast<bool>(tile->picture);
   });
-}
-
-void VideoCore::hold_size(OutputId id) {
-  const bool known = std::ranges::any_of(renditions_, [id](const auto& entry) { return entry.second->has(id); });
-  if (known && holding_.insert(id).second) economise();
-}
-
-void VideoCore::set_economy(const Economy& economy) {
-  if (economy == economy_) return;
-  economy_ = economy;
-  economise();
-}
-
-void VideoCore::economise() {
-  constexpr int kLeastRate = 5;
-  Economy now = economy_;
-  if (!holding_.empty()) now.size_sixths = 6;
-  const int full = room_.frames_per_second;
-  const int rate = std::min(full, std::max(full / now.rate_divisor, kLeastRate));
-  interval_ = std::chrono::duration_cast<core::Duration>(std::chrono::seconds(1)) / rate;
-  for (const auto& [what, rendition] : renditions_) rendition->set_economy(now, rate);
-  if (const core::VideoSize size = shrunk(room_.canvas, now.size_sixths); size != canvas_.size()) {
-    canvas_ = I420Image(size);
-    slate_.reset();
-    fade_.stop();
-    arrange_ = blank_ = true;
-  }
-  drop_unused_sizes();
 }
 
 void VideoCore::show_whole(const std::set<uint64_t>& members) {
@@ -196,31 +139,13 @@ void VideoCore::show_whole(const std::set<uint64_t>& members) {
   arrange_ = true;
 }
 
-void VideoCore::set_output_target(OutputId id, core::Bitrate target) {
-  for (const auto& [what, rendition] : renditions_) rendition->set_target(id, target);
-}
-
-std::optional<core::Bitrate> VideoCore::output_bitrate(OutputId id) const {
-  for (const auto& [what, rendition] : renditions_) {
-    if (rendition->has(id)) return rendition->bitrate();
-  }
-  return std::nullopt;
-}
-
-int VideoCore::output_count() const {
-  size_t count = 0;
-  for (const auto& [what, rendition] : renditions_) count += rendition->output_count();
-  return static_cast<int>(count);
-}
-
 void VideoCore::rest(core::TimePoint now) {
   for (const auto& tile : tiles_) want(*tile, false, now);
+  for (const auto& [hidden, view] : views_) view->rest();
   arrange_ = true;
-  lit_ = false;
-  fade_.stop();
 }
 
-void VideoCore::update_speaker(core::TimePoint now) {
+void VideoCore::hear(core::TimePoint now) {
   std::vector<const Tile*> talking;
   for (const auto& tile : tiles_) {
     if (tile->visible && tile->speaking) talking.push_back(tile.get());
@@ -229,94 +154,71 @@ void VideoCore::update_speaker(core::TimePoint now) {
                    [](const Tile* a, const Tile* b) { return a->speaking_since < b->speaking_since; });
   std::vector<uint64_t> ids;
   for (const Tile* tile : talking) ids.push_back(tile->member);
-  const std::optional<uint64_t> before = speaker_.current();
-  if (speaker_.update(ids, now) == before) return;
-  arrange_ = arrange_ || speaker_has_a_seat_;
+  for (View* const view : live_) {
+    view->hear(ids, now);
+    arrange_ = arrange_ || view->unseated();
+  }
 }
 
 void VideoCore::want(Tile& tile, bool wanted, core::TimePoint now) {
+  tile.shown = wanted;
   if (tile.feed) tile.feed->set_wanted(wanted, now);
   // What comes after a pause starts with the name tile, not with a picture from before it.
   if (!wanted && tile.picture) {
     tile.picture = {};
-    tile.stale = true;
+    ++tile.pictures;
   }
 }
 
 void VideoCore::arrange(core::TimePoint now) {
   arrange_ = false;
-  std::vector<Guest> guests;
-  for (const auto& tile : tiles_)
-    if (tile->visible) guests.push_back({tile->member, tile->pinned, tile->presenting});
-  const bool presenting = std::ranges::any_of(guests, &Guest::presenting);
-  const LayoutPlan& plan = layouts_->choose(layout_, static_cast<int>(guests.size()), presenting);
-  const std::vector<Seat> seats = take_seats(plan, canvas_.size(), guests, speaker_.current());
-  speaker_has_a_seat_ =
-      seats.size() < guests.size() || std::ranges::any_of(plan.regions, [](const LayoutRegion& region) {
-        return region.role != LayoutRegion::Role::anybody;
-      });
-  const auto count = static_cast<int>(seats.size());
-  bool moved = false;
-  painted_.clear();
-  for (const auto& tile : tiles_) {
-    const auto seat = std::ranges::find(seats, tile->member, &Seat::member);
-    const bool seated = seat != seats.end();
-    const std::optional<Rect> cell = seated ? std::optional(seat->cell) : std::nullopt;
-    const int layer = seated ? seat->layer : 0;
-    moved = moved || cell != tile->cell || layer != tile->layer;
-    tile->cell = cell;
-    tile->layer = layer;
-    if (seated) painted_.push_back(tile.get());
-    const bool shows = seated && tile->may_show_video();
-    const core::VideoSize size = shows ? core::VideoSize{cell->width, cell->height} : core::VideoSize{};
-    if (tile->feed) tile->feed->set_shown_size(whole_.contains(tile->member) ? room_.canvas : size);
-    want(*tile, shows, now);
-  }
-  std::ranges::stable_sort(painted_, {}, &Tile::layer);
-  // Somebody may have left without moving anybody.
-  const bool changed = moved || count != shown_count_;
   // Under overload a cut is cheaper.
-  if (changed && lit_ && !blank_ && economy_ == Economy{}) fade_.start(canvas_, now);
-  blank_ = blank_ || changed || count == 0;
-  shown_count_ = count;
+  const bool may_fade = economy_ == Economy{};
+  for (View* const view : live_) view->arrange(tiles_, *layouts_, layout_, may_fade, now);
+  for (const auto& tile : tiles_) {
+    core::VideoSize size{};
+    for (const View* const view : live_) {
+      const auto shown = tile->may_show_video() ? view->size_of(tile->member) : std::nullopt;
+      if (shown && shown->width > size.width) size = *shown;
+    }
+    if (tile->feed) tile->feed->set_shown_size(whole_.contains(tile->member) ? room_.canvas : size);
+    want(*tile, size.width > 0, now);
+  }
+}
+
+void VideoCore::take_pictures(core::TimePoint now) {
+  for (const auto& tile : tiles_) {
+    if (!tile->shown || !tile->feed) continue;
+    if (std::optional<Picture> due = tile->feed->take_due(now, interval_ / 2)) {
+      tile->picture = std::move(*due);
+      ++tile->pictures;
+    }
+  }
 }
 
 std::vector<EncodeJob> VideoCore::tick(core::TimePoint now) {
-  update_speaker(now);
+  hear(now);
   if (arrange_) arrange(now);
-  paint(now);
-  if (fade_.advance(canvas_, now)) ++canvas_version_;
-  lit_ = active();
+  take_pictures(now);
+  for (size_t i = 0; i < live_.size(); ++i) {
+    live_[i]->paint(std::span<const View* const>(live_.data(), i), now);
+    if (active()) live_[i]->light();
+  }
   if (!origin_) origin_ = now;
   const uint64_t index = ticks_++;
   std::vector<EncodeJob> jobs;
   for (const auto& [what, rendition] : renditions_) {
-    if (rendition->wants_tick(index) && !rendition->may_skip(canvas_version_, now))
-      jobs.push_back(rendition->make_job(rendition, picture_for(rendition->size()), *origin_, now));
+    View& view = *views_.at(what.hidden_member);
+    if (rendition->wants_tick(index) && !rendition->may_skip(view.version(), now))
+      jobs.push_back(rendition->make_job(rendition, view.picture_for(rendition->size()), *origin_, now));
   }
   return jobs;
 }
 
-I420Image VideoCore::picture_for(core::VideoSize size) {
-  if (size == canvas_.size()) return canvas();
-  Scaled& scaled = scaled_[size];
-  if (scaled.image.size() != size) {
-    scaled.image = I420Image(size);
-    scaled.area = fit_into({0, 0, size.width, size.height}, canvas_.size());
-    fill(scaled.image, {0, 0, size.width, size.height}, to_yuv(kBackground));
-  }
-  if (scaled.version != canvas_version_) {
-    draw(scaled.image, canvas().view(), scaled.area);
-    scaled.version = canvas_version_;
-  }
-  return scaled.image;
-}
-
-void VideoCore::drop_unused_sizes() {
-  std::erase_if(scaled_, [this](const auto& entry) {
-    return std::none_of(renditions_.begin(), renditions_.end(),
-                        [&](const auto& rendition) { return rendition.second->size() == entry.first; });
-  });
+uint64_t VideoCore::count(uint64_t (View::*figure)() const) const {
+  uint64_t sum = 0;
+  for (const auto& [hidden, view] : views_) sum += ((*view).*figure)();
+  return sum;
 }
 
 }  // namespace partyline::mixer

@@ -103,17 +103,6 @@ TEST(Logo, keeps_its_shape_and_lies_in_the_upper_right_corner) {
   }
 }
 
-TEST(BlendPart, leaves_alone_what_lies_outside_of_the_clip) {
-  I420Image canvas = solid({64, 36}, kBlue);
-  Sprite sprite{solid({16, 16}, kRed), std::vector<uint8_t>(16 * 16, 255), 40, 10};
-  blend_part(canvas, sprite, {0, 0, 48, 20});
-  EXPECT_TRUE(near(pixel(canvas.view(), 46, 18), kRed));
-  EXPECT_TRUE(near(pixel(canvas.view(), 50, 18), kBlue));
-  EXPECT_TRUE(near(pixel(canvas.view(), 46, 24), kBlue));
-  blend_part(canvas, sprite, {0, 0, 20, 20});
-  EXPECT_TRUE(near(pixel(canvas.view(), 38, 18), kBlue));
-}
-
 struct DecoratedRoom : testing::Test {
   std::shared_ptr<Decor> decor = std::make_shared<Decor>();
   void SetUp() override {
@@ -146,6 +135,8 @@ TEST_F(DecoratedRoom, the_background_fills_what_no_tile_covers_and_the_logo_stay
   EXPECT_GT(kWhite.y - first.y, 20) << "there is a logo";
   EXPECT_TRUE(near(pixel(room.core.canvas().view(), 100, 600), yuv_of(kOrange), 4)) << "beside the third tile";
   EXPECT_TRUE(near(pixel(room.core.canvas().view(), 320, 180), kRed));
+  for (const auto& [x_of_corner, y_of_corner] : {std::pair{0, 0}, {638, 0}, {640, 358}, {320, 718}})
+    EXPECT_TRUE(near(pixel(room.core.canvas().view(), x_of_corner, y_of_corner), yuv_of(kOrange), 4)) << x_of_corner;
 }
 
 TEST_F(DecoratedRoom, the_slate_has_the_logo_too) {

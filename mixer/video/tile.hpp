@@ -1,0 +1,43 @@
+// A member as the room's picture knows it: what may be shown of it, and its newest picture. Where it is shown, each
+// View decides for itself.
+//
+// Thread: the room's strand.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/frame.hpp"
+#include "core/time.hpp"
+#include "mixer/codec/video_picture.hpp"
+
+namespace partyline::mixer {
+
+/// Where a tile's pictures come from.
+class PictureFeed {
+ public:
+  virtual ~PictureFeed() = default;
+  /// Pictures are decoded only while somebody sees them.
+  virtual void set_wanted(bool wanted, core::TimePoint now) = 0;
+  /// In pixels; more than that is lost on the way to the canvas. 0x0: not shown.
+  virtual void set_shown_size(core::VideoSize) {}
+  virtual std::optional<Picture> take_due(core::TimePoint now, core::Duration half_frame) = 0;
+};
+
+struct Tile {
+  uint64_t member = 0;
+  std::string name;
+  bool visible = true, expected = true, video_muted = false, audio_muted = false, speaking = false;
+  bool pinned = false, presenting = false;
+  core::TimePoint speaking_since{};
+  std::shared_ptr<PictureFeed> feed;
+  bool shown = false;  ///< in any view
+  Picture picture;
+  uint64_t pictures = 0;  ///< another number: another picture, or none any more
+
+  bool may_show_video() const { return expected && !video_muted; }
+};
+
+}  // namespace partyline::mixer
