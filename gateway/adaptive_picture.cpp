@@ -15,10 +15,17 @@ core::Counter& counted_switches(bool up) {
   return up ? ups : downs;
 }
 
+bool same_but_for_the_view(std::vector<mixer::VideoRendition> a, const std::vector<mixer::VideoRendition>& b) {
+  if (a.empty() || b.empty()) return false;
+  a.front().hidden_member = b.front().hidden_member;
+  return a == b;
+}
+
 }  // namespace
 
 core::Result<> AdaptivePicture::start(std::vector<mixer::VideoRendition> steps) {
   if (steps == steps_) return {};
+  if (same_but_for_the_view(steps, steps_)) return change_view(std::move(steps));
   if (!switch_) {
     switch_ = std::make_shared<RenditionSwitch>(sink_, [executor = executor_, weak = weak_from_this()](uint64_t port) {
       boost::asio::post(executor, [weak, port] {
@@ -36,6 +43,15 @@ core::Result<> AdaptivePicture::start(std::vector<mixer::VideoRendition> steps) 
   auto begun = change_to(steps_.front());
   if (!begun) stop();
   return begun;
+}
+
+core::Result<> AdaptivePicture::change_view(std::vector<mixer::VideoRendition> steps) {
+  if (outputs_.size() != 1) return {};
+  std::swap(steps_, steps);
+  if (choice_->step() != 0) return {};
+  auto changed = change_to(steps_.front());
+  if (!changed) std::swap(steps_, steps);
+  return changed;
 }
 
 void AdaptivePicture::stop() {
@@ -61,8 +77,9 @@ core::Result<> AdaptivePicture::change_to(const mixer::VideoRendition& rendition
   if (best && pass_) mixer_.allow_pass_through(*added, pass_->viewer, pass_->limits);
   target_ = rendition.bitrate;
   rendition_ = rendition;
-  core::log_info("{} gets {} {}x{} at {} fps, {} kbit/s", who_, core::name_of(rendition.codec), rendition.size.width,
-                 rendition.size.height, rendition.frames_per_second, rendition.bitrate.bits_per_second / 1000);
+  core::log_info("{} gets {} {}x{} at {} fps, {} kbit/s{}", who_, core::name_of(rendition.codec), rendition.size.width,
+                 rendition.size.height, rendition.frames_per_second, rendition.bitrate.bits_per_second / 1000,
+                 rendition.hidden_member != 0 ? ", without itself" : "");
   return {};
 }
 

@@ -23,8 +23,7 @@ class RenditionSwitch;
 
 class AdaptivePicture final : public std::enable_shared_from_this<AdaptivePicture> {
  public:
-  /// `who` is for the log: "leg=…". Everybody sees the same picture: the outputs are the room's. The mixer must
-  /// outlive stop().
+  /// `who` is for the log: "leg=…". The outputs are the room's. The mixer must outlive stop().
   AdaptivePicture(boost::asio::any_io_executor executor, mixer::RoomMixer& mixer, std::string who,
                   std::shared_ptr<core::FrameSink> sink)
       : executor_(std::move(executor)), mixer_(mixer), who_(std::move(who)), sink_(std::move(sink)) {}
@@ -34,6 +33,8 @@ class AdaptivePicture final : public std::enable_shared_from_this<AdaptivePictur
   /// another member looks at it: `viewer` is one until then. Before start().
   void allow_pass_through(const mixer::Member* viewer, mixer::PassLimits limits);
   /// `steps`: best first (rendition_steps). Anew with other steps after a re-negotiation; the same ones change nothing.
+  /// Where only the best one's view is another, the change is like one of bandwidth; while such a one goes on, nothing
+  /// is done: call again.
   core::Result<> start(std::vector<mixer::VideoRendition> steps);
   void stop();
   /// What the way to the receiver carries now, for video.
@@ -45,6 +46,8 @@ class AdaptivePicture final : public std::enable_shared_from_this<AdaptivePictur
   /// What more bandwidth would be used for.
   core::Bitrate wish() const { return steps_.empty() ? core::Bitrate{} : steps_.front().bitrate; }
   const std::optional<mixer::VideoRendition>& rendition() const { return rendition_; }
+  /// What it gets is no less than what it decodes.
+  bool at_best() const { return choice_ && choice_->step() == 0; }
   /// Of the encoder, as far as this receiver is concerned.
   core::Bitrate target() const { return target_; }
   uint64_t switches() const { return switches_; }
@@ -59,6 +62,7 @@ class AdaptivePicture final : public std::enable_shared_from_this<AdaptivePictur
     const mixer::Member* viewer;
     mixer::PassLimits limits;
   };
+  core::Result<> change_view(std::vector<mixer::VideoRendition> steps);
   core::Result<> change_to(const mixer::VideoRendition& rendition);
   void on_switched(uint64_t port);
 

@@ -108,10 +108,11 @@ http::Response Api::show_readiness() const {
 http::Response Api::change_room(const Request& request) {
   auto* room = rooms_.find(request.params.at("room"));
   if (!room) return no_such("room", request.params.at("room"));
-  const auto layout = read_layout(request.body);
-  if (!layout) return http::problem(layout.error());
-  if (*layout)
-    if (auto done = room->set_layout(**layout); !done) return http::problem(done.error());
+  const auto settings = read_room_settings(request.body);
+  if (!settings) return http::problem(settings.error());
+  if (settings->layout)
+    if (auto done = room->set_layout(*settings->layout); !done) return http::problem(done.error());
+  if (settings->self_view) room->set_self_view(*settings->self_view);
   return http::json(200, room->describe(core::Clock::now()));
 }
 

@@ -36,13 +36,19 @@ Result<json::object> parse_object(std::string_view body, std::initializer_list<s
 
 }  // namespace
 
-Result<std::optional<std::string>> read_layout(std::string_view body) {
-  const auto object = parse_object(body, {"layout"});
+Result<RoomSettings> read_room_settings(std::string_view body) {
+  const auto object = parse_object(body, {"layout", "self_view"});
   if (!object) return object.error();
-  const auto* layout = object->if_contains("layout");
-  if (!layout) return std::optional<std::string>();
-  if (!layout->is_string()) return make_error(ErrorCode::invalid, "'layout' must be a string");
-  return std::optional(std::string(layout->get_string()));
+  RoomSettings settings;
+  if (const auto* layout = object->if_contains("layout")) {
+    if (!layout->is_string()) return make_error(ErrorCode::invalid, "'layout' must be a string");
+    settings.layout = std::string(layout->get_string());
+  }
+  if (const auto* self_view = object->if_contains("self_view")) {
+    if (!self_view->is_bool()) return make_error(ErrorCode::invalid, "'self_view' must be true or false");
+    settings.self_view = self_view->get_bool();
+  }
+  return settings;
 }
 
 Result<WantedOutput> read_output(std::string_view room, std::string_view body, std::time_t now) {
@@ -82,12 +88,13 @@ Result<std::string> read_dial(std::string_view body) {
 }
 
 Result<LegSettings> read_settings(LegSettings settings, std::string_view body) {
-  const auto object = parse_object(
-      body, {"muted", "video_muted", "gain_db", "pinned", "common_loudness", "noise_suppression", "echo_guard"});
+  const auto object = parse_object(body, {"muted", "video_muted", "gain_db", "pinned", "self_view", "common_loudness",
+                                          "noise_suppression", "echo_guard"});
   if (!object) return object.error();
   for (const auto& [key, field] : {std::pair{"muted", &settings.muted},
                                    {"video_muted", &settings.video_muted},
                                    {"pinned", &settings.pinned},
+                                   {"self_view", &settings.self_view},
                                    {"common_loudness", &settings.voice.common_loudness},
                                    {"noise_suppression", &settings.voice.noise_suppression},
                                    {"echo_guard", &settings.voice.echo_guard}}) {

@@ -13,8 +13,14 @@
 
 namespace partyline::gateway {
 
-/// PATCH …/rooms/R: {"layout":"speaker"}; nothing when it has no such field.
-core::Result<std::optional<std::string>> read_layout(std::string_view body);
+/// What PATCH …/rooms/R may change.
+struct RoomSettings {
+  std::optional<std::string> layout;
+  std::optional<bool> self_view;
+};
+
+/// PATCH …/rooms/R: {"layout":"speaker","self_view":false}; nothing for what is absent.
+core::Result<RoomSettings> read_room_settings(std::string_view body);
 struct WantedOutput {
   std::string url;        ///< empty: of one leg
   std::string leg;        ///< whose own sound and picture are to be recorded

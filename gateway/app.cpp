@@ -86,9 +86,7 @@ Result<> App::Impl::start() {
   auto decor = load_decor(config.rooms);
   if (!decor) return decor.error();
   services.decor = *decor;
-  if (!services.layouts->knows(config.rooms.layout))
-    return core::make_error(core::ErrorCode::invalid,
-                            fmt::format("[rooms] layout is one of: {}", fmt::join(services.layouts->names(), ", ")));
+  if (auto known = check_layout_names(*services.layouts, config.rooms); !known) return known;
   engine = std::make_unique<mixer::Engine>(mixer::EngineConfig{.worker_threads = config.mixer.threads,
                                                                .font = mixer::EngineConfig{}.font,
                                                                .layouts = services.layouts,

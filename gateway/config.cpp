@@ -83,6 +83,8 @@ const std::vector<Key>& keys() {
       {"rooms", "background", picture(FIELD(rooms.background))},
       {"rooms", "logo", picture(FIELD(rooms.logo))},
       {"rooms", "fade_ms", number(FIELD(rooms.fade_ms), 0, 2000)},
+      {"rooms", "dtmf", key_sequences(FIELD(rooms.dtmf))},
+      {"rooms", "self_view", flag(FIELD(rooms.self_view))},
       {"rooms", "push_mix", flag(FIELD(rooms.push_mix))},
       {"audio", "common_loudness", flag(FIELD(audio.common_loudness))},
       {"audio", "noise_suppression", flag(FIELD(audio.noise_suppression))},

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -102,7 +103,9 @@ struct Config {
     std::string layout = "auto";  ///< "auto" or the name of a layout
     int fade_ms = 200;            ///< on a change of layout; 0: a cut
     PictureFile background, logo;
-    std::string layouts;  ///< folder of layouts; empty: those that came with the program
+    std::map<std::string, std::string> dtmf;  ///< keys of a phone ("*1") → name of a layout; empty: none does anything
+    bool self_view = true;  ///< false: phones see the room without themselves while that costs few renditions
+    std::string layouts;    ///< folder of layouts; empty: those that came with the program
     bool push_mix = true;
   } rooms;
 

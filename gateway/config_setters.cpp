@@ -5,6 +5,7 @@
 #include <boost/asio/ip/address.hpp>
 
 #include "gateway/ice_server_setting.hpp"
+#include "gateway/keypad.hpp"
 
 namespace partyline::gateway {
 
@@ -95,6 +96,22 @@ Setter addresses(Field<std::vector<std::string>> field) {
       (*values)[i] = address.to_string();
     }
     field(config) = std::move(*values);
+    return {};
+  };
+}
+
+Setter key_sequences(Field<std::map<std::string, std::string>> field) {
+  return [=](Config& config, const toml::node& node, const std::string& name) -> Result<> {
+    const auto* table = node.as_table();
+    if (!table) return error_at(node, "'" + name + R"(' must be a table such as {"*1" = "grid"})");
+    std::map<std::string, std::string> sequences;
+    for (const auto& [keys, value] : *table) {
+      const auto text = value.value_exact<std::string>();
+      if (!text) return error_at(value, "'" + name + "' must hold strings only");
+      sequences[std::string(keys.str())] = *text;
+    }
+    if (const auto mistake = check_key_sequences(sequences)) return error_at(node, "'" + name + "': " + *mistake);
+    field(config) = std::move(sequences);
     return {};
   };
 }

@@ -67,12 +67,22 @@ Result<std::shared_ptr<const mixer::Decor>> load_decor(const Config::Rooms& room
   return std::shared_ptr<const mixer::Decor>(decor);
 }
 
+Result<> check_layout_names(const mixer::LayoutCatalog& layouts, const Config::Rooms& rooms) {
+  const auto check = [&](const char* key, const std::string& name) -> Result<> {
+    if (layouts.knows(name)) return {};
+    return make_error(ErrorCode::invalid, fmt::format("[rooms] {}: '{}' is no layout; there are: {}", key,
+                                                      core::printable(name), fmt::join(layouts.names(), ", ")));
+  };
+  if (auto known = check("layout", rooms.layout); !known) return known;
+  for (const auto& [keys, layout] : rooms.dtmf)
+    if (auto known = check("dtmf", layout); !known) return known;
+  return {};
+}
+
 Result<> check_rooms(const Config::Rooms& rooms) {
   const auto layouts = load_layouts(find_layouts(rooms.layouts));
   if (!layouts) return layouts.error();
-  if (!(*layouts)->knows(rooms.layout))
-    return make_error(ErrorCode::invalid,
-                      fmt::format("[rooms] layout is one of: {}", fmt::join((*layouts)->names(), ", ")));
+  if (auto known = check_layout_names(**layouts, rooms); !known) return known;
   if (const auto decor = load_decor(rooms); !decor) return decor.error();
   return {};
 }

@@ -20,6 +20,9 @@ std::string find_layouts(const std::string& configured);
 /// Reads what [rooms] background and logo name; null when they name nothing. Errors say where the key stands.
 core::Result<std::shared_ptr<const mixer::Decor>> load_decor(const Config::Rooms& rooms);
 
+/// Whether all layouts that [rooms] names are there.
+core::Result<> check_layout_names(const mixer::LayoutCatalog& layouts, const Config::Rooms& rooms);
+
 /// Whether what [rooms] names can be used: layouts, the layout to begin with, pictures.
 core::Result<> check_rooms(const Config::Rooms& rooms);
 

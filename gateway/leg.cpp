@@ -45,7 +45,8 @@ boost::json::object describe_picture(const AdaptivePicture& picture, const rtp::
                           {"frames_per_second", rendition.frames_per_second},
                           {"bitrate", rendition.bitrate.bits_per_second},
                           {"target_bitrate", picture.target().bits_per_second},
-                          {"switches", picture.switches()}};
+                          {"switches", picture.switches()},
+                          {"own_view", rendition.hidden_member != 0}};
   if (session.available_out.bits_per_second > 0) out["available_bitrate"] = session.available_out.bits_per_second;
   return out;
 }
@@ -80,6 +81,7 @@ boost::json::object Leg::describe(core::TimePoint now) {
                           {"noise_suppression", settings_.voice.noise_suppression},
                           {"echo_guard", settings_.voice.echo_guard},
                           {"pinned", settings_.pinned},
+                          {"self_view", settings_.self_view},
                           {"audio", nullptr},
                           {"video", nullptr}};
   if (session.audio.present) out["audio"] = describe_track(session.audio);

@@ -25,6 +25,7 @@ struct LegSettings {
   double gain_db = 0;
   mixer::VoiceProcessing voice;
   bool pinned = false;
+  bool self_view = true;  ///< false: it would rather not see itself (phones only)
 };
 
 boost::json::object describe_picture(const AdaptivePicture& picture, const rtp::SessionStats& session);

@@ -9,7 +9,6 @@
 #include "core/log.hpp"
 #include "gateway/event_bus.hpp"
 #include "gateway/ids.hpp"
-#include "mixer/video/layout_plan.hpp"
 
 namespace partyline::gateway {
 
@@ -23,6 +22,7 @@ Room::Room(const Services& services, std::string name, std::string publish_mark,
       publish_mark_(std::move(publish_mark)),
       kept_(kept),
       layout_(services.config->rooms.layout),
+      self_view_(services.config->rooms.self_view),
       recordings_(services, name_) {
   services_.events->publish("room.created", {{"room", name_}});
 }
@@ -38,16 +38,6 @@ Room::~Room() {
 
 bool Room::unused() const {
   return !kept_ && legs_.empty() && streams_.empty() && mix_players_.empty() && outputs_.empty();
-}
-
-mixer::VideoRendition Room::picture() const {
-  const auto& rooms = services_.config->rooms;
-  mixer::VideoRendition rendition;
-  rendition.codec = core::Codec::h264;
-  rendition.size = {rooms.width, rooms.height};
-  rendition.frames_per_second = rooms.frames_per_second;
-  rendition.bitrate = core::Bitrate::kbps(rooms.video_kbps);
-  return rendition;
 }
 
 bool Room::mix_wanted() const {
@@ -108,6 +98,9 @@ Result<std::shared_ptr<SipLeg>> Room::add_sip_leg(SipLeg::Call call) {
   update();
   auto leg = std::make_shared<SipLeg>(services_, next_id("sip"), std::move(call), *mixer_, picture());
   legs_[leg->id()] = leg;
+  LegSettings settings = leg->settings();
+  settings.self_view = self_view_;
+  static_cast<Leg&>(*leg).apply(settings);
   recordings_.joined(leg);
   play(mixer::Tone::join);
   services_.events->publish("leg.joined",
@@ -128,6 +121,7 @@ bool Room::remove_leg(std::string id, const std::string& why) {
   const auto leg = std::move(found->second);
   legs_.erase(found);
   recordings_.left(id);
+  keypads_.erase(id);
   log_departure(*leg, why);
   unbind(leg->member());
   for (auto& [stream, entry] : streams_) {
@@ -202,35 +196,13 @@ bool Room::remove_output(const std::string& id) {
   return true;
 }
 
-Result<mixer::OutputId> Room::add_still(core::VideoSize size, std::shared_ptr<core::FrameSink> sink) {
-  if (!mixer_) return make_error(ErrorCode::conflict, fmt::format("room {} is not mixed: nobody needs its mix", name_));
-  auto rendition = picture();
-  rendition.codec = core::Codec::jpeg;
-  rendition.size = size;
-  auto still = mixer_->add_video_output(rendition, std::move(sink));
-  if (still) stills_.insert(*still);
-  return still;
-}
-
-void Room::remove_still(mixer::OutputId still) {
-  if (stills_.erase(still) > 0) mixer_->remove_output(still);
-}
-
-Result<> Room::set_layout(const std::string& layout) {
-  if (!services_.layouts->knows(layout))
-    return make_error(ErrorCode::invalid,
-                      fmt::format("'layout' must be one of: {}", fmt::join(services_.layouts->names(), ", ")));
-  layout_ = layout;
-  if (mixer_) return mixer_->set_layout(layout);
-  return {};
-}
-
 void Room::check(core::TimePoint now) {
   for (const auto& [id, leg] : legs_) {
     leg->observe(now);
     leg->check(now);
   }
   for (const auto& [stream, push] : pushes_) push->check(now);
+  allot_own_views(now);
   std::vector<std::string> dead;
   for (const auto& [id, leg] : legs_)
     if (const auto* sip = dynamic_cast<const SipLeg*>(leg.get()); sip && sip->timed_out(now)) dead.push_back(id);
@@ -257,7 +229,7 @@ boost::json::object Room::describe_output(const std::string& id) const {
 }
 
 boost::json::object Room::describe(core::TimePoint now) const {
-  boost::json::object out{{"name", name_}, {"mixing", mixing()}, {"layout", layout_}};
+  boost::json::object out{{"name", name_}, {"mixing", mixing()}, {"layout", layout_}, {"self_view", self_view_}};
   boost::json::array legs, outputs, streams, pushes;
   for (const auto& [id, leg] : legs_) legs.push_back(leg->describe(now));
   for (const auto& [id, output] : outputs_)

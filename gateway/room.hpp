@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/keypad.hpp"
 #include "gateway/leg.hpp"
 #include "gateway/leg_recordings.hpp"
 #include "gateway/mix_push.hpp"
@@ -65,6 +66,10 @@ class Room {
   /// The picture of the room at its best.
   mixer::VideoRendition picture() const;
   core::Result<> set_layout(const std::string& layout);
+  /// A leg's key: it may complete one of the operator's sequences ([rooms] dtmf).
+  void on_digit(const std::string& leg, char key, core::TimePoint now);
+  /// Whether phones see themselves: those that are here and those that will come.
+  void set_self_view(bool self_view);
 
   /// Once a second: RTP time-outs.
   void check(core::TimePoint now);
@@ -98,6 +103,7 @@ class Room {
   void pull(const std::string& name, Stream& stream);
   void update_pushes();
   void unbind(const mixer::Member* member);
+  void allot_own_views(core::TimePoint now);
   void play(mixer::Tone tone);
   void log_departure(Leg& leg, const std::string& why) const;
 
@@ -105,6 +111,7 @@ class Room {
   const std::string name_, publish_mark_;
   const bool kept_;
   std::string layout_;
+  bool self_view_;
   std::unique_ptr<mixer::RoomMixer> mixer_;
   std::map<std::string, std::shared_ptr<Leg>> legs_;
   std::map<std::string, Stream> streams_;                       ///< by stream name
@@ -113,6 +120,7 @@ class Room {
   std::map<std::string, std::unique_ptr<RoomOutput>> outputs_;  ///< by output id
   LegRecordings recordings_;
   std::set<mixer::OutputId> stills_;
+  std::map<std::string, Keypad> keypads_;  ///< by leg, once it has pressed something
   int sip_legs_ = 0;
 };
 

@@ -166,6 +166,7 @@ void RoomManager::on_info_keyframe_request(sip::CallId call) {
 void RoomManager::digit(const std::string& room, const std::string& leg, char pressed) {
   core::log_info("room={} leg={} pressed {}", room, leg, pressed);
   services_.events->publish("leg.digit", {{"room", room}, {"leg", leg}, {"digit", std::string(1, pressed)}});
+  if (auto* entered = find(room)) entered->on_digit(leg, pressed, core::Clock::now());
 }
 
 Result<std::string> RoomManager::dial(const std::string& name, const std::string& uri) {

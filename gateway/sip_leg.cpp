@@ -212,7 +212,9 @@ void SipLeg::update_video_output() {
   }
   picture_->allow_pass_through(member_.get(), pass_limits(*track.send_format));
   const auto best = choose_rendition(*track.send_format, track.bandwidth, room_picture_);
-  if (auto started = picture_->start(rendition_steps(best, room_picture_)); !started)
+  auto steps = rendition_steps(best, room_picture_);
+  if (own_view_) steps.front().hidden_member = member_->id();  // the smaller ones are everybody's
+  if (auto started = picture_->start(std::move(steps)); !started)
     return core::log_warn("leg={} sees nothing: {}", id(), started.error().message);
   video_->set_bitrate_wish(picture_->wish());
 }
@@ -223,6 +225,18 @@ std::shared_ptr<core::MediaFeedback> SipLeg::video_feedback() {
 
 void SipLeg::check(core::TimePoint now) {
   if (picture_) picture_->check(now);
+}
+
+bool SipLeg::may_have_own_view(core::TimePoint now) const {
+  constexpr core::Duration kRegret = std::chrono::seconds(10);
+  return !settings().self_view && member_ && picture_ && picture_->at_best() &&
+         (!own_view_lost_ || now - *own_view_lost_ >= kRegret);
+}
+
+void SipLeg::set_own_view(bool own, core::TimePoint now) {
+  if (own_view_ && !own && !settings().self_view) own_view_lost_ = now;
+  own_view_ = own;
+  if (picture_ && picture_->rendition() && (picture_->rendition()->hidden_member != 0) != own) update_video_output();
 }
 
 void SipLeg::established() {

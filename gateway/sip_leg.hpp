@@ -59,6 +59,12 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   rtp::SessionStats stats() const override;
   void close(const std::string& why) override;
   void check(core::TimePoint now) override;
+  /// It would rather see the room without itself, and that is possible now: its path carries the best picture, and it
+  /// has not lost its own view a moment ago.
+  bool may_have_own_view(core::TimePoint now) const;
+  /// Changed over to at a keyframe. Called again it goes on with what was begun.
+  void set_own_view(bool own, core::TimePoint now);
+  bool has_own_view() const { return own_view_; }
   std::shared_ptr<core::MediaFeedback> video_feedback() override;
   const AdaptivePicture* picture() const override { return picture_.get(); }
   mixer::Member* member() override { return member_.get(); }
@@ -111,6 +117,8 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   std::optional<Tee> audio_tee_, video_tee_;
   std::optional<AudioOutput> audio_out_;
   std::shared_ptr<AdaptivePicture> picture_;
+  bool own_view_ = false;
+  std::optional<core::TimePoint> own_view_lost_;
   std::optional<rtp::sdp::Description> our_offer_;  ///< waiting for its answer
   uint64_t sdp_session_id_;
   uint64_t sdp_version_ = 0;

@@ -11,7 +11,6 @@
 namespace partyline::mixer {
 namespace {
 
-
 /// A crossed-out microphone in a square of this size.
 void draw_microphone(cairo_t* cr, double x, double y, double size) {
   cairo_save(cr);

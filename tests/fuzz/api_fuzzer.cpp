@@ -21,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)check_json_body(request);
   (void)check_api_access(request, "");
   if (check_api_access(request, "secret") && header != "Bearer secret") std::abort();
-  (void)read_layout(body);
+  (void)read_room_settings(body);
   (void)read_dial(body);
   (void)read_width({{"width", header}});
   if (const auto settings = read_settings({}, body))

@@ -6,8 +6,11 @@ namespace partyline::gateway {
 namespace {
 
 TEST(ApiBodies, WhatIsSaidIsRead) {
-  EXPECT_EQ(*read_layout(R"({"layout":"speaker"})").value(), "speaker");
-  EXPECT_FALSE(read_layout("{}").value());
+  EXPECT_EQ(read_room_settings(R"({"layout":"speaker"})").value().layout, "speaker");
+  EXPECT_EQ(read_room_settings(R"({"self_view":false})").value().self_view, false);
+  EXPECT_FALSE(read_room_settings("{}").value().layout);
+  EXPECT_FALSE(read_room_settings("{}").value().self_view);
+  EXPECT_FALSE(read_room_settings(R"({"self_view":"no"})"));
   EXPECT_EQ(read_output("demo", R"({"url":"rtmp://host/app/key"})", 0).value().url, "rtmp://host/app/key");
   EXPECT_EQ(read_output("demo", R"({"record":"mkv"})", 86400).value().url, "file:demo-19700102T000000Z.mkv");
   EXPECT_EQ(read_width({{"width", "320"}}).value(), 320);
@@ -66,7 +69,7 @@ TEST(ApiBodies, AnythingElseIsRefusedInWords) {
   for (const std::string& body : {std::string(), std::string("[]"), std::string("null"), std::string("{"), deep,
                                   std::string(R"({"muted":1})"), std::string(R"({"layout":1,"url":1,"dial":1})")}) {
     SCOPED_TRACE(body);
-    EXPECT_FALSE(read_layout(body));
+    EXPECT_FALSE(read_room_settings(body));
     EXPECT_FALSE(read_output("demo", body, 0));
     EXPECT_FALSE(read_dial(body));
     ASSERT_FALSE(read_settings({}, body));

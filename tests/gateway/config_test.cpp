@@ -57,6 +57,9 @@ TEST(Config, TheSampleFileHoldsTheDefaults) {
   EXPECT_EQ(parsed->rooms.audio_kbps, defaults.rooms.audio_kbps);
   EXPECT_EQ(parsed->rooms.layout, defaults.rooms.layout);
   EXPECT_EQ(parsed->rooms.push_mix, defaults.rooms.push_mix);
+  EXPECT_EQ(parsed->rooms.fade_ms, defaults.rooms.fade_ms);
+  EXPECT_EQ(parsed->rooms.self_view, defaults.rooms.self_view);
+  EXPECT_EQ(parsed->rooms.dtmf, defaults.rooms.dtmf);
   EXPECT_EQ(parsed->mixer.threads, defaults.mixer.threads);
   EXPECT_EQ(parsed->log.level, defaults.log.level);
 }
