@@ -71,6 +71,7 @@ const std::vector<Key>& keys() {
       {"recording", "directory", text(FIELD(recording.directory))},
       {"rooms", "create_on_demand", flag(FIELD(rooms.create_on_demand))},
       {"rooms", "forbidden", list(FIELD(rooms.forbidden))},
+      {"rooms", "stereo", list(FIELD(rooms.stereo))},
       {"rooms", "max_rooms", number(FIELD(rooms.max_rooms), 1, 100000)},
       {"rooms", "max_legs", number(FIELD(rooms.max_legs), 1, 10000)},
       {"rooms", "width", number(FIELD(rooms.width), 128, 3840)},

@@ -93,6 +93,7 @@ struct Config {
   struct Rooms {
     bool create_on_demand = true;
     std::vector<std::string> forbidden;  ///< names, or prefixes that end in '*'
+    std::vector<std::string> stereo;     ///< likewise: rooms for music
     int max_rooms = 100;
     int max_legs = 100;  ///< in one room
     int width = 1280;

@@ -36,6 +36,7 @@ MixPush::MixPush(const Services& services, std::string room, std::string stream,
   config.cname = room_ + "/" + stream_;
   for (size_t i = 0; offers_simulcast() && i < std::min(steps_.size(), kRids.size()); ++i)
     config.simulcast.push_back({std::string(kRids[i]), steps_[i].size, steps_[i].frames_per_second, steps_[i].bitrate});
+  config.stereo = stereo();
   peer_ = whip_client::make_publisher(services_.executor, *services_.ice, std::move(config), *this);
   adaptive_ =
       std::make_shared<AdaptivePicture>(services_.executor, mixer_, "room=" + room_ + " " + stream_, peer_->sink());
@@ -111,7 +112,7 @@ void MixPush::set_watched(bool watched) {
 void MixPush::add_audio() {
   mixer::AudioFormat format;
   format.codec = core::Codec::opus;
-  format.channels = 1;
+  format.channels = stereo() ? 2 : 1;
   format.bitrate = audio_bitrate();
   format.expected_loss = expected_loss_;
   auto audio =
@@ -159,6 +160,10 @@ void MixPush::on_peer_state(whip_client::PeerState state, const std::string& why
 
 void MixPush::on_keyframe_request() {
   adaptive_->request_keyframe();
+}
+
+bool MixPush::stereo() const {
+  return matches_any(room_, services_.config->rooms.stereo);
 }
 
 core::Bitrate MixPush::audio_bitrate() const {

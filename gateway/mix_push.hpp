@@ -53,6 +53,7 @@ class MixPush final : private whip_client::PeerEvents {
   void start_pictures();
   void start(AdaptivePicture& picture, std::vector<mixer::VideoRendition> steps);
   core::Bitrate audio_bitrate() const;
+  bool stereo() const;
   void detach();
   void attach();
   void add_audio();

@@ -70,13 +70,15 @@ mixer::PassLimits pass_limits(const rtp::PayloadFormat& format) {
   return {format.h264.profile_idc, static_cast<uint8_t>(level_of(format.h264))};
 }
 
-mixer::AudioFormat choose_audio_format(const rtp::TrackConfig& track, core::Bitrate opus_bitrate, int expected_loss) {
+mixer::AudioFormat choose_audio_format(const rtp::TrackConfig& track, core::Bitrate opus_bitrate, int expected_loss,
+                                       bool stereo) {
   mixer::AudioFormat format;
   format.codec = track.send_format ? track.send_format->codec : core::Codec::pcmu;
   format.packet_time_ms = std::clamp<int>(static_cast<int>(track.packet_time_ms) / 10 * 10, 10, 60);
   if (format.codec == core::Codec::opus) {
     format.packet_time_ms = 20;
     format.bitrate = opus_bitrate;
+    if (stereo && track.send_format->opus_stereo) format.channels = 2;
     if (track.send_format->opus_inband_fec && !track.red_send) format.expected_loss = expected_loss;
   }
   return format;

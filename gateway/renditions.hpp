@@ -16,7 +16,8 @@ mixer::VideoRendition choose_rendition(const rtp::PayloadFormat& format, std::op
 mixer::PassLimits pass_limits(const rtp::PayloadFormat& format);
 
 /// `expected_loss`: per cent, by the peer's reports; Opus prepares for it in band where the peer takes no RED.
-mixer::AudioFormat choose_audio_format(const rtp::TrackConfig& track, core::Bitrate opus_bitrate,
-                                       int expected_loss = 0);
+/// `stereo`: the room's sound has two channels; the peer gets them if it says that it plays them (RFC 7587 §6.1).
+mixer::AudioFormat choose_audio_format(const rtp::TrackConfig& track, core::Bitrate opus_bitrate, int expected_loss = 0,
+                                       bool stereo = false);
 
 }  // namespace partyline::gateway

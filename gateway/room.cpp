@@ -9,6 +9,7 @@
 #include "core/log.hpp"
 #include "gateway/event_bus.hpp"
 #include "gateway/ids.hpp"
+#include "gateway/names.hpp"
 
 namespace partyline::gateway {
 
@@ -38,6 +39,10 @@ Room::~Room() {
 
 bool Room::unused() const {
   return !kept_ && legs_.empty() && streams_.empty() && mix_players_.empty() && outputs_.empty();
+}
+
+bool Room::stereo() const {
+  return matches_any(name_, services_.config->rooms.stereo);
 }
 
 bool Room::mix_wanted() const {
@@ -73,6 +78,7 @@ void Room::start_mixing() {
   config.decor = services_.decor;
   config.cross_fade = std::chrono::milliseconds(rooms.fade_ms);
   config.comfort_noise_dbov = services_.config->audio.comfort_noise_dbov;
+  config.stereo = stereo();
   mixer_ = services_.engine->create_room(config);
   core::log_info("room={} is mixed now, {}x{} at {} fps", name_, rooms.width, rooms.height, rooms.frames_per_second);
   services_.events->publish("room.mixing", {{"room", name_}, {"mixing", true}});
@@ -95,6 +101,7 @@ Result<std::shared_ptr<SipLeg>> Room::add_sip_leg(SipLeg::Call call) {
     return make_error(ErrorCode::limit, fmt::format("room {} is full ({} legs)", name_, legs_.size()));
   if (auto allowed = may_mix(); !allowed) return allowed.error();
   ++sip_legs_;
+  call.stereo = stereo();
   update();
   auto leg = std::make_shared<SipLeg>(services_, next_id("sip"), std::move(call), *mixer_, picture());
   legs_[leg->id()] = leg;
@@ -229,7 +236,11 @@ boost::json::object Room::describe_output(const std::string& id) const {
 }
 
 boost::json::object Room::describe(core::TimePoint now) const {
-  boost::json::object out{{"name", name_}, {"mixing", mixing()}, {"layout", layout_}, {"self_view", self_view_}};
+  boost::json::object out{{"name", name_},
+                          {"mixing", mixing()},
+                          {"layout", layout_},
+                          {"self_view", self_view_},
+                          {"stereo", stereo()}};
   boost::json::array legs, outputs, streams, pushes;
   for (const auto& [id, leg] : legs_) legs.push_back(leg->describe(now));
   for (const auto& [id, output] : outputs_)

@@ -63,6 +63,8 @@ class Room {
   /// An output of JPEG pictures, for as long as somebody waits for one. `conflict` when the room is not mixed.
   core::Result<mixer::OutputId> add_still(core::VideoSize size, std::shared_ptr<core::FrameSink> sink);
   void remove_still(mixer::OutputId still);
+  /// A room for music: two channels for whoever sends and hears them.
+  bool stereo() const;
   /// The picture of the room at its best.
   mixer::VideoRendition picture() const;
   core::Result<> set_layout(const std::string& layout);

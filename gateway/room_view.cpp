@@ -85,8 +85,11 @@ void Room::allot_own_views(core::TimePoint now) {
   for (const auto& [since, phone] : phones)
     receivers.push_back(
         {*phone->picture()->rendition(), !overloaded && phone->may_have_own_view(now) ? phone->member()->id() : 0});
-  for (const auto& [stream, push] : pushes_)
+  for (const auto& [stream, push] : pushes_) {
     if (push->picture().rendition()) receivers.push_back({*push->picture().rendition(), 0});
+    for (const MixPush::Layer& layer : push->layers())
+      if (layer.rendition) receivers.push_back({*layer.rendition, 0});
+  }
   if (!outputs_.empty()) receivers.push_back({picture(), 0});
   const std::vector<bool> own = allot_views(receivers);
   for (size_t i = 0; i < phones.size(); ++i) phones[i].second->set_own_view(own[i], now);

@@ -2,13 +2,14 @@
 
 namespace partyline::gateway {
 
-std::vector<rtp::sdp::MediaCapabilities> sip_capabilities() {
+std::vector<rtp::sdp::MediaCapabilities> sip_capabilities(bool stereo) {
   using core::Codec;
   rtp::sdp::MediaCapabilities audio;
   audio.dtls = false;  // a SIP leg's transport is plain RTP
   audio.kind = core::MediaKind::audio;
   audio.codecs = {Codec::opus, Codec::g722, Codec::pcmu, Codec::pcma};
   audio.red = audio.comfort_noise = true;
+  audio.stereo = stereo;
   rtp::sdp::MediaCapabilities video;
   video.dtls = false;
   video.kind = core::MediaKind::video;

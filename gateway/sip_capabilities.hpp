@@ -5,8 +5,8 @@
 
 namespace partyline::gateway {
 
-/// Audio first, then video; in our order of preference.
-std::vector<rtp::sdp::MediaCapabilities> sip_capabilities();
+/// Audio first, then video; in our order of preference. `stereo`: for a music room.
+std::vector<rtp::sdp::MediaCapabilities> sip_capabilities(bool stereo = false);
 
 /// A description of them without transports, for OPTIONS.
 std::string sip_capabilities_sdp(const std::string& address);

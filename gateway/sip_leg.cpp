@@ -95,7 +95,7 @@ rtp::sdp::LocalTransport SipLeg::local_transport(const RtpPort& port) const {
 Result<std::string> SipLeg::accept(const std::string& offer_text) {
   auto offer = rtp::sdp::parse(offer_text);
   if (!offer) return offer.error();
-  auto plan = rtp::sdp::plan_answer(*offer, sip_capabilities());
+  auto plan = rtp::sdp::plan_answer(*offer, sip_capabilities(call_.stereo));
   if (!plan) return plan.error();
   std::vector<rtp::sdp::LocalTransport> transports;
   for (const auto& media : plan->media) {
@@ -125,7 +125,7 @@ Result<std::string> SipLeg::offer() {
   rtp::sdp::OfferOptions options;
   options.session_id = sdp_session_id_;
   options.session_version = ++sdp_version_;
-  our_offer_ = rtp::sdp::write_offer(sip_capabilities(), transports, options);
+  our_offer_ = rtp::sdp::write_offer(sip_capabilities(call_.stereo), transports, options);
   return rtp::sdp::to_string(*our_offer_);
 }
 
@@ -134,7 +134,7 @@ Result<> SipLeg::accept_answer(const std::string& answer_text) {
   const auto offer = *std::exchange(our_offer_, std::nullopt);
   auto answer = rtp::sdp::parse(answer_text);
   if (!answer) return answer.error();
-  auto media = rtp::sdp::accept_answer(offer, *answer, sip_capabilities());
+  auto media = rtp::sdp::accept_answer(offer, *answer, sip_capabilities(call_.stereo));
   if (!media) return media.error();
   return apply(*media);
 }
@@ -190,7 +190,7 @@ void SipLeg::update_audio_output() {
   if (!sends) return drop_audio_output();
   const auto format =
       choose_audio_format(audio_->negotiated()->track, core::Bitrate::kbps(services_.config->rooms.audio_kbps),
-                          stats().audio.expected_loss);
+                          stats().audio.expected_loss, call_.stereo);
   if (audio_out_ && audio_out_->format == format) return;
   drop_audio_output();
   auto added = member_->add_audio_output(format, std::make_shared<OutboxSink>(services_.outbox, audio_));

@@ -52,6 +52,7 @@ void WhepLeg::start() {
   config.ice_tcp = sfu.ice_tcp;
   config.video_codecs = {core::Codec::h264, core::Codec::vp8};
   config.cname = id();
+  config.stereo = matches_any(room_, services_.config->rooms.stereo);
   peer_ = whip_client::make_subscriber(services_.executor, *services_.ice, std::move(config), *this);
   peer_->start();
 }

@@ -45,6 +45,7 @@ struct RoomConfig {
   core::Duration cross_fade{};           ///< on a change of layout; 0: a cut
   std::shared_ptr<const Decor> decor{};  ///< null: none
   double comfort_noise_dbov = -127;      ///< what is heard while nobody speaks; -127: nothing
+  bool stereo = false;                   ///< outputs of two channels keep apart what came in two
 };
 
 /// What tells one video encode from another. Equal renditions share one encoder.

@@ -155,6 +155,7 @@ RoomMixerImpl::RoomMixerImpl(std::shared_ptr<EngineParts> engine, const RoomConf
   room_->relay = std::make_shared<SpeechRelay>(room_->engine->pool.executor(), room_->video);
   room_->audio = std::make_shared<AudioRoom>(config.opus_bitrate, room_->relay);
   room_->audio->set_comfort_noise(config.comfort_noise_dbov);
+  if (config.stereo) room_->audio->make_stereo();
   if (room_->engine->config.pass_through) {
     room_->audio->pass_through();
     room_->video->pass_through([audio = std::weak_ptr(room_->audio)](bool mixes) {

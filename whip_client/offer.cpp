@@ -19,6 +19,7 @@ std::vector<MediaCapabilities> capabilities_of(Role role, const PeerConfig& conf
   audio.kind = MediaKind::audio;
   audio.codecs = {Codec::opus};
   audio.telephone_event = false;
+  audio.stereo = config.stereo;
   audio.red = !publishing;  // an SFU may hand on what browsers send
   audio.direction = publishing ? Direction::sendonly : Direction::recvonly;
   std::vector<MediaCapabilities> all{audio};

@@ -35,6 +35,7 @@ struct PeerConfig {
       core::Codec::h264};  ///< subscriber: what it offers to receive; publisher: the first is sent
   bool video = true;
   std::vector<SimulcastLayer> simulcast{};  ///< publisher: offered where there are two or more, largest first
+  bool stereo = false;                      ///< Opus in two channels (RFC 7587 §6.1)
   core::Duration first_retry = std::chrono::milliseconds(500);
   core::Duration longest_retry = std::chrono::seconds(15);
   core::Duration media_timeout =

@@ -11,10 +11,14 @@ constexpr core::Duration kDelayStep = std::chrono::milliseconds(2);
 class AudioRoom::View final : public MixView {
  public:
   View(AudioRoom& room, int64_t index) : room_(room), index_(index) {}
-  std::span<const float> full(size_t band) const override { return {room_.full_[band].data(), tick_samples(band)}; }
-  std::span<const float> without(uint64_t member, size_t band) override {
+  MixSpan full(size_t band) const override {
+    if (band == kStereoBand) return room_.stereo_->full();
+    return {{room_.full_[band].data(), tick_samples(band)}, {}};
+  }
+  MixSpan without(uint64_t member, size_t wanted) override {
     Seat* seat = room_.seat_of(member);
     if (!seat || seat->apart == 0) return {};
+    const size_t band = std::min(wanted, kBands - 1);  // two channels: the mean at the highest rate
     const std::span<const float> sum = room_.bus_.mix(band);
     const std::span<float> out(room_.without_.data(), sum.size());
     if (seat->source->contributes()) {
@@ -23,13 +27,17 @@ class AudioRoom::View final : public MixView {
     } else {
       std::copy(sum.begin(), sum.end(), out.begin());
     }
-    Own& own = seat->own[band];
+    Own& own = seat->own[wanted];
     if (own.mixed_at == index_) own.limiter = own.before;  // for another of the member's outputs
     own.before = own.limiter;
-    own.limiter.process(out);
     own.mixed_at = index_;
+    if (wanted == kStereoBand) {
+      if (seat->source->guards_echo()) seat->sent_level = level_dbov(out);
+      return room_.stereo_->without(out, seat->source->side(), own.limiter);
+    }
+    own.limiter.process(out);
     if (seat->source->guards_echo()) seat->sent_level = level_dbov(out);
-    return out;
+    return {out, {}};
   }
 
  private:
@@ -75,7 +83,11 @@ void AudioRoom::tell(Seat& seat) {
 
 void AudioRoom::make_full() {
   std::array<bool, kBands> wanted{};
-  for (const EncoderGroup& group : groups_) wanted[group.band()] = true;
+  bool two_channels = false;
+  for (const EncoderGroup& group : groups_) {
+    wanted[std::min(group.band(), kBands - 1)] = true;
+    two_channels = two_channels || group.band() == kStereoBand;
+  }
   sounds_.begin();
   bus_.finish(wanted, sounds_);
   for (size_t band = 0; band < kBands; ++band) {
@@ -84,6 +96,7 @@ void AudioRoom::make_full() {
     std::copy(mix.begin(), mix.end(), full_[band].begin());
     limiters_[band].process({full_[band].data(), mix.size()});
   }
+  if (two_channels) stereo_->finish(bus_.mix(kBands - 1));
 }
 
 // Those that guard are told what they were sent; what they share is measured once.
@@ -92,7 +105,7 @@ void AudioRoom::guard_against_echo() {
   for (const auto& seat : seats_) {
     if (seat->outputs == 0 || !seat->source->guards_echo()) continue;
     if (seat->apart == 0 && !shared) {
-      const size_t band = groups_.front().band();
+      const size_t band = std::min(groups_.front().band(), kBands - 1);
       shared = level_dbov({full_[band].data(), tick_samples(band)});
     }
     seat->source->note_sent(seat->apart > 0 ? seat->sent_level : *shared);
@@ -109,6 +122,7 @@ bool AudioRoom::tick(core::TimePoint now) {
   if (!origin_) origin_ = now;
   const TickTime time{now, (now - *origin_ + kTick / 2) / kTick};
   bus_.begin();
+  if (stereo_) stereo_->begin();
   for (size_t i = 0; i < seats_.size(); ++i) {
     if (i + 2 < seats_.size()) __builtin_prefetch(seats_[i + 2].get(), 1);
     if (i + 1 < seats_.size()) seats_[i + 1]->source->prefetch();
@@ -117,8 +131,10 @@ bool AudioRoom::tick(core::TimePoint now) {
     source.tick(now);
     if (source.contributes()) {
       bus_.add(source.samples(), source.rate());
+      if (const auto side = source.side(); !side.empty()) stereo_->add(side);
       if (seat->apart == 0) {
         for (size_t band = 0; band < kBands; ++band) seat->own[band].limiter = limiters_[band];
+        if (stereo_) seat->own[kStereoBand].limiter = stereo_->limiter();
       }
     }
     seat->apart = source.contributes() ? kApartTicks : std::max(0, seat->apart - 1);

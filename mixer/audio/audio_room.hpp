@@ -22,6 +22,7 @@
 #include "mixer/audio/encoder_group.hpp"
 #include "mixer/audio/limiter.hpp"
 #include "mixer/audio/mix_bus.hpp"
+#include "mixer/audio/stereo_mix.hpp"
 
 namespace partyline::mixer {
 
@@ -58,6 +59,8 @@ class AudioRoom {
 
   /// A member's packet: to its source and to whom it is passed.
   void push(AudioSource& source, const core::EncodedFrame& frame);
+  /// Before sources come: outputs of two channels have two.
+  void make_stereo() { stereo_ = std::make_unique<StereoMix>(); }
   /// Before outputs come: where two members have the same codec, or one has only listeners, packets are passed on.
   void pass_through() { pass_through_ = true; }
   /// Not while pictures are mixed: they come later than sound that is passed.
@@ -78,7 +81,7 @@ class AudioRoom {
   };
   struct Seat {
     std::shared_ptr<AudioSource> source;
-    std::array<Own, kBands> own;
+    std::array<Own, kBands + 1> own;  // of kStereoBand, too
     int outputs = 0;
     double sent_level = -127;  // of its own mix, in this tick
     int apart = 0;             // ticks for which it still gets a mix of its own
@@ -102,6 +105,7 @@ class AudioRoom {
   struct KnownOutput;
   class View;
 
+  bool apart(const AudioFormat& format) const { return stereo_ && format.channels == 2; }
   core::Result<> make_coming(const KnownOutput& output, Command& command);  // plan_mutex_ held, here and below
   void make_space(const AudioFormat& format, Command& command) const;
   static Command removal_of(const KnownOutput& output);
@@ -157,6 +161,7 @@ class AudioRoom {
   std::optional<core::TimePoint> origin_;
   bool resting_ = true;
   MixBus bus_;
+  std::unique_ptr<StereoMix> stereo_;  // null: everything is mono
   RoomSounds sounds_;
   std::array<Limiter, kBands> limiters_;
   std::array<Block, kBands> full_{};

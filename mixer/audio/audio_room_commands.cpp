@@ -32,7 +32,7 @@ void AudioRoom::post(std::list<Command> command) {
 }
 
 std::shared_ptr<AudioSource> AudioRoom::add_source(uint64_t member) {
-  auto source = std::make_shared<AudioSource>(member);
+  auto source = std::make_shared<AudioSource>(member, stereo_ != nullptr);
   std::list<Command> commands(1);
   Command& command = commands.front();
   command.add_seat = std::make_unique<Seat>();
@@ -73,12 +73,12 @@ core::Result<> AudioRoom::make_coming(const KnownOutput& output, Command& comman
   command.add_output = AudioOutput{output.id, output.member, output.gate};
   command.member = output.member;
   command.format = output.format;
-  auto shared = EncoderStream::create(output.format);
+  auto shared = EncoderStream::create(output.format, apart(output.format));
   if (!shared) return shared.error();
   command.belongings.shared = std::move(*shared);
   make_space(output.format, command);
   if (!output.member) return {};
-  auto own = EncoderStream::create(output.format);
+  auto own = EncoderStream::create(output.format, apart(output.format));
   if (!own) return own.error();
   command.belongings.own = std::move(*own);
   std::shared_ptr<AudioSource> ears;
@@ -208,8 +208,10 @@ void AudioRoom::apply(Command& command) {
   if (command.add_output) {
     auto group = std::find_if(groups_.begin(), groups_.end(),
                               [&](const EncoderGroup& existing) { return existing.format() == command.format; });
-    if (group == groups_.end())
-      group = groups_.emplace(groups_.end(), command.format, std::move(command.belongings.shared));
+    if (group == groups_.end()) {
+      group =
+          groups_.emplace(groups_.end(), command.format, std::move(command.belongings.shared), apart(command.format));
+    }
     group->add(std::move(*command.add_output), command.belongings);
   }
   if (Seat* const seat = command.member ? seat_of(*command.member) : nullptr) {

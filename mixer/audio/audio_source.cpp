@@ -36,7 +36,8 @@ Drops& drops() {
 
 }  // namespace
 
-AudioSource::AudioSource(uint64_t member) : member_(member), pcm_(kPcmCapacity) {
+AudioSource::AudioSource(uint64_t member, bool stereo) : member_(member), pcm_(kPcmCapacity) {
+  if (stereo) side_ = std::make_unique<SideChannel>(kPcmCapacity);
   replaced_.fill(INT64_MIN);
   drops();
 }
@@ -143,6 +144,7 @@ void AudioSource::start(core::TimePoint) {
   next_time_ = front.time;
   stalled_ = 0;
   filled_ = 0;
+  if (side_) side_->reset();
   adapt_wait_ = adapt_skipped_ = 0;
   capture_time_ = front.time;
   capture_ = front.frame.capture;
@@ -152,13 +154,14 @@ void AudioSource::start(core::TimePoint) {
   const int64_t length = queue_.front().samples, tick = kTickSamples;
   const int64_t spare = std::max(tick - ready_samples(), length > tick ? length % tick : 0);
   if (spare <= 0 || queue_.front().frame.comfort_noise) return;
-  filled_ = static_cast<size_t>(spare) / ratio_;
+  grow(static_cast<size_t>(spare) / ratio_);
   std::fill_n(pcm_.begin(), filled_, 0.0F);
 }
 
 void AudioSource::stop() {
   playing_ = false;
   filled_ = 0;
+  if (side_) side_->reset();
   stalled_ = 0;
   quiet_ = 0;
   repeater_.reset(ratio_);
@@ -241,6 +244,7 @@ void AudioSource::pull(std::span<float> block) {
   std::copy_n(pcm_.begin(), block.size(), block.begin());
   filled_ -= samples;
   std::memmove(pcm_.data(), pcm_.data() + samples, filled_ * sizeof(float));
+  if (side_) side_->pull(samples);
 }
 
 void AudioSource::silence() {
@@ -277,6 +281,7 @@ void AudioSource::finish_block() {
     pull(block);
     silent_ = false;
     noise_.process(block, rate());
+    if (side_) side_->mute();  // a voice that needs this is no music
   }
   const std::span<const float> heard = waits ? std::span<const float>(pcm_.data(), block.size()) : block;
   const double level = playing_ || comfort_.wanted() ? level_dbov(heard) : -127;
@@ -296,13 +301,18 @@ void AudioSource::finish_block() {
   // Opening takes 2.5 ms, so that a word's first sound is there; everything else the whole tick.
   const size_t ramp = applied_gain_ == 0.0F ? block.size() / 8 : block.size();
   const float step = (target - applied_gain_) / static_cast<float>(ramp);
-  for (size_t i = 0; i < ramp; ++i) block[i] *= applied_gain_ + step * static_cast<float>(i);
-  for (size_t i = ramp; i < block.size(); ++i) block[i] *= target;
+  const auto amplify = [&](std::span<float> samples) {
+    for (size_t i = 0; i < ramp; ++i) samples[i] *= applied_gain_ + step * static_cast<float>(i);
+    for (size_t i = ramp; i < samples.size(); ++i) samples[i] *= target;
+  };
+  amplify(block);
+  if (side_ && !side_->block().empty()) amplify(side_->block());
   applied_gain_ = target;
 }
 
 void AudioSource::tick(core::TimePoint now) {
   ++ticks_;
+  if (side_) side_->begin();
   box_.drain([&](core::EncodedFrame&& frame) { receive(std::move(frame), now); });
   muted_now_ = muted_.load(std::memory_order_relaxed);
   if (muted_now_ && applied_gain_ == 0.0F) {

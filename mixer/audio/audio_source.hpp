@@ -39,6 +39,7 @@
 #include "mixer/audio/playout_queue.hpp"
 #include "mixer/audio/repeater.hpp"
 #include "mixer/audio/resampler.hpp"
+#include "mixer/audio/side_channel.hpp"
 #include "mixer/codec/audio_codec.hpp"
 #include "mixer/room_mixer.hpp"
 
@@ -59,7 +60,8 @@ struct AudioSourceStats {
 
 class AudioSource final : public core::FrameSink {
  public:
-  explicit AudioSource(uint64_t member);
+  /// `stereo`: what comes in two channels is not only folded.
+  explicit AudioSource(uint64_t member, bool stereo = false);
 
   void push(const core::EncodedFrame& frame) override;
   void set_open(bool open) { box_.set_open(open); }
@@ -91,6 +93,8 @@ class AudioSource final : public core::FrameSink {
   /// Takes memory the first time, unless hears_at() has told.
   std::span<const float> samples_at(int rate);
   std::span<const float> block() { return samples_at(kSampleRate); }
+  /// Half the difference of the channels whose mean samples() are; empty when there is none.
+  std::span<const float> side() const { return side_ && contributes_ ? side_->block() : std::span<float>(); }
   bool contributes() const { return contributes_; }  ///< samples() belong in the sum
   bool active() const { return activity_.contributes() && !muted_now_; }
   bool speaking() const { return activity_.speaking() && !muted_now_; }
@@ -124,6 +128,7 @@ class AudioSource final : public core::FrameSink {
   void fill(size_t wanted, core::TimePoint now);
   void fill_gap(int64_t gap);
   void stall();
+  void grow(size_t samples, std::span<const float> side = {});
   void note_concealed(int64_t samples);
   void settle_quiet(std::span<const float> decoded);
   void note_replaced(int64_t sequence) { replaced_[replaced_count_++ % replaced_.size()] = sequence; }
@@ -191,6 +196,7 @@ class AudioSource final : public core::FrameSink {
   size_t ratio_ = 1;        // 48 kHz samples in one of pcm_'s and block_'s
   std::vector<float> pcm_;  // fixed size; [0, filled_) is decoded and not yet played
   size_t filled_ = 0;
+  std::unique_ptr<SideChannel> side_;  // beside pcm_, for stereo
   uint64_t ticks_ = 0;
   bool silent_ = true;  // block_ is all zeros
   Block block_{};       // [0, kTickSamples / ratio_)

@@ -21,6 +21,12 @@ constexpr int kInsistAfter = 10;  // refused stretches
 
 }  // namespace
 
+// pcm_ has so many samples more.
+void AudioSource::grow(size_t samples, std::span<const float> side) {
+  filled_ += samples;
+  if (side_) side_->append(side, samples);
+}
+
 // What the old codec has left is a few milliseconds: straight lines between its samples, or their means, will do.
 void AudioSource::change_rate(size_t ratio) {
   if (ratio == ratio_) return;
@@ -41,6 +47,7 @@ void AudioSource::change_rate(size_t ratio) {
     }
   }
   filled_ = length;
+  if (side_) side_->reset(length);
   ratio_ = ratio;
   repeater_.reset(ratio_);
 }
@@ -57,7 +64,7 @@ void AudioSource::decode_front(core::TimePoint now) {
   const size_t before = filled_;
   const int decoded = format_->decoder->decode(front.frame.data, std::span(pcm_).subspan(filled_));
   if (decoded > 0) {
-    filled_ += static_cast<size_t>(decoded);
+    grow(static_cast<size_t>(decoded), format_->decoder->side());
     repeater_.on_good({pcm_.data() + before, filled_ - before});
     packet_samples_ = front.samples;
     noisy_ = false;
@@ -113,20 +120,20 @@ size_t AudioSource::conceal(size_t samples) {
   const std::span<float> out(pcm_.data() + filled_, samples);
   if (comfort_.wanted()) {
     make_noise(out);
-    filled_ += samples;
+    grow(samples);
     return samples * ratio_;
   }
   const auto steps = static_cast<size_t>(kOpusStep);
   if (format_ && format_->row->sample_rate == kSampleRate && ratio_ == 1 && samples >= steps) {
     samples -= samples % steps;
     if (format_->decoder->conceal(out.first(samples))) {
-      filled_ += samples;
+      grow(samples, format_->decoder->side());
       return samples;
     }
   }
   repeater_.conceal(out.first(samples));
   if (format_) format_->decoder->on_loss();
-  filled_ += samples;
+  grow(samples);
   return samples * ratio_;
 }
 
@@ -137,7 +144,7 @@ void AudioSource::fill_gap(int64_t gap) {
   if (lost && gap == packet_samples_ && format_ && format_->row->sample_rate == kSampleRate &&
       static_cast<size_t>(gap) <= pcm_.size() - filled_ &&
       format_->decoder->recover(front.frame.data, {pcm_.data() + filled_, static_cast<size_t>(gap)})) {
-    filled_ += static_cast<size_t>(gap);
+    grow(static_cast<size_t>(gap), format_->decoder->side());
     next_time_ += gap;
     shown_.fec.fetch_add(1, std::memory_order_relaxed);
     note_replaced(front.frame.sequence - 1);
@@ -205,6 +212,7 @@ bool AudioSource::take_out(int64_t most, bool insist, core::TimePoint now) {
     period = found.samples;
   }
   filled_ = remove_period(pcm, period);
+  if (side_) side_->remove_period(period);
   window_.on_shift(-static_cast<int64_t>(period * ratio_));
   return true;
 }
@@ -222,6 +230,7 @@ bool AudioSource::put_in(bool insist, core::TimePoint now) {
     period = found.samples;
   }
   filled_ = insert_period(pcm, filled_, period);
+  if (side_) side_->insert_period(period);
   window_.on_shift(static_cast<int64_t>(period * ratio_));
   return true;
 }

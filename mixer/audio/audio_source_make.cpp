@@ -25,7 +25,7 @@ void AudioSource::prepare(core::Codec codec) {
   if (!row || !row->make_decoder) return;
   const std::lock_guard lock(making_);
   if (format_of(codec)) return;
-  auto decoder = row->make_decoder();
+  auto decoder = side_ && row->make_stereo_decoder ? row->make_stereo_decoder() : row->make_decoder();
   if (!decoder) return;
   const auto index = static_cast<size_t>(codec);
   formats_[index] = {row, std::move(decoder)};

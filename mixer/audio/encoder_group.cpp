@@ -4,8 +4,10 @@
 
 namespace partyline::mixer {
 
-EncoderGroup::EncoderGroup(AudioFormat format, std::unique_ptr<EncoderStream> shared)
-    : format_(format), band_(band_of(find_audio_codec(format.codec)->sample_rate)), shared_(std::move(shared)) {}
+EncoderGroup::EncoderGroup(AudioFormat format, std::unique_ptr<EncoderStream> shared, bool apart)
+    : format_(format),
+      band_(apart ? kStereoBand : band_of(find_audio_codec(format.codec)->sample_rate)),
+      shared_(std::move(shared)) {}
 
 void EncoderGroup::add(AudioOutput output, Belongings& with) {
   move_house(listeners_, with.listeners);
@@ -57,7 +59,7 @@ size_t EncoderGroup::tick(TickTime time, MixView& mix) {
   running_ = 0;
   bool anybody_shares = false;
   for (Listener& listener : listeners_) {
-    std::span<const float> own_mix;
+    MixSpan own_mix;
     if (listener.output.member) own_mix = mix.without(*listener.output.member, band_);
     if (own_mix.empty() && listener.own) give_back(listener);
     if (!own_mix.empty() && !listener.own && !take_own(listener)) own_mix = {};

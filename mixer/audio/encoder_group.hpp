@@ -50,9 +50,10 @@ struct AudioOutput {
 class MixView {
  public:
   virtual ~MixView() = default;
-  virtual std::span<const float> full(size_t band) const = 0;
+  /// `band`: of kBandRates, or kStereoBand.
+  virtual MixSpan full(size_t band) const = 0;
   /// The mix without `member`, empty while the member is silent enough to share. Good until the next call.
-  virtual std::span<const float> without(uint64_t member, size_t band) = 0;
+  virtual MixSpan without(uint64_t member, size_t band) = 0;
 };
 
 /// Moves what is here to where there is more space, if there is, and swaps the two: no memory is taken, none freed.
@@ -78,7 +79,8 @@ class EncoderGroup {
     std::vector<std::unique_ptr<EncoderStream>> spares;  ///< the same
   };
 
-  EncoderGroup(AudioFormat format, std::unique_ptr<EncoderStream> shared);
+  /// `apart`: two channels, from kStereoBand.
+  EncoderGroup(AudioFormat format, std::unique_ptr<EncoderStream> shared, bool apart = false);
 
   const AudioFormat& format() const { return format_; }
   size_t band() const { return band_; }

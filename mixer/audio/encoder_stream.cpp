@@ -44,7 +44,7 @@ core::Result<AudioFormat> checked_format(AudioFormat format, core::Bitrate opus_
   return format;
 }
 
-core::Result<std::unique_ptr<EncoderStream>> EncoderStream::create(const AudioFormat& format) {
+core::Result<std::unique_ptr<EncoderStream>> EncoderStream::create(const AudioFormat& format, bool apart) {
   const AudioCodecRow* row = find_audio_codec(format.codec);
   if (!row) return make_error(ErrorCode::unsupported, "not an audio codec");
   AudioEncoderConfig config;
@@ -55,7 +55,9 @@ core::Result<std::unique_ptr<EncoderStream>> EncoderStream::create(const AudioFo
       row->packet_step_ms == 0 ? row->fixed_packet_samples : format.packet_time_ms * row->sample_rate / 1000;
   auto encoder = row->make_encoder(config);
   if (!encoder) return encoder.error();
-  return std::unique_ptr<EncoderStream>(new EncoderStream(format, *row, std::move(*encoder)));
+  std::unique_ptr<EncoderStream> stream(new EncoderStream(format, *row, std::move(*encoder)));
+  if (apart) stream->right_.resize(stream->samples_.size());
+  return stream;
 }
 
 EncoderStream::EncoderStream(const AudioFormat& format, const AudioCodecRow& row, std::unique_ptr<AudioEncoder> encoder)
@@ -68,23 +70,29 @@ EncoderStream::EncoderStream(const AudioFormat& format, const AudioCodecRow& row
   frame_.codec = row.codec;
 }
 
-size_t EncoderStream::append(std::span<const float> samples) {
+size_t EncoderStream::append(MixSpan samples) {
   const size_t before = waiting_;
-  const size_t count = std::min(samples.size(), samples_.size() - waiting_);
-  std::copy_n(samples.begin(), count, samples_.begin() + static_cast<ptrdiff_t>(waiting_));
+  const size_t count = std::min(samples.left.size(), samples_.size() - waiting_);
+  std::copy_n(samples.left.begin(), count, samples_.begin() + static_cast<ptrdiff_t>(waiting_));
+  if (!right_.empty()) std::copy_n(samples.right.begin(), count, right_.begin() + static_cast<ptrdiff_t>(waiting_));
   waiting_ += count;
   return before;
 }
 
 bool EncoderStream::encode_packet(TickTime time, size_t packet, size_t before) {
+  const std::span<const float> left(samples_.data(), packet_samples_);
+  const std::span<const float> right(right_.data(), right_.empty() ? 0 : packet_samples_);
   // Only peers that speak Opus ask for it (RFC 6464).
   if (row_.codec == core::Codec::opus) {
-    frame_.audio_level = static_cast<uint8_t>(-std::lround(level_dbov({samples_.data(), packet_samples_})));
+    const double level = right.empty() ? level_dbov(left) : std::max(level_dbov(left), level_dbov(right));
+    frame_.audio_level = static_cast<uint8_t>(-std::lround(level));
   }
   core::Buffer buffer = core::Buffer::allocate(kMaxEncodedAudio);
-  const size_t bytes = encoder_->encode({samples_.data(), packet_samples_}, {buffer.data(), kMaxEncodedAudio});
+  const std::span<uint8_t> out(buffer.data(), kMaxEncodedAudio);
+  const size_t bytes = right.empty() ? encoder_->encode(left, out) : encoder_->encode_pair(left, right, out);
   waiting_ -= packet_samples_;
   std::memmove(samples_.data(), samples_.data() + packet_samples_, waiting_ * sizeof(float));
+  if (!right.empty()) std::memmove(right_.data(), right_.data() + packet_samples_, waiting_ * sizeof(float));
   if (bytes == 0) return false;
   buffer.resize(bytes);
   // The packet's first sample, relative to this tick's first one.
@@ -105,6 +113,7 @@ void EncoderStream::continue_from(const EncoderStream& other) {
   encoder_->continue_from(*other.encoder_);
   waiting_ = other.waiting_;
   std::memcpy(samples_.data(), other.samples_.data(), waiting_ * sizeof(float));
+  if (!right_.empty()) std::memcpy(right_.data(), other.right_.data(), waiting_ * sizeof(float));
   frame_.sequence = other.frame_.sequence;
 }
 

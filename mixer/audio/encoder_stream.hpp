@@ -7,6 +7,7 @@
 
 #include "core/result.hpp"
 #include "mixer/audio/pcm.hpp"
+#include "mixer/audio/stereo_mix.hpp"
 #include "mixer/codec/audio_codec.hpp"
 #include "mixer/room_mixer.hpp"
 
@@ -23,12 +24,12 @@ core::Result<AudioFormat> checked_format(AudioFormat format, core::Bitrate opus_
 
 class EncoderStream {
  public:
-  /// `format` comes from checked_format().
-  static core::Result<std::unique_ptr<EncoderStream>> create(const AudioFormat& format);
+  /// `format` comes from checked_format(); `apart`: its two channels will be fed apart.
+  static core::Result<std::unique_ptr<EncoderStream>> create(const AudioFormat& format, bool apart = false);
 
   /// Encodes what is complete and calls `emit(const core::EncodedFrame&)` for each packet.
   template <class Emit>
-  void feed(std::span<const float> samples, TickTime time, Emit&& emit) {
+  void feed(MixSpan samples, TickTime time, Emit&& emit) {
     const size_t before = append(samples);
     for (size_t packet = 0; waiting_ >= packet_samples_; ++packet) {
       if (encode_packet(time, packet, before)) emit(frame_);
@@ -41,7 +42,7 @@ class EncoderStream {
 
  private:
   EncoderStream(const AudioFormat& format, const AudioCodecRow& row, std::unique_ptr<AudioEncoder> encoder);
-  size_t append(std::span<const float> samples);
+  size_t append(MixSpan samples);
   bool encode_packet(TickTime time, size_t packet, size_t before);
 
   const AudioCodecRow& row_;
@@ -49,6 +50,7 @@ class EncoderStream {
   int64_t ratio_;  // 48 kHz samples in one of the codec's
   std::unique_ptr<AudioEncoder> encoder_;
   std::vector<float> samples_;  // fixed size; [0, waiting_) is not yet encoded
+  std::vector<float> right_;    // of two channels; empty when one comes only
   size_t waiting_ = 0;
   core::EncodedFrame frame_;
 };

@@ -1,7 +1,8 @@
 // The words of the audio half: one channel, float samples of ±1.0, 20 ms a tick; 48 kHz unless somebody says otherwise.
 //
 // Mono on purpose: telephones are, microphones are, and a mix that pans nobody loses nothing. Stereo outputs carry the
-// same signal twice, stereo inputs are folded by their decoder.
+// same signal twice, stereo inputs are folded by their decoder. In a music room the difference of the channels goes
+// beside it (side_channel.hpp, stereo_mix.hpp).
 #pragma once
 
 #include <algorithm>

@@ -35,10 +35,14 @@ class AacEncoder final : public AudioEncoder {
     return std::unique_ptr<AudioEncoder>(std::move(encoder));
   }
 
-  size_t encode(std::span<const float> pcm, std::span<uint8_t> out) override {
-    if (pcm.size() != kFrameSamples || av_frame_make_writable(frame_.get()) < 0) return 0;
+  size_t encode(std::span<const float> pcm, std::span<uint8_t> out) override { return encode_pair(pcm, pcm, out); }
+
+  size_t encode_pair(std::span<const float> left, std::span<const float> right, std::span<uint8_t> out) override {
+    if (left.size() != kFrameSamples || right.size() != kFrameSamples || av_frame_make_writable(frame_.get()) < 0) {
+      return 0;
+    }
     for (int channel = 0; channel < context_->ch_layout.nb_channels; ++channel) {
-      std::memcpy(frame_->data[channel], pcm.data(), pcm.size_bytes());
+      std::memcpy(frame_->data[channel], channel == 0 ? left.data() : right.data(), left.size_bytes());
     }
     frame_->pts = next_pts_;
     next_pts_ += static_cast<int64_t>(kFrameSamples);

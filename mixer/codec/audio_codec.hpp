@@ -1,5 +1,6 @@
 // Audio codecs: one table row each. Decoders take one packet's payload and give mono float samples at the codec's own
-// rate; encoders take exactly one packet's worth of them. Resampling from and to the mix's 48 kHz is not done here.
+// rate (stereo: the mean, and half the difference beside it); encoders take exactly one packet's worth of them.
+// Resampling from and to the mix's 48 kHz is not done here.
 //
 // Thread: one at a time per object (the audio tick's, in practice); encode and decode allocate nothing, except inside
 // FFmpeg (AAC).
@@ -32,6 +33,9 @@ class AudioDecoder {
   /// Fills `out` (a whole number of 10 ms, 60 at most) in place of a lost packet. False: the codec cannot, repeat the
   /// waveform.
   virtual bool conceal(std::span<float> out);
+  /// Half the difference of the channels of what was decoded, recovered or concealed last, whose mean was handed out;
+  /// empty when they are equal, as they always are unless the decoder is one of two channels.
+  virtual std::span<const float> side() const { return {}; }
   /// Something else than conceal() fills in for lost packets: what comes next does not follow what was decoded last.
   virtual void on_loss() {}
 };
@@ -49,6 +53,8 @@ class AudioEncoder {
   virtual ~AudioEncoder() = default;
   /// Encodes one packet of mono samples into `out` (kMaxEncodedAudio bytes) and returns its size; 0: nothing came out.
   virtual size_t encode(std::span<const float> pcm, std::span<uint8_t> out) = 0;
+  /// The same of two channels, for an encoder of two. 0: it cannot.
+  virtual size_t encode_pair(std::span<const float> left, std::span<const float> right, std::span<uint8_t> out);
   /// The first sample of what encode() returned last, relative to the first sample of what it was given.
   virtual int64_t content_offset() const { return 0; }
   /// Continues where `other` (made from the same row and configuration) is now, so that a receiver that has decoded
@@ -69,6 +75,7 @@ struct AudioCodecRow {
   core::Bitrate default_bitrate;
   std::unique_ptr<AudioDecoder> (*make_decoder)();  ///< null: this codec is only sent
   core::Result<std::unique_ptr<AudioEncoder>> (*make_encoder)(const AudioEncoderConfig&);
+  std::unique_ptr<AudioDecoder> (*make_stereo_decoder)();  ///< null: make_decoder says it all
 };
 
 /// The row of an audio codec, null for the others.
@@ -76,6 +83,7 @@ const AudioCodecRow* find_audio_codec(core::Codec codec);
 
 // Each in its own file.
 std::unique_ptr<AudioDecoder> make_opus_decoder();
+std::unique_ptr<AudioDecoder> make_opus_stereo_decoder();
 core::Result<std::unique_ptr<AudioEncoder>> make_opus_encoder(const AudioEncoderConfig& config);
 std::unique_ptr<AudioDecoder> make_pcmu_decoder();
 core::Result<std::unique_ptr<AudioEncoder>> make_pcmu_encoder(const AudioEncoderConfig& config);

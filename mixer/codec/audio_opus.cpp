@@ -1,9 +1,11 @@
-// Opus by libopus: decoding folds to mono inside the decoder; encoders' states are flat memory that may be copied (as
-// libopus documents), which is how a talker's own encoder takes over from the shared one without a click.
+// Opus by libopus: decoding folds to mono inside the decoder, unless two channels are asked for; encoders' states are
+// flat memory that may be copied (as libopus documents), which is how a talker's own encoder takes over from the shared
+// one without a click.
 #include <opus/opus.h>
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -23,9 +25,12 @@ struct EncoderDeleter {
 
 class OpusAudioDecoder final : public AudioDecoder {
  public:
-  OpusAudioDecoder() {
+  explicit OpusAudioDecoder(int channels) {
     int error = 0;
-    decoder_.reset(opus_decoder_create(kSampleRate, 1, &error));
+    decoder_.reset(opus_decoder_create(kSampleRate, channels, &error));
+    if (channels == 1) return;
+    side_.resize(kSampleRate / 1000 * kMaxPacketMs);
+    both_.resize(2 * side_.size());
   }
   bool valid() const { return decoder_ != nullptr; }
 
@@ -39,9 +44,7 @@ class OpusAudioDecoder final : public AudioDecoder {
   int decode(std::span<const uint8_t> payload, std::span<float> out) override {
     const int samples = samples_in(payload);
     if (samples <= 0 || static_cast<size_t>(samples) > out.size()) return 0;
-    const int decoded = opus_decode_float(decoder_.get(), payload.data(), static_cast<opus_int32>(payload.size()),
-                                          out.data(), static_cast<int>(out.size()), 0);
-    return std::max(decoded, 0);
+    return std::max(run(payload, out, 0), 0);
   }
 
   // Low bit-rate redundancy (RFC 6716 §4.2.4, §4.2.5): a flag behind the voice activity flags of the first frame's
@@ -60,18 +63,36 @@ class OpusAudioDecoder final : public AudioDecoder {
   }
 
   bool recover(std::span<const uint8_t> next, std::span<float> out) override {
-    return has_redundancy(next) &&
-           opus_decode_float(decoder_.get(), next.data(), static_cast<opus_int32>(next.size()), out.data(),
-                             static_cast<int>(out.size()), 1) == static_cast<int>(out.size());
+    return has_redundancy(next) && run(next, out, 1) == static_cast<int>(out.size());
   }
 
-  bool conceal(std::span<float> out) override {
-    return opus_decode_float(decoder_.get(), nullptr, 0, out.data(), static_cast<int>(out.size()), 0) ==
-           static_cast<int>(out.size());
-  }
+  bool conceal(std::span<float> out) override { return run({}, out, 0) == static_cast<int>(out.size()); }
+
+  std::span<const float> side() const override { return {side_.data(), differ_}; }
 
  private:
+  int run(std::span<const uint8_t> payload, std::span<float> out, int redundancy) {
+    const uint8_t* const data = payload.empty() ? nullptr : payload.data();
+    const auto size = static_cast<opus_int32>(payload.size());
+    const auto room = static_cast<int>(out.size());
+    if (side_.empty()) return opus_decode_float(decoder_.get(), data, size, out.data(), room, redundancy);
+    const int most = std::min(room, static_cast<int>(side_.size()));
+    const int decoded = opus_decode_float(decoder_.get(), data, size, both_.data(), most, redundancy);
+    float largest = 0;
+    const auto count = static_cast<size_t>(std::max(decoded, 0));
+    for (size_t i = 0; i < count; ++i) {
+      const float left = both_[2 * i], right = both_[2 * i + 1];
+      out[i] = (left + right) / 2;
+      side_[i] = (left - right) / 2;
+      largest = std::max(largest, std::fabs(side_[i]));
+    }
+    differ_ = largest > 0 ? count : 0;
+    return decoded;
+  }
+
   std::unique_ptr<OpusDecoder, DecoderDeleter> decoder_;
+  std::vector<float> both_, side_;  // of a decoder of two channels: fixed size
+  size_t differ_ = 0;               // samples of side_
 };
 
 class OpusAudioEncoder final : public AudioEncoder {
@@ -83,24 +104,22 @@ class OpusAudioEncoder final : public AudioEncoder {
     opus_encoder_ctl(encoder, OPUS_SET_VBR(1));
     opus_encoder_ctl(encoder, OPUS_SET_INBAND_FEC(config.expected_loss > 0 ? 1 : 0));
     opus_encoder_ctl(encoder, OPUS_SET_PACKET_LOSS_PERC(config.expected_loss));
-    // The two channels are equal: libopus codes them as one where the rate is too small for both.
+    // Channels that are equal libopus codes as one where the rate is too small for both.
     if (channels_ == 2) stereo_.resize(packet_samples_ * 2);
   }
 
   size_t encode(std::span<const float> pcm, std::span<uint8_t> out) override {
-    if (pcm.size() != packet_samples_) return 0;
-    const float* input = pcm.data();
-    if (channels_ == 2) {
-      for (size_t i = 0; i < pcm.size(); ++i) stereo_[2 * i] = stereo_[2 * i + 1] = pcm[i];
-      input = stereo_.data();
+    if (channels_ == 2) return encode_pair(pcm, pcm, out);
+    return pcm.size() == packet_samples_ ? run(pcm.data(), out) : 0;
+  }
+
+  size_t encode_pair(std::span<const float> left, std::span<const float> right, std::span<uint8_t> out) override {
+    if (channels_ != 2 || left.size() != packet_samples_ || right.size() != packet_samples_) return 0;
+    for (size_t i = 0; i < packet_samples_; ++i) {
+      stereo_[2 * i] = left[i];
+      stereo_[2 * i + 1] = right[i];
     }
-    const int bytes = opus_encode_float(encoder_.get(), input, static_cast<int>(pcm.size()), out.data(),
-                                        static_cast<opus_int32>(std::min(out.size(), kMaxEncodedAudio)));
-    if (independent_) {
-      independent_ = false;
-      opus_encoder_ctl(encoder_.get(), OPUS_SET_PREDICTION_DISABLED(0));
-    }
-    return bytes > 0 ? static_cast<size_t>(bytes) : 0;
+    return run(stereo_.data(), out);
   }
 
   void continue_from(const AudioEncoder& other) override {
@@ -117,6 +136,16 @@ class OpusAudioEncoder final : public AudioEncoder {
   }
 
  private:
+  size_t run(const float* input, std::span<uint8_t> out) {
+    const int bytes = opus_encode_float(encoder_.get(), input, static_cast<int>(packet_samples_), out.data(),
+                                        static_cast<opus_int32>(std::min(out.size(), kMaxEncodedAudio)));
+    if (independent_) {
+      independent_ = false;
+      opus_encoder_ctl(encoder_.get(), OPUS_SET_PREDICTION_DISABLED(0));
+    }
+    return bytes > 0 ? static_cast<size_t>(bytes) : 0;
+  }
+
   std::unique_ptr<OpusEncoder, EncoderDeleter> encoder_;
   int channels_;
   size_t packet_samples_;
@@ -127,7 +156,12 @@ class OpusAudioEncoder final : public AudioEncoder {
 }  // namespace
 
 std::unique_ptr<AudioDecoder> make_opus_decoder() {
-  auto decoder = std::make_unique<OpusAudioDecoder>();
+  auto decoder = std::make_unique<OpusAudioDecoder>(1);
+  return decoder->valid() ? std::move(decoder) : nullptr;
+}
+
+std::unique_ptr<AudioDecoder> make_opus_stereo_decoder() {
+  auto decoder = std::make_unique<OpusAudioDecoder>(2);
   return decoder->valid() ? std::move(decoder) : nullptr;
 }
 

@@ -3,7 +3,7 @@ pictures by colour."""
 import json
 import time
 
-from support import judge
+from support import judge, media
 from support.process import run, wait_for
 from support.sip import Phone
 from test_calls import PCMU
@@ -220,6 +220,31 @@ def test_a_recorded_leg_ends_its_file_by_the_api_or_with_its_mix(stage, folder):
     log = f"output={output['id']} file:{file} is stopped"
     wait_for(lambda: log in gateway.process.text(), 5, "its end")
     judge.assert_hears(judge.sound(file), ["alice"], ["bob"], "the file")
+
+
+def test_a_music_room_keeps_left_and_right_apart(stage, folder):
+    """One phone plays one tone on the left and another on the right; dave's voice is in the middle of both."""
+    gateway = stage.gateway({"rooms": {"stereo": ["music*"], "push_mix": False, "audio_kbps": 128}, "recording": {"directory": str(folder)},
+                             "audio": {"common_loudness": False, "comfort_noise_dbov": -127}})
+    stage.phone("alice", with_video=False, source=f"aufile,{media.stereo_file('alice', 'bob')}").dial(gateway.sip_uri("music-1"))
+    bob = stage.phone("bob", with_video=False, source=f"aufile,{media.stereo_file('carol', 'carol')}").dial(gateway.sip_uri("music-1"))
+    dave = stage.phone("dave", audio="PCMU/8000/1", with_video=False).dial(gateway.sip_uri("music-1"))
+    gateway.wait_legs("music-1", 3)
+    assert gateway.room("music-1")["stereo"]
+    status, output = gateway.api("POST", "/rooms/music-1/outputs", {"record": "mkv"})
+    assert status == 201, output
+    time.sleep(6)
+    heard = [judge.sound(bob.received(), channel=channel)[-2 * judge.RATE:] for channel in (0, 1)]
+    narrow = judge.sound(dave.received())[-2 * judge.RATE:]
+    assert gateway.api("DELETE", f"/rooms/music-1/outputs/{output['id']}")[0] == 204
+    file = folder / output["url"].rpartition("/")[2]
+    wait_for(lambda: f"{file} is stopped" in gateway.process.text(), 5, "the recording to end")
+
+    judge.assert_hears(heard[0], ["alice", "dave"], ["bob", "carol"], "bob's left ear")
+    judge.assert_hears(heard[1], ["bob", "dave"], ["alice", "carol"], "bob's right ear")
+    judge.assert_hears(narrow, ["alice", "bob", "carol"], ["dave"], "dave")
+    judge.assert_hears(judge.sound(file, 1, channel=0), ["alice", "carol", "dave"], ["bob"], "the recording's left channel")
+    judge.assert_hears(judge.sound(file, 1, channel=1), ["bob", "carol", "dave"], ["alice"], "the recording's right channel")
 
 
 def test_the_layout_changes_while_the_room_goes_on(stage, folder):

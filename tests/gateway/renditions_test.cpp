@@ -96,5 +96,15 @@ TEST(Renditions, OpusPreparesForLossInBandWhereThePeerKnowsNothingBetter) {
   EXPECT_EQ(choose_audio_format(track, core::Bitrate::kbps(64), 10).expected_loss, 0);
 }
 
+TEST(Renditions, TwoChannelsAreForMusicRoomsAndWhoPlaysThem) {
+  rtp::TrackConfig track;
+  track.send_format = rtp::PayloadFormat{};
+  track.send_format->codec = core::Codec::opus;
+  EXPECT_EQ(choose_audio_format(track, core::Bitrate::kbps(64), 0, true).channels, 1);
+  track.send_format->opus_stereo = true;
+  EXPECT_EQ(choose_audio_format(track, core::Bitrate::kbps(64), 0, true).channels, 2);
+  EXPECT_EQ(choose_audio_format(track, core::Bitrate::kbps(64), 0, false).channels, 1);
+}
+
 }  // namespace
 }  // namespace partyline::gateway

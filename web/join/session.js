@@ -74,7 +74,7 @@ export class MediaSession {
       this.prepare(attempt.pc);
       // The offer is set only when the answer is here: gathering then knows the servers that came with it (RFC 9725 §4.6).
       const plain = await attempt.pc.createOffer();
-      const offer = { type: 'offer', sdp: withAudioRepeats(plain.sdp) };
+      const offer = { type: 'offer', sdp: withStereo(withAudioRepeats(plain.sdp)) };
       const { answer, iceServers } = await this.#post(attempt, offer.sdp);
       if (this.attempt !== attempt) return;
       if (iceServers.length) attempt.pc.setConfiguration({ ...attempt.pc.getConfiguration(), iceServers });
@@ -216,6 +216,15 @@ export function withAudioRepeats(sdp) {
     const opus = section.match(/^a=rtpmap:(\d+) opus\//m)?.[1];
     if (!opus || new RegExp(`^a=rtcp-fb:${opus} nack\\s*$`, 'm').test(section)) return section;
     return section.replace(new RegExp(`^a=rtpmap:${opus} .*\r\n`, 'm'), `$&a=rtcp-fb:${opus} nack\r\n`);
+  });
+}
+
+/** What is played is played in two channels if it comes so (RFC 7587 §6.1): browsers fold it to one unless they say that. */
+export function withStereo(sdp) {
+  return sdp.replace(/^m=audio[^]*?(?=^m=|$(?![^]))/gm, (section) => {
+    const opus = section.match(/^a=rtpmap:(\d+) opus\//m)?.[1];
+    if (!opus || !/^a=recvonly\s*$/m.test(section) || /[ ;]stereo=/.test(section)) return section;
+    return section.replace(new RegExp(`^a=fmtp:${opus} [^\r\n]*`, 'm'), '$&;stereo=1');
   });
 }
 

@@ -9,12 +9,12 @@ import time
 from .media import PARTIES, video_file
 from .process import HOME, PATIENCE, Process, free_port, port_block, wait_for
 
-MODULES = ["opus", "g722", "g711", "ausine", "aubridge", "sndfile", "avcodec", "vp8", "avformat", "fakevideo", "snapshot"]
+MODULES = ["opus", "g722", "g711", "ausine", "aufile", "aubridge", "sndfile", "avcodec", "vp8", "avformat", "fakevideo", "snapshot"]
 
 
 class Baresip:
-    def __init__(self, folder, name, audio="opus/48000/2", video=None, transport="udp", with_video=True, extra=(), place=HOME, busy=False):
-        """`video`: baresip's codec list ("h264" means packetization-mode 0 only, "vp8"); None: all it has. `busy`: its camera shows noise."""
+    def __init__(self, folder, name, audio="opus/48000/2", video=None, transport="udp", with_video=True, extra=(), place=HOME, busy=False, source=None):
+        """`video`: baresip's codec list ("h264" means packetization-mode 0 only, "vp8"); None: all it has. `busy`: its camera shows noise. `source`: of its sound, instead of its tone."""
         self.name = name
         self.folder = pathlib.Path(folder) / name
         (self.folder / "dump").mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ class Baresip:
         (self.folder / "accounts").write_text(account + "\n")
         (self.folder / "contacts").write_text("")
         lines = ["poll_method epoll", f"sip_listen {here}:{self.sip_port}", "call_max_calls 4", "audio_player aubridge,null",
-                 f"audio_source ausine,{tone}", "audio_alert aubridge,alert", "ausrc_srate 48000", "auplay_srate 48000",
+                 f"audio_source {source or f'ausine,{tone}'}", "audio_alert aubridge,alert", "ausrc_srate 48000", "auplay_srate 48000",
                  "ausrc_channels 2", "auplay_channels 2", "audio_txmode thread", "ausrc_format s16", "auplay_format s16",
                  "auenc_format s16", "audec_format s16", "video_size 640x360", "video_bitrate 700000", "video_fps 25.00",
                  "videnc_format yuv420p", "rtcp_mux no", "jitter_buffer_type fixed", "jitter_buffer_delay 5-10", "rtp_stats yes",

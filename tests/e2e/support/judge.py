@@ -12,9 +12,10 @@ from .process import run, wait_for
 RATE = 16000
 
 
-def sound(path, seconds_from_start=0.0):
-    """The audio of any file as floats at 16 kHz, mono."""
-    raw = subprocess.run(["ffmpeg", "-v", "error", "-i", str(path), "-vn", "-ac", "1", "-ar", str(RATE), "-f", "f32le", "-"],
+def sound(path, seconds_from_start=0.0, channel=None):
+    """The audio of any file as floats at 16 kHz: its channels' mean, or one of them."""
+    one = ["-ac", "1"] if channel is None else ["-af", f"pan=mono|c0=c{channel}"]
+    raw = subprocess.run(["ffmpeg", "-v", "error", "-i", str(path), "-vn", *one, "-ar", str(RATE), "-f", "f32le", "-"],
                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60).stdout
     samples = numpy.frombuffer(raw, dtype=numpy.float32)
     return samples[int(seconds_from_start * RATE):]

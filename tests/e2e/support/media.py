@@ -54,6 +54,12 @@ def wav_file(name):
                  "-ac", "1", "-c:a", "pcm_s16le")
 
 
+def stereo_file(left, right):
+    """The tone of one party in the left channel, that of another in the right one."""
+    return _make(FOLDER / f"{left}-{right}.wav", "-f", "lavfi", "-i", f"sine=frequency={PARTIES[left][0]}:sample_rate=48000", "-f", "lavfi", "-i",
+                 f"sine=frequency={PARTIES[right][0]}:sample_rate=48000", "-filter_complex", "amerge", "-t", "90", "-c:a", "pcm_s16le")
+
+
 def flash_and_beep():
     """MP4 (H.264 + AAC) in which, once a second and for 100 ms, the picture is white and 1000 Hz sounds; both begin at the same
     instant. 30 fps."""
