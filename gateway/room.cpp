@@ -236,11 +236,8 @@ boost::json::object Room::describe_output(const std::string& id) const {
 }
 
 boost::json::object Room::describe(core::TimePoint now) const {
-  boost::json::object out{{"name", name_},
-                          {"mixing", mixing()},
-                          {"layout", layout_},
-                          {"self_view", self_view_},
-                          {"stereo", stereo()}};
+  boost::json::object out{
+      {"name", name_}, {"mixing", mixing()}, {"layout", layout_}, {"self_view", self_view_}, {"stereo", stereo()}};
   boost::json::array legs, outputs, streams, pushes;
   for (const auto& [id, leg] : legs_) legs.push_back(leg->describe(now));
   for (const auto& [id, output] : outputs_)
