@@ -31,6 +31,12 @@ class PlayerPath {
   void tick(core::TimePoint now) { estimator_.tick(now); }
   /// Padding to send now, bytes.
   size_t padding_due(core::TimePoint now) const { return estimator_.padding_due(now); }
+  /// Whether so much may be sent again now, of what the path carries; true counts it.
+  bool may_resend(size_t bytes, core::TimePoint now) {
+    return !estimator_.has_feedback() || estimator_.may_resend(bytes, now);
+  }
+  /// Queues included; nothing without transport-cc.
+  std::optional<core::Duration> round_trip() const { return estimator_.round_trip(); }
   /// Bits a second, if less than the wish: nothing else is a limit.
   std::optional<double> limit(core::TimePoint now) const;
 

@@ -235,7 +235,7 @@ void StreamRouter::answer_nack(Player& player, const rtcp::Nack& nack, TimePoint
     ForwardPacket* const packet = sequence ? layer.track.find(*sequence) : nullptr;
     if (packet == nullptr) {
       counters().resend_gone.add();
-    } else if (!player.may_resend(now)) {
+    } else if (!player.may_repeat(*sequence, packet->size, now)) {
       counters().resend_limit.add();
     } else {
       counters().resent.add();

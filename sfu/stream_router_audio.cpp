@@ -51,7 +51,8 @@ void StreamRouter::forward_audio(Player& player, ForwardPacket& packet, TimePoin
   send(player, player.audio, packet, *header, format->payload_type, now);
 }
 
-/// With the packet (the two packets) before it, for who loses packets and knows RED; false: nothing was sent.
+/// With the packet (the two packets) before it, for who loses packets and knows RED; false: nothing was sent. Where the
+/// path is full of the picture already, more would lose more.
 bool StreamRouter::send_redundant(Player& player, const ForwardPacket& packet, OutgoingTrack::Header header,
                                   const OutgoingFormat& format, TimePoint now) {
   const size_t wanted = format.red_payload_type ? static_cast<size_t>(player.sound_loss.percent()) / 10 : 0;
@@ -65,6 +66,8 @@ bool StreamRouter::send_redundant(Player& player, const ForwardPacket& packet, O
     bytes += before->payload().size();
     const bool fits = before->payload().size() <= rtp::kMostRedBytes && bytes <= kMostRedPayload;
     if (!fits || offset == 0 || offset > rtp::kMostRedOffset) break;
+    const double packet_seconds = static_cast<double>(offset) / 48000 / static_cast<double>(copies + 1);
+    if (player.sound_room && static_cast<double>(bytes) * 8 / packet_seconds > *player.sound_room) break;
     older[copies] = before;
   }
   if (copies == 0) return false;

@@ -18,6 +18,7 @@ constexpr core::Duration kLimitEvery = std::chrono::seconds(1), kOrderEvery = st
 constexpr core::Duration kLinger = std::chrono::seconds(3);  // what was needed a moment ago may be needed again
 constexpr double kNoLimit = 10e6, kLeastWish = 3e6;          // bits a second
 constexpr double kWishOverSource = 1.25, kMuchLower = 0.95;
+constexpr double kUsable = 0.9;         // of a path, the rest is headers
 constexpr uint8_t kPaddingBytes = 224;  // a packet: its count is one byte
 constexpr size_t kRtcpBytes = 600;
 
@@ -76,6 +77,7 @@ void StreamRouter::choose_layers(TimePoint now) {
     const size_t before = player->choice.chosen();
     const auto path = player->path.limit(now);
     const size_t after = player->choice.choose(std::span(layers).first(count), player->wish, path, now);
+    player->sound_room = path ? std::optional(kUsable * *path - layers[after].bits_per_second) : std::nullopt;
     if (after != before) player->change.reset();
     VideoLayer& wanted = *source_->layers[after];
     if (!follows(*player, wanted) && !player->change) wanted.keyframe.wish();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bitset>
 #include <memory>
 #include <string>
@@ -145,6 +146,16 @@ struct StreamRouter::Player {
     return true;
   }
 
+  /// Video: neither more than the path carries, nor again what may still be on its way. On a full path whatever is
+  /// sent again is lost again, and asked for again.
+  bool may_repeat(int64_t sequence, size_t bytes, core::TimePoint now) {
+    Repeated& last = repeated[static_cast<uint64_t>(sequence) % repeated.size()];
+    if (last.sequence == sequence && now - last.at < path.round_trip().value_or(core::Duration{}) / 2) return false;
+    if (!may_resend(now) || !path.may_resend(bytes, now)) return false;
+    last = {sequence, now};
+    return true;
+  }
+
   PlayerFormats formats;
   PacketOut* out;
   OutgoingTrack audio, video;
@@ -153,11 +164,18 @@ struct StreamRouter::Player {
   uint16_t rtx_sequence = static_cast<uint16_t>(core::random_u32());
   double resends = kResendBurst;
   core::TimePoint resends_at;
+  struct Repeated {
+    int64_t sequence = -1;  // the source's
+    core::TimePoint at;
+  };
+  std::array<Repeated, 256> repeated{};
   // What it says of the sound it gets.
   rtp::ExpectedLoss sound_loss;
   double sound_lost = 0;  ///< last report
   AskedAgain sound_asked;
   core::TimePoint sound_reported{};
+  /// Bits a second that its path carries beside the layer it gets; nothing: as many as there are.
+  std::optional<double> sound_room;
   // Layers.
   LayerChoice choice;
   PictureRenumbering renumbering;

@@ -1,4 +1,6 @@
 """The same room with an SFU written by others in place of the embedded one: nothing changes but two URLs."""
+import time
+
 from support import judge
 from support.pion import PionSfu
 from support.process import wait_for

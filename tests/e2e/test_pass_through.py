@@ -149,5 +149,4 @@ def test_who_is_passed_more_than_his_path_carries_gets_a_smaller_mix_until_it_re
     began = time.monotonic()
     wait_for(lambda: passed(gateway, "talk")[1] == 2, 90, "bob to see alice as she is again")
     print(f"passed again {time.monotonic() - began:.0f} s after the path's recovery")
-    time.sleep(2)
-    sees_full_screen(bob, "alice", ["bob"], folder)
+    judge.wait_full_screen(bob, "alice", ["bob"], folder / "bob-again.png")

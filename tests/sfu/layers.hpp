@@ -126,7 +126,10 @@ struct Layers : testing::Test {
     ASSERT_TRUE(number);
     arrivals.receive(*number, at);
     if (arrivals.full()) ADD_FAILURE() << "feedback comes often enough";
-    if (view->ssrc == 0x99) arrived.push_back(view->payload.back());
+    if (view->ssrc == 0x99) {
+      arrived.push_back(view->payload.back());
+      last_sequence = view->sequence.value;
+    }
     padding += view->ssrc != 0x99 && view->payload.empty();
   }
   void wish(uint64_t bits) {
@@ -191,7 +194,8 @@ struct Layers : testing::Test {
   std::optional<partyline::test::FakeLink> path;
   ArrivalLog arrivals;
   TimePoint last_feedback{};
-  std::vector<int> arrived;  ///< the layers of packets
+  std::vector<int> arrived;    ///< the layers of packets
+  uint16_t last_sequence = 0;  // of video that arrived
   int padding = 0;
   // TMMBR to the publisher: layer, and whether it is to be sent.
   std::vector<std::pair<uint32_t, bool>> ordered;

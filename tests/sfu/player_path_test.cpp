@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/counters.hpp"
 #include "tests/sfu/layers.hpp"
 
 namespace partyline::sfu::test {
@@ -42,6 +43,26 @@ TEST_F(NarrowPath, the_player_gets_the_layer_that_fits_and_the_large_one_when_th
   run(15s);
   EXPECT_EQ(newest(), 0);
   EXPECT_GT(padding, 0) << "it was the padding that found out";
+}
+
+TEST_F(NarrowPath, however_often_something_is_asked_for_again_no_more_is_sent_than_the_path_carries) {
+  begin_behind(Bitrate::kbps(250), {"h", "m", "l"});
+  run(10s);
+  const core::Counter& resent = core::counter("partyline_sfu_resent_total");
+  const uint64_t before = resent.value();
+  for (int i = 0; i < 80; ++i) {  // two seconds
+    run(25ms);
+    std::vector<rtp::Seq16> lost;
+    for (uint16_t back = 0; back < 60; ++back) lost.push_back({static_cast<uint16_t>(last_sequence - back)});
+    std::array<uint8_t, 1200> room;
+    rtcp::Writer writer(room);
+    writer.receiver_report({1, {}});
+    ASSERT_TRUE(writer.nack({1, 0x99}, lost));
+    router.receive_rtcp_from_player(player_id, writer.packet(), now);
+  }
+  const double bits = static_cast<double>(resent.value() - before) * static_cast<double>(senders[2].bytes) * 8;
+  EXPECT_GT(bits, 0);
+  EXPECT_LT(bits, 2 * 250e3);
 }
 
 TEST_F(NarrowPath, a_wide_one_is_no_limit_and_soon_gets_no_padding) {
