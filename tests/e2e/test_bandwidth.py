@@ -170,11 +170,9 @@ def test_a_phone_on_a_narrow_path_gets_a_smaller_picture_and_others_the_whole_on
     wait_for(lambda: 0 < sent_to(gateway, "slow", "bob")["width"] <= 640, 20, lambda: f"a smaller picture for bob; now {gateway.room('slow')}")
     time.sleep(6)
     lost = wire.lost()
-    first = judge.wait_shows(bob, ["alice", "bob"], folder / "bob-1.png")
-    time.sleep(3)
-    second = judge.wait_shows(bob, ["alice", "bob"], folder / "bob-2.png")
+    judge.wait_moves(bob, folder / "bob-moves.png")
+    image = judge.wait_shows(bob, ["alice", "bob"], folder / "bob.png")
     print(sent_to(gateway, "slow", "bob"), "lost", wire.lost() - lost)
-    assert second.shape[1] <= 640, second.shape
-    assert first.shape != second.shape or abs(first.astype(int) - second).max() > 60, "the picture moves"
+    assert image.shape[1] <= 640, image.shape
     image = judge.wait_shows(alice, ["alice", "bob"], folder / "alice.png")
     assert image.shape[:2] == (720, 1280), "alice, whose path is clean, keeps the whole picture"

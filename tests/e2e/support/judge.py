@@ -57,6 +57,17 @@ def wait_hears(phone, present, absent, seconds=15):
     wait_for(hears, seconds, f"{phone.name} to hear {present} and not {absent}", every=0.7)
 
 
+def wait_moves(phone, path, seconds=10):
+    """Until the picture that a phone shows differs by more than noise from the one it shows now. The test pictures' box comes back to
+    its place twice a second: a single look may find it there."""
+    before = picture(phone.snapshot(path))
+
+    def moved():
+        now = picture(phone.snapshot(path))
+        return now.shape != before.shape or abs(now.astype(int) - before).max() > 60
+    wait_for(moved, seconds, f"{phone.name}'s picture to move")
+
+
 def wait_shows(peer, present, png, absent=(), seconds=20):
     """Until a phone or browser shows the tiles of all of `present` and none of `absent`; returns its picture."""
     def shows():
