@@ -30,7 +30,8 @@ TEST(Shrink, MakesOfAnyPlaneWhatLibyuvMakesOfIt) {
     const auto plane = some_plane(from, static_cast<unsigned>(from.width));
     const int stride = to.width + 3;
     std::vector<uint8_t> ours(static_cast<size_t>(stride * to.height), 7), theirs = ours;
-    if (!shrink({plane.data(), from.width, from}, ours.data(), stride, to)) GTEST_SKIP() << "not this processor";
+    if (!shrink({plane.data(), from.width, from}, ours.data(), stride, to))
+      GTEST_SKIP() << "no SSSE3 in this processor: libyuv scales instead";
     libyuv::ScalePlane(plane.data(), from.width, from.width, from.height, theirs.data(), stride, to.width, to.height,
                        libyuv::kFilterBilinear);
     int worst = 0;

@@ -1,5 +1,4 @@
-// Clip and ClipPlayer: support for the tests beside it, named so that the folder's glob takes it.
-#include "tests/gateway/outputs/clip.hpp"
+#include "tests/output_peers/support/clip.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -8,7 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "tests/gateway/outputs/rtmp_server.hpp"
+#include "tests/output_peers/support/rtmp_server.hpp"
 
 extern "C" {
 #include <libavformat/avformat.h>

@@ -1,5 +1,4 @@
-// Support for the tests beside it, named so that the folder's glob takes it.
-#include "tests/gateway/outputs/call_frames.hpp"
+#include "tests/output_peers/support/call_frames.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -10,7 +9,7 @@
 #include <iterator>
 #include <map>
 
-#include "tests/gateway/outputs/rtmp_server.hpp"
+#include "tests/output_peers/support/rtmp_server.hpp"
 
 extern "C" {
 #include <libavformat/avformat.h>

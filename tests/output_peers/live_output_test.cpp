@@ -13,20 +13,14 @@
 #include <mutex>
 #include <thread>
 
-#include "tests/gateway/outputs/clip.hpp"
-#include "tests/gateway/outputs/rtmp_server.hpp"
+#include "tests/output_peers/support/clip.hpp"
+#include "tests/output_peers/support/rtmp_server.hpp"
+#include "tests/output_peers/support/waiting.hpp"
 
 namespace partyline::gateway {
 namespace {
 
 using namespace std::chrono_literals;
-
-class Wishes final : public core::MediaFeedback {
- public:
-  void request_keyframe() override { ++keyframes; }
-  void set_target_bitrate(core::Bitrate) override {}
-  std::atomic<int> keyframes{0};
-};
 
 /// Holds whoever asks it for a keyframe.
 struct Trap final : core::MediaFeedback {
@@ -87,16 +81,6 @@ class LiveOutputTest : public ::testing::Test {
   bool becomes(OutputState state, core::Duration time = 15s) {
     return within(time, [state](const OutputStatus& status) { return status.state == state; });
   }
-  template <class Condition>
-  static bool eventually(core::Duration time, Condition condition) {
-    const auto end = core::Clock::now() + time;
-    while (core::Clock::now() < end) {
-      if (condition()) return true;
-      std::this_thread::sleep_for(10ms);
-    }
-    return false;
-  }
-
   static std::string probe(const std::string& what, const std::string& source) {
     std::string text;
     EXPECT_TRUE(run_program("ffprobe -v error -of csv=p=0 " + what + " '" + source + "'", 20, text)) << text;

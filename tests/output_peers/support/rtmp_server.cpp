@@ -1,5 +1,4 @@
-// RtmpServer: support for the tests beside it, named so that the folder's glob takes it.
-#include "tests/gateway/outputs/rtmp_server.hpp"
+#include "tests/output_peers/support/rtmp_server.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -17,7 +16,8 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
-#include <thread>
+
+#include "tests/output_peers/support/waiting.hpp"
 
 extern char** environ;  // NOLINT: POSIX wants it declared by its user
 
@@ -112,11 +112,7 @@ bool RtmpServer::start() {
   posix_spawn_file_actions_addopen(&actions, 2, (folder_ + "/stderr").c_str(), O_CREAT | O_WRONLY, 0600);
   posix_spawnp(&pid_, "nginx", &actions, nullptr, const_cast<char**>(arguments.data()), environ);
   posix_spawn_file_actions_destroy(&actions);
-  for (int i = 0; i < 600 && pid_ > 0; ++i) {
-    if (listening(port_) && listening(tls_port_)) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  return false;
+  return pid_ > 0 && eventually(std::chrono::seconds(30), [this] { return listening(port_) && listening(tls_port_); });
 }
 
 void RtmpServer::kill() {

@@ -6,24 +6,17 @@
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <sstream>
-#include <thread>
 
 #include "gateway/outputs/live_output.hpp"
-#include "tests/gateway/outputs/call_frames.hpp"
-#include "tests/gateway/outputs/rtmp_server.hpp"
+#include "tests/output_peers/support/call_frames.hpp"
+#include "tests/output_peers/support/rtmp_server.hpp"
+#include "tests/output_peers/support/waiting.hpp"
 
 namespace partyline::gateway {
 namespace {
 
 using core::Codec;
 using namespace std::chrono_literals;
-
-class Wishes final : public core::MediaFeedback {
- public:
-  void request_keyframe() override { ++keyframes; }
-  void set_target_bitrate(core::Bitrate) override {}
-  std::atomic<int> keyframes{0};
-};
 
 class LegRecordingTest : public ::testing::Test {
  protected:
@@ -42,8 +35,7 @@ class LegRecordingTest : public ::testing::Test {
     output = std::move(*made);
     output->set_feedback(wishes);
     // It asks for a keyframe when its queue is open.
-    for (int i = 0; i < 1000 && wishes->keyframes == 0; ++i) std::this_thread::sleep_for(10ms);
-    ASSERT_GT(wishes->keyframes, 0);
+    ASSERT_TRUE(eventually(10s, [this] { return wishes->keyframes > 0; }));
   }
   void TearDown() override {
     output.reset();
@@ -57,12 +49,12 @@ class LegRecordingTest : public ::testing::Test {
     }
   }
   void wait_written(uint64_t frames) {
-    for (int i = 0; i < 1000 && output->status().frames < frames; ++i) std::this_thread::sleep_for(10ms);
+    eventually(10s, [&] { return output->status().frames >= frames; });
     ASSERT_EQ(output->status().frames, frames);
   }
   void end() {
     output->stop();
-    for (int i = 0; i < 1000 && output->status().state != OutputState::stopped; ++i) std::this_thread::sleep_for(10ms);
+    eventually(10s, [this] { return output->status().state == OutputState::stopped; });
     EXPECT_EQ(output->status().state, OutputState::stopped) << output->status().error;
   }
 
@@ -180,7 +172,7 @@ TEST_F(LegRecordingTest, another_codec_begins_another_file) {
 
 TEST_F(LegRecordingTest, a_camera_that_comes_later_begins_another_file) {
   push(call_sound(Codec::opus, zero));
-  for (int i = 0; i < 1000 && output->status().state != OutputState::live; ++i) std::this_thread::sleep_for(10ms);
+  eventually(10s, [this] { return output->status().state == OutputState::live; });
   ASSERT_EQ(output->status().state, OutputState::live) << "a voice alone is written after two seconds";
   push(merged(call_sound(Codec::opus, zero + 2s, 4100), call_pictures(Codec::vp8, zero + 2s)));
   wait_written(250);
