@@ -252,7 +252,10 @@ void SipLeg::send_keyframe() {
 void SipLeg::ask_phone_for_keyframe() {
   if (closed_ || !video_) return;
   if (video_->has_keyframe_feedback()) return video_->request_keyframe();
-  if (services_.sip && established_) services_.sip->send_info_keyframe_request(call_.id);
+  // Whose camera is off has nothing to send again, and would be asked every two seconds for ever.
+  constexpr core::Duration kGone = std::chrono::seconds(3);
+  const bool sends = core::Clock::now() - video_->stats().video.last_packet < kGone;
+  if (services_.sip && established_ && sends) services_.sip->send_info_keyframe_request(call_.id);
 }
 
 bool SipLeg::held() const {

@@ -44,6 +44,12 @@ def layer_file(name, size):
                  "-profile:v", "baseline", "-g", "25", "-bf", "0", "-threads", "1", "-x264-params", "slices=1", "-pix_fmt", "yuv420p")
 
 
+def long_shot(name, size="640x360"):
+    """As above, but a minute without a keyframe after the first."""
+    return _make(FOLDER / f"{name}-{size}-long.h264", "-f", "lavfi", "-i", _picture(name, size), "-t", "60", "-an", "-c:v", "libx264", "-preset", "ultrafast",
+                 "-profile:v", "baseline", "-g", "9999", "-sc_threshold", "0", "-bf", "0", "-threads", "1", "-x264-params", "slices=1", "-pix_fmt", "yuv420p")
+
+
 def y4m_file(name, size="640x360"):
     return _make(FOLDER / f"{name}-{size}.y4m", "-f", "lavfi", "-i", _picture(name, size), "-t", "2", "-pix_fmt", "yuv420p")
 
