@@ -16,10 +16,14 @@ constexpr int kQuietTicks = 30;       // 600 ms
 constexpr double kFloorRise = 0.02;   // dB a tick: 1 dB/s
 }  // namespace
 
+double Activity::gate() const {
+  return std::clamp(floor_ + kGateOverFloor, kLowestGate, kHighestGate);
+}
+
 void Activity::update(double level_dbov) {
   const double level = std::max(level_dbov, kLowestFloor);
   floor_ = level < floor_ ? level * 0.3 + floor_ * 0.7 : std::min(level, floor_ + kFloorRise);
-  const double gate = std::clamp(floor_ + kGateOverFloor, kLowestGate, kHighestGate);
+  const double gate = this->gate();
   if (level > gate) {
     hold_ = kHoldTicks;
   } else if (hold_ > 0) {

@@ -18,6 +18,7 @@ class Activity {
   bool contributes() const { return hold_ > 0; }
   bool speaking() const { return speaking_; }
   double noise_floor() const { return floor_; }
+  double gate() const;  ///< dBov: what is louder contributes
 
  private:
   double floor_ = -80;

@@ -55,6 +55,7 @@ AudioSourceStats AudioSource::stats() const {
   stats.frames = shown_.frames.load(std::memory_order_relaxed);
   stats.concealed_ms = shown_.concealed.load(std::memory_order_relaxed) / kSamplesPerMs;
   stats.quiet_ms = shown_.quiet.load(std::memory_order_relaxed) / kSamplesPerMs;
+  stats.left_out = shown_.left_out.load(std::memory_order_relaxed);
   stats.late_frames = shown_.late.load(std::memory_order_relaxed);
   stats.duplicates = shown_.duplicates.load(std::memory_order_relaxed);
   stats.fec_recovered = shown_.fec.load(std::memory_order_relaxed);
@@ -107,6 +108,7 @@ void AudioSource::receive(core::EncodedFrame&& frame, core::TimePoint now) {
       drops().jump.add();
     }
     stop();
+    if (dozer_) dozer_->forget();
   }
   const int64_t time = entry.time;
   const bool known_clock = playing_ && entry.frame.codec == codec_;
@@ -143,7 +145,7 @@ void AudioSource::start(core::TimePoint) {
   next_sequence_ = front.frame.sequence;
   next_time_ = front.time;
   stalled_ = 0;
-  filled_ = 0;
+  filled_ = dozed_ = 0;
   if (side_) side_->reset();
   adapt_wait_ = adapt_skipped_ = 0;
   capture_time_ = front.time;
@@ -160,7 +162,7 @@ void AudioSource::start(core::TimePoint) {
 
 void AudioSource::stop() {
   playing_ = false;
-  filled_ = 0;
+  filled_ = dozed_ = 0;
   if (side_) side_->reset();
   stalled_ = 0;
   quiet_ = 0;
@@ -180,6 +182,8 @@ void AudioSource::prefetch() const {
   fetch(window_, 192);
   fetch(format_, 64);
   fetch(repeater_, 40);
+  fetch(dozer_, 8);
+  fetch(said_, 40);
   fetch(comfort_, 64);
   fetch(playing_, 64);
   fetch(capture_time_, 64);
@@ -196,6 +200,7 @@ void AudioSource::rest() {
   stop();
   comfort_.stop();
   activity_.reset();
+  if (dozer_) dozer_->forget();
   loudness_.reset();
   echo_.reset();
   contributes_ = false;
@@ -243,6 +248,7 @@ void AudioSource::pull(std::span<float> block) {
   const size_t samples = kTickSamples / ratio_;
   std::copy_n(pcm_.begin(), block.size(), block.begin());
   filled_ -= samples;
+  dozed_ -= std::min(dozed_, samples);
   std::memmove(pcm_.data(), pcm_.data() + samples, filled_ * sizeof(float));
   if (side_) side_->pull(samples);
 }
@@ -275,6 +281,7 @@ float AudioSource::processed(double level) {
 // Level, gate and gain; whatever changes does so along a ramp. What nobody will hear is not copied.
 void AudioSource::finish_block() {
   const std::span<float> block(block_.data(), kTickSamples / ratio_);
+  const bool dozed_at_start = dozed_ > 0;
   const bool suppresses = playing_ && suppress_noise_.load(std::memory_order_relaxed);
   const bool waits = playing_ && !suppresses;  // still in pcm_
   if (suppresses) {
@@ -284,7 +291,8 @@ void AudioSource::finish_block() {
     if (side_) side_->mute();  // a voice that needs this is no music
   }
   const std::span<const float> heard = waits ? std::span<const float>(pcm_.data(), block.size()) : block;
-  const double level = playing_ || comfort_.wanted() ? level_dbov(heard) : -127;
+  double level = playing_ || comfort_.wanted() ? level_dbov(heard) : -127;
+  if (dozed_at_start) level = std::max(level, quiet_level_);
   heard_level_ = level;
   const double own = echo_.gain() < 1 ? -40.0 : 0.0;  // an echo makes nobody a speaker
   activity_.update(muted_now_ ? -127 : level + own);

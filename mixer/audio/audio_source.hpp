@@ -16,6 +16,9 @@
 //
 //   block ─▶ noise suppression? ─▶ level, gate ─▶ × gain × loudness (GainControl) × echo (EchoGuard), along a ramp
 //
+// While the gate is shut, packets of a codec that is dear to decode are left out where they say that they are silent
+// (DecodeGate): zeros stand for them, and the level of the last one that was decoded goes on.
+//
 // Thread: push(), set_…, hears_at() and stats() from any; tick() and the flags behind it from the audio tick. What a
 // codec needs is made with its first packet, by whoever pushes it: the tick takes no memory.
 #pragma once
@@ -25,11 +28,13 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "core/frame.hpp"
 #include "mixer/audio/activity.hpp"
 #include "mixer/audio/comfort_noise.hpp"
+#include "mixer/audio/decode_gate.hpp"
 #include "mixer/audio/delay_window.hpp"
 #include "mixer/audio/echo_guard.hpp"
 #include "mixer/audio/frame_box.hpp"
@@ -53,6 +58,7 @@ struct AudioSourceStats {
   uint64_t fec_recovered = 0;  ///< lost packets whose sound came from the next one
   uint64_t red_recovered = 0;  ///< lost packets that came with another one (RFC 2198)
   uint64_t stretched = 0;      ///< periods put in or taken out
+  uint64_t left_out = 0;       ///< packets that were not decoded: nobody could have heard them
   double buffered_ms = 0;      ///< arrival to tick, smoothed
   double gain_db = 0;          ///< what GainControl adds
   double echo_ms = 0;          ///< what we send comes back after so long; 0: it does not
@@ -120,6 +126,7 @@ class AudioSource final : public core::FrameSink {
   bool brings_another(const QueuedFrame& entry) const;
   Format* format_of(core::Codec codec);
   void prepare(core::Codec codec);
+  void make_dozer();
   void make_for(size_t band);
   void make_converter(size_t from, size_t to);
   void start(core::TimePoint now);
@@ -134,6 +141,14 @@ class AudioSource final : public core::FrameSink {
   void note_replaced(int64_t sequence) { replaced_[replaced_count_++ % replaced_.size()] = sequence; }
   bool is_replaced(int64_t sequence) const;
   void decode_front(core::TimePoint now);
+  bool decode_sound(const QueuedFrame& front);
+  bool recover_from(const core::EncodedFrame& frame);
+  bool leave_out(const QueuedFrame& front);
+  void wake_decoder();
+  bool dozing() const { return dozer_ && dozer_->dozing(); }
+  bool may_doze() const;
+  void grow_quiet(size_t samples);
+  void note_doze(std::span<const float> decoded);
   size_t conceal(size_t samples);
   void make_noise(std::span<float> out);
   void take_noise();
@@ -162,6 +177,7 @@ class AudioSource final : public core::FrameSink {
   std::array<Format, kCodecs> formats_;
   std::array<std::array<std::unique_ptr<Converted>, kBands>, kBands> converted_;  // [from][to]
   std::atomic<unsigned> formats_made_{0}, converters_made_{0};
+  std::unique_ptr<DecodeGate> dozer_;  // made with the first codec that is worth it
   NoiseSuppressor noise_;
 
   // The tick's.
@@ -179,6 +195,9 @@ class AudioSource final : public core::FrameSink {
   int64_t packet_samples_ = 960;
   std::array<int64_t, 16> replaced_{};  // packets that were heard from redundancy, a ring
   size_t replaced_count_ = 0;
+  std::optional<PacketLoudness> said_;  // by the newest packet, of its loudness
+  double quiet_level_ = -127;           // of the last packet that was decoded and nobody heard
+  size_t dozed_ = 0;                    // the first so many samples in pcm_ have zeros among them for packets left out
   int64_t quiet_ = 0;          // 48 kHz samples made up behind silence; whether in a pause, what follows will say
   int64_t capture_time_ = 0;   // media time whose capture is known …
   core::TimePoint capture_{};  // … this
@@ -205,7 +224,7 @@ class AudioSource final : public core::FrameSink {
     std::atomic<bool> speaking{false};
     std::atomic<double> level{-127}, buffered_ms{0}, gain_db{0}, echo_ms{0};
     std::atomic<uint64_t> frames{0}, concealed{0}, late{0}, duplicates{0}, errors{0}, fec{0}, red{0}, stretched{0},
-        quiet{0};
+        quiet{0}, left_out{0};
   };
   Shown shown_;
 };

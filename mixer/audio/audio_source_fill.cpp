@@ -52,30 +52,40 @@ void AudioSource::change_rate(size_t ratio) {
   repeater_.reset(ratio_);
 }
 
+bool AudioSource::decode_sound(const QueuedFrame& front) {
+  wake_decoder();
+  const size_t before = filled_;
+  const int decoded = format_->decoder->decode(front.frame.data, std::span(pcm_).subspan(filled_));
+  if (decoded <= 0) {
+    shown_.errors.fetch_add(1, std::memory_order_relaxed);
+    for (int64_t left = packet_samples_; left > 0;) left -= static_cast<int64_t>(conceal(static_cast<size_t>(left)));
+    return false;
+  }
+  grow(static_cast<size_t>(decoded), format_->decoder->side());
+  const std::span<float> sound(pcm_.data() + before, filled_ - before);
+  repeater_.on_good(sound);
+  packet_samples_ = front.samples;
+  noisy_ = false;
+  if (quiet_ > 0) settle_quiet(sound);
+  note_doze(sound);
+  return true;
+}
+
 void AudioSource::decode_front(core::TimePoint now) {
   QueuedFrame& front = queue_.front();
   if (!format_ || format_->row->codec != front.frame.codec) {
     format_ = format_of(front.frame.codec);
     codec_ = front.frame.codec;
+    if (dozer_) dozer_->forget();
     change_rate(static_cast<size_t>(kSampleRate / format_->row->sample_rate));
   }
   if (front.frame.comfort_noise) return take_noise();
   comfort_.stop();
   const size_t before = filled_;
-  const int decoded = format_->decoder->decode(front.frame.data, std::span(pcm_).subspan(filled_));
-  if (decoded > 0) {
-    grow(static_cast<size_t>(decoded), format_->decoder->side());
-    repeater_.on_good({pcm_.data() + before, filled_ - before});
-    packet_samples_ = front.samples;
-    noisy_ = false;
-    if (quiet_ > 0) settle_quiet({pcm_.data() + before, filled_ - before});
-    if (front.frame.recovered) {
-      shown_.red.fetch_add(1, std::memory_order_relaxed);
-      note_replaced(front.frame.sequence);
-    }
-  } else {
-    shown_.errors.fetch_add(1, std::memory_order_relaxed);
-    for (int64_t left = packet_samples_; left > 0;) left -= static_cast<int64_t>(conceal(static_cast<size_t>(left)));
+  const bool good = leave_out(front) || decode_sound(front);
+  if (good && front.frame.recovered) {
+    shown_.red.fetch_add(1, std::memory_order_relaxed);
+    note_replaced(front.frame.sequence);
   }
   capture_time_ = front.time;
   capture_ = front.frame.capture;
@@ -123,6 +133,10 @@ size_t AudioSource::conceal(size_t samples) {
     grow(samples);
     return samples * ratio_;
   }
+  if (dozing()) {
+    grow_quiet(samples);
+    return samples * ratio_;
+  }
   const auto steps = static_cast<size_t>(kOpusStep);
   if (format_ && format_->row->sample_rate == kSampleRate && ratio_ == 1 && samples >= steps) {
     samples -= samples % steps;
@@ -137,13 +151,19 @@ size_t AudioSource::conceal(size_t samples) {
   return samples * ratio_;
 }
 
+bool AudioSource::recover_from(const core::EncodedFrame& frame) {
+  if (!format_ || format_->row->sample_rate != kSampleRate) return false;
+  const auto samples = static_cast<size_t>(packet_samples_);
+  if (samples > pcm_.size() - filled_ || !format_->decoder->has_redundancy(frame.data)) return false;
+  wake_decoder();
+  return format_->decoder->recover(frame.data, {pcm_.data() + filled_, samples});
+}
+
 void AudioSource::fill_gap(int64_t gap) {
   const QueuedFrame& front = queue_.front();
   const bool lost = front.frame.sequence != next_sequence_;
   // The last packet before the one we have may be inside it.
-  if (lost && gap == packet_samples_ && format_ && format_->row->sample_rate == kSampleRate &&
-      static_cast<size_t>(gap) <= pcm_.size() - filled_ &&
-      format_->decoder->recover(front.frame.data, {pcm_.data() + filled_, static_cast<size_t>(gap)})) {
+  if (lost && gap == packet_samples_ && recover_from(front.frame)) {
     grow(static_cast<size_t>(gap), format_->decoder->side());
     next_time_ += gap;
     shown_.fec.fetch_add(1, std::memory_order_relaxed);

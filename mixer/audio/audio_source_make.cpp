@@ -27,6 +27,7 @@ void AudioSource::prepare(core::Codec codec) {
   if (format_of(codec)) return;
   auto decoder = side_ && row->make_stereo_decoder ? row->make_stereo_decoder() : row->make_decoder();
   if (!decoder) return;
+  if (row->dear_to_decode && !dozer_) make_dozer();
   const auto index = static_cast<size_t>(codec);
   formats_[index] = {row, std::move(decoder)};
   spoken_ |= bit(band_of(row->sample_rate));

@@ -9,7 +9,8 @@ using core::Bitrate;
 using core::Codec;
 
 constexpr std::array<AudioCodecRow, 5> kRows{{
-    {Codec::opus, 48000, 2, 10, 0, Bitrate::kbps(64), make_opus_decoder, make_opus_encoder, make_opus_stereo_decoder},
+    {Codec::opus, 48000, 2, 10, 0, Bitrate::kbps(64), make_opus_decoder, make_opus_encoder, make_opus_stereo_decoder,
+     true},
     {Codec::g722, 16000, 1, 10, 0, Bitrate::kbps(64), make_g722_decoder, make_g722_encoder, nullptr},
     {Codec::pcmu, 8000, 1, 10, 0, Bitrate::kbps(64), make_pcmu_decoder, make_pcmu_encoder, nullptr},
     {Codec::pcma, 8000, 1, 10, 0, Bitrate::kbps(64), make_pcma_decoder, make_pcma_encoder, nullptr},
@@ -27,6 +28,10 @@ const AudioCodecRow* find_audio_codec(core::Codec codec) {
 
 bool AudioDecoder::has_redundancy(std::span<const uint8_t>) const {
   return false;
+}
+
+std::optional<PacketLoudness> AudioDecoder::peek(std::span<const uint8_t>) {
+  return std::nullopt;
 }
 
 bool AudioDecoder::recover(std::span<const uint8_t>, std::span<float>) {

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "core/frame.hpp"
@@ -19,11 +20,22 @@ namespace partyline::mixer {
 /// The longest packet we take: 120 ms (RFC 7587 §4.2).
 constexpr int kMaxPacketMs = 120;
 
+/// How loud a packet says that it is. What scales differ by is for the listener to find out: levels of one scale may be
+/// compared with each other.
+struct PacketLoudness {
+  enum class Scale : uint8_t { none, told, transform, speech };  ///< told: by its sender (RFC 6464)
+  Scale scale = Scale::none;
+  double dbov = -127;  ///< -127: silence, in every scale
+};
+
 class AudioDecoder {
  public:
   virtual ~AudioDecoder() = default;
   /// Samples (at the codec's rate) in `payload`; 0 when it is not a valid packet.
   virtual int samples_in(std::span<const uint8_t> payload) const = 0;
+  /// What can be told of a packet without decoding it, where that is a small part of the work; for each packet in
+  /// order.
+  virtual std::optional<PacketLoudness> peek(std::span<const uint8_t> payload);
   /// Decodes into `out` (room for kMaxPacketMs) and returns the number of samples; 0: corrupt.
   virtual int decode(std::span<const uint8_t> payload, std::span<float> out) = 0;
   /// Whether `payload` holds a second copy of (the end of) what the packet before it held.
@@ -76,6 +88,7 @@ struct AudioCodecRow {
   std::unique_ptr<AudioDecoder> (*make_decoder)();  ///< null: this codec is only sent
   core::Result<std::unique_ptr<AudioEncoder>> (*make_encoder)(const AudioEncoderConfig&);
   std::unique_ptr<AudioDecoder> (*make_stereo_decoder)();  ///< null: make_decoder says it all
+  bool dear_to_decode = false;                             ///< many times dearer than looking at the packet
 };
 
 /// The row of an audio codec, null for the others.

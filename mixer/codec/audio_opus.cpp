@@ -12,6 +12,7 @@
 
 #include "mixer/audio/pcm.hpp"
 #include "mixer/codec/audio_codec.hpp"
+#include "mixer/codec/opus_peek.hpp"
 
 namespace partyline::mixer {
 namespace {
@@ -46,6 +47,8 @@ class OpusAudioDecoder final : public AudioDecoder {
     if (samples <= 0 || static_cast<size_t>(samples) > out.size()) return 0;
     return std::max(run(payload, out, 0), 0);
   }
+
+  std::optional<PacketLoudness> peek(std::span<const uint8_t> payload) override { return peek_.look(payload); }
 
   // Low bit-rate redundancy (RFC 6716 §4.2.4, §4.2.5): a flag behind the voice activity flags of the first frame's
   // 20 ms pieces, one set of them a channel.
@@ -91,6 +94,7 @@ class OpusAudioDecoder final : public AudioDecoder {
   }
 
   std::unique_ptr<OpusDecoder, DecoderDeleter> decoder_;
+  OpusPeek peek_;
   std::vector<float> both_, side_;  // of a decoder of two channels: fixed size
   size_t differ_ = 0;               // samples of side_
 };

@@ -167,6 +167,10 @@ TEST(AudioRoom, TakesNoMemoryInTheTickWhoeverComesAndWhateverTheySpeakAndHear) {
     if (i % 3 == 0) phone.source->set_processing({true, true, true});
   }
   run_some("everybody changed his codec");
+  for (Phone& phone : phones) phone.talker->set_signal(silence());
+  for (int i = 0; i < 8; ++i) run_some("everybody fell silent");
+  for (Phone& phone : phones) phone.talker->set_signal(sine(300));
+  run_some("everybody talked again");
   for (uint64_t id = 101; id <= 120; ++id) {
     ASSERT_TRUE(room.add_output(id, std::nullopt, heard[1], ear));
     run_some("a listener came");
