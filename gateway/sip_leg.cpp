@@ -161,7 +161,11 @@ Result<> SipLeg::apply(const std::vector<rtp::sdp::NegotiatedMedia>& media) {
     if (auto done = port(section.track.kind)->configure(section, clock_, id()); !done) return done.error();
   }
   if (!has_audio && audio_) std::exchange(audio_, nullptr)->close();
-  if (!has_video && video_) std::exchange(video_, nullptr)->close();
+  if (!has_video && video_) {
+    if (picture_) picture_->stop();
+    picture_.reset();  // it sends through the port that closes
+    std::exchange(video_, nullptr)->close();
+  }
   if (!member_) {
     member_ = mixer_.add_member({name(), true});
     member_->set_video_feedback(video_feedback());

@@ -1,12 +1,13 @@
 """SIP as phones speak it: delayed offer, hold and resume, ends from either side, refusals that say why."""
 import json
 import re
+import socket
 import time
 
 import pytest
 from support import judge
 from support.media import wav_file
-from support.process import wait_for
+from support.process import PATIENCE, wait_for
 from support.sip import FfmpegPhone, Phone, media_ports
 
 PCMU = ("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
@@ -86,6 +87,40 @@ def test_hold_and_resume(stage, folder):
     gateway.wait_legs("hold", 2, state="connected")
     judge.wait_hears(bob, ["alice"], ["bob"])
     judge.wait_hears(alice, ["bob"], ["alice"])
+
+
+def pictures_within(receiver, seconds):
+    """Keyframes (parameter sets, in a packet of their own or aggregated) among the RTP that comes."""
+    found, end = 0, time.monotonic() + seconds * PATIENCE
+    receiver.settimeout(0.1)
+    while time.monotonic() < end and not found:
+        try:
+            packet = receiver.recv(2048)
+        except (TimeoutError, socket.timeout):
+            continue
+        nal = packet[12] & 31 if len(packet) > 16 and packet[1] & 127 == 97 else 0
+        found += nal == 7 or (nal == 24 and packet[15] & 31 == 7)
+    return found
+
+
+def test_a_phone_that_turns_its_video_off_and_on_sees_again(stage):
+    gateway = stage.gateway()
+    phone = Phone(gateway, "dark")
+    video = ("m=video {port} RTP/AVP 97\r\na=rtpmap:97 H264/90000\r\n"
+             "a=fmtp:97 packetization-mode=1;profile-level-id=42e01f;level-asymmetry-allowed=1\r\n")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        port = receiver.getsockname()[1]
+        for offered, seen in ((port, True), (0, False), (port, True)):
+            answer = phone.invite(PCMU.format(port=40000) + video.format(port=offered))
+            assert answer.status == 200 and bool(media_ports(answer.body)["video"]) == seen, answer.body
+            if seen:
+                assert pictures_within(receiver, 5), "no picture comes"
+            leg = gateway.wait_legs("dark", 1)[0]
+            assert bool(leg["video"]) == seen, leg
+            while seen and pictures_within(receiver, 0.2):
+                pass
+    phone.bye()
 
 
 def test_either_side_may_hang_up(stage):
