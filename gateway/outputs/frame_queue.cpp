@@ -6,12 +6,15 @@ namespace {
 bool is_video(const core::EncodedFrame& frame) {
   return core::kind_of(frame.codec) == core::MediaKind::video;
 }
+bool is_keyframe(const core::EncodedFrame& frame) {
+  return frame.keyframe && is_video(frame);
+}
 }  // namespace
 
 void FrameQueue::open(bool with_video) {
   const std::lock_guard lock(mutex_);
   frames_.clear();
-  bytes_ = 0;
+  bytes_ = keyframes_ = 0;
   open_ = true;
   with_video_ = with_video;
   started_ = !with_video;
@@ -21,7 +24,7 @@ void FrameQueue::open(bool with_video) {
 void FrameQueue::close() {
   const std::lock_guard lock(mutex_);
   frames_.clear();
-  bytes_ = 0;
+  bytes_ = keyframes_ = 0;
   open_ = false;
   wants_keyframe_ = false;
 }
@@ -35,7 +38,12 @@ void FrameQueue::push(const core::EncodedFrame& frame) {
   {
     const std::lock_guard lock(mutex_);
     if (!open_) return;
-    if (frames_.size() >= limits_.frames || bytes_ + frame.data.size() > limits_.bytes) make_room();
+    if (frame.data.size() > limits_.bytes) {
+      ++dropped_;
+      if (is_video(frame) && with_video_) wants_keyframe_ = true;  // what follows needs it
+      return;
+    }
+    if (!has_room_for(frame)) make_room_for(frame);
     if (is_video(frame)) {
       if (frame.keyframe) {
         wants_keyframe_ = false;
@@ -47,36 +55,45 @@ void FrameQueue::push(const core::EncodedFrame& frame) {
     } else if (!started_) {
       return;
     }
-    if (frame.data.size() > limits_.bytes) {
-      ++dropped_;
-      return;
-    }
     frames_.push_back(frame);
     bytes_ += frame.data.size();
+    keyframes_ += is_keyframe(frame) ? 1 : 0;
   }
   arrived_.ring();
 }
 
-void FrameQueue::drop_front() {
-  bytes_ -= frames_.front().data.size();
+bool FrameQueue::has_room_for(const core::EncodedFrame& frame) const {
+  return frames_.size() < limits_.frames && bytes_ + frame.data.size() <= limits_.bytes;
+}
+
+core::EncodedFrame FrameQueue::take_front() {
+  core::EncodedFrame frame = std::move(frames_.front());
   frames_.pop_front();
+  bytes_ -= frame.data.size();
+  keyframes_ -= is_keyframe(frame) ? 1 : 0;
+  return frame;
+}
+
+void FrameQueue::drop_front() {
+  take_front();
   ++dropped_;
 }
 
-void FrameQueue::make_room() {
-  // The first picture goes, keyframe or not: it is the oldest. Then everything up to the next keyframe.
-  if (!frames_.empty()) drop_front();
-  while (!frames_.empty() && !(is_video(frames_.front()) && frames_.front().keyframe)) drop_front();
-  if (frames_.empty() && with_video_) wants_keyframe_ = true;
+void FrameQueue::make_room_for(const core::EncodedFrame& frame) {
+  while (!frames_.empty() && !has_room_for(frame)) {
+    // The first picture goes, keyframe or not: it is the oldest. Then everything up to the next keyframe; where there
+    // is none (a voice alone), no more than is needed.
+    drop_front();
+    if (keyframes_ == 0 && !with_video_) continue;
+    while (!frames_.empty() && !is_keyframe(frames_.front())) drop_front();
+    if (frames_.empty() && with_video_) wants_keyframe_ = true;
+  }
 }
 
 std::optional<core::EncodedFrame> FrameQueue::take() {
   const std::lock_guard lock(mutex_);
   if (frames_.empty()) return std::nullopt;
-  core::EncodedFrame frame = std::move(frames_.front());
-  frames_.pop_front();
-  bytes_ -= frame.data.size();
-  return frame;
+  return take_front();
 }
 
 std::optional<core::EncodedFrame> FrameQueue::pop(core::TimePoint deadline) {

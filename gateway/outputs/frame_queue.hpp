@@ -1,6 +1,6 @@
 // FrameQueue: the box between the mixer's threads and a live output's thread. Bounded in frames and bytes; push never
 // waits. On overflow it drops up to the next picture that can be decoded by itself, sound of that stretch included, so
-// that what is written stays whole and close to now.
+// that what is written stays whole and close to now; a voice alone loses its oldest frame only.
 //
 // Thread: push from any, the audio tick included (no memory, no lock without priority inheritance); everything else
 // from the output's thread. The mutex is held for a move or a sweep only.
@@ -43,14 +43,16 @@ class FrameQueue {
 
  private:
   std::optional<core::EncodedFrame> take();
-  void make_room();
+  bool has_room_for(const core::EncodedFrame& frame) const;
+  void make_room_for(const core::EncodedFrame& frame);
+  core::EncodedFrame take_front();
   void drop_front();
 
   const FrameQueueLimits limits_;
   mutable core::Mutex mutex_;
   core::Bell arrived_;
   boost::circular_buffer<core::EncodedFrame> frames_;
-  size_t bytes_ = 0;
+  size_t bytes_ = 0, keyframes_ = 0;  // of frames_
   bool open_ = false, with_video_ = false;
   bool started_ = false;  // the first keyframe came: sound is taken from now on
   std::atomic<bool> wants_keyframe_{false}, woken_{false};

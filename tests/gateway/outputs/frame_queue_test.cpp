@@ -81,6 +81,30 @@ TEST(FrameQueue, overflow_without_a_keyframe_waits_for_one_and_keeps_the_sound) 
   EXPECT_EQ(queue.dropped(), 5U);
 }
 
+TEST(FrameQueue, of_a_voice_alone_only_the_oldest_frame_is_lost) {
+  FrameQueue queue({.frames = 4});
+  queue.open(false);
+  for (int i = 0; i < 6; ++i) queue.push(sound);
+  EXPECT_EQ(queue.dropped(), 2U);
+  EXPECT_EQ(drain(queue), "ssss");
+}
+
+TEST(FrameQueue, with_a_keyframe_in_it_what_comes_before_goes_whoever_sends) {
+  FrameQueue queue({.frames = 4});
+  queue.open(false);
+  for (const auto& each : {key, delta, sound, key, sound}) queue.push(each);
+  EXPECT_EQ(drain(queue), "Ks");
+  EXPECT_EQ(queue.dropped(), 3U);
+}
+
+TEST(FrameQueue, pictures_after_one_that_is_too_large_wait_for_a_keyframe) {
+  FrameQueue queue({.frames = 100, .bytes = 1000});
+  queue.open(true);
+  queue.push(frame(Codec::h264, true, 2000));
+  for (const auto& each : {delta, key, delta}) queue.push(each);
+  EXPECT_EQ(drain(queue), "Kd");
+}
+
 TEST(FrameQueue, bytes_are_bounded_too) {
   FrameQueue queue({.frames = 100, .bytes = 1000});
   queue.open(true);
