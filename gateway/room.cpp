@@ -177,14 +177,23 @@ Result<std::string> Room::add_output(const std::string& url, bool each_leg) {
   const std::string id = next_id("out");
   // The output is wanted before it exists: the mixer must be there to feed it.
   outputs_[id] = nullptr;
-  update();
-  auto output = RoomOutput::create(services_, name_, id, url, *mixer_, picture());
-  if (!output) {
+  const auto forget = [&] {
     outputs_.erase(id);
     update();
-    return output.error();
+  };
+  try {
+    update();
+    auto output = RoomOutput::create(services_, name_, id, url, *mixer_, picture());
+    if (output) {
+      outputs_[id] = std::move(*output);
+    } else {
+      forget();
+      return output.error();
+    }
+  } catch (...) {
+    forget();
+    throw;
   }
-  outputs_[id] = std::move(*output);
   if (each_leg) recordings_.record_each(id, legs_);
   return id;
 }

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <boost/json/array.hpp>
 #include <mutex>
+#include <utility>
 
 #include "gateway/event_bus.hpp"
 #include "gateway/outputs/output_url.hpp"
@@ -31,9 +33,14 @@ class RoomOutput::KeyframeWish final : public core::MediaFeedback {
 };
 
 LiveOutput::OnChange tell_output_state(const Services& services, const std::string& room, const std::string& id) {
-  return [events = services.events, room, id](const OutputStatus& status) {
-    events->publish("output.state",
-                    {{"room", room}, {"output", id}, {"state", to_string(status.state)}, {"error", status.error}});
+  return [events = services.events, room, id, told = std::optional<OutputState>(),
+          file = std::string()](const OutputStatus& status) mutable {
+    if (std::exchange(told, status.state) != status.state)
+      events->publish("output.state",
+                      {{"room", room}, {"output", id}, {"state", to_string(status.state)}, {"error", status.error}});
+    if (status.files.empty() || status.files.back() == file) return;
+    file = status.files.back();
+    events->publish("output.file", {{"room", room}, {"output", id}, {"file", file}});
   };
 }
 
@@ -97,7 +104,8 @@ boost::json::object describe_output(const LiveOutput& output, const std::string&
                           {"dropped", status.dropped},
                           {"reconnects", status.reconnects}};
   if (!status.error.empty()) out["error"] = status.error;
-  if (!status.file.empty()) out["file"] = status.file;
+  if (!status.files.empty()) out["file"] = status.files.back();
+  if (!status.files.empty()) out["files"] = boost::json::array(status.files.begin(), status.files.end());
   return out;
 }
 

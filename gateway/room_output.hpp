@@ -13,7 +13,7 @@
 namespace partyline::gateway {
 
 boost::json::object describe_output(const LiveOutput& output, const std::string& id);
-/// What publishes the event output.state; it may outlive the output.
+/// What publishes the events output.state and output.file; it may outlive the output.
 LiveOutput::OnChange tell_output_state(const Services& services, const std::string& room, const std::string& id);
 
 class RoomOutput {

@@ -1,5 +1,6 @@
 #include "gateway/outputs/live_output.hpp"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -7,11 +8,13 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "core/counters.hpp"
 #include "core/log.hpp"
 #include "gateway/outputs/av_log.hpp"
+#include "gateway/outputs/file_budget.hpp"
 #include "gateway/outputs/output_intake.hpp"
 #include "gateway/outputs/output_timeline.hpp"
 
@@ -24,9 +27,10 @@ using core::Result;
 using core::TimePoint;
 using namespace std::chrono_literals;
 
-constexpr core::Duration poll = 200ms;          // the longest sleep of the thread while live
-constexpr core::Duration goodbye = 1s;          // what stop() gives a connection to end properly
-constexpr core::Duration farewell = 1500ms;     // after stop() the thread has ended, or is left behind
+constexpr core::Duration poll = 200ms;       // the longest sleep of the thread while live
+constexpr core::Duration goodbye = 1s;       // what stop() gives a connection to end properly
+constexpr core::Duration farewell = 1500ms;  // after stop() the thread has ended, or is left behind
+constexpr size_t most_files_shown = 50;
 constexpr core::Duration mix_drift = 150ms;     // the mixer's grid and its encoder's count are one clock …
 constexpr core::Duration received_drift = 5ms;  // … a sender's and ours are not
 
@@ -65,10 +69,12 @@ struct LiveOutput::Shared : std::enable_shared_from_this<LiveOutput::Shared> {
   void one_connection();
   void note_file(const std::string& file);
   Result<bool> stream(Muxer& connection, StreamStart start);
-  Result<> write_rest(Muxer& connection, OutputTimeline& timeline, const MuxerTracks& tracks);
+  bool leave_for_another_file(core::EncodedFrame frame);
   Result<> write(Muxer& connection, OutputTimeline& timeline, const core::EncodedFrame& frame);
   void wait_until_due();
   void publish();
+  void tell();
+  OutputStatus status() const;
 
   const LiveOutputConfig config;
   const OutputTarget target;
@@ -80,6 +86,7 @@ struct LiveOutput::Shared : std::enable_shared_from_this<LiveOutput::Shared> {
 
   // Thread's own.
   std::optional<OutputStateMachine> machine;
+  FileBudget more_files;
 
   std::atomic<bool> stopping{false}, listening{true};
   std::atomic<uint64_t> bytes{0}, frames{0};
@@ -92,36 +99,48 @@ struct LiveOutput::Shared : std::enable_shared_from_this<LiveOutput::Shared> {
   bool ended = false;
 };
 
-void LiveOutput::Shared::publish() {
+OutputStatus LiveOutput::Shared::status() const {
   OutputStatus now;
+  {
+    const std::lock_guard lock(mutex);
+    now = shown;
+  }
+  now.bytes = bytes;
+  now.frames = frames;
+  now.dropped = queue->dropped();
+  return now;
+}
+
+void LiveOutput::Shared::tell() {
+  if (!on_change) return;
+  boost::asio::post(executor, [self = shared_from_this(), now = status()] {
+    if (self->listening || now.state == OutputState::stopped) self->on_change(now);
+  });
+}
+
+void LiveOutput::Shared::publish() {
   {
     const std::lock_guard lock(mutex);
     shown.state = machine->state();
     shown.since = machine->since();
     shown.error = machine->error();
     shown.reconnects = machine->reconnects();
-    now = shown;
   }
-  now.bytes = bytes;
-  now.frames = frames;
-  now.dropped = queue->dropped();
-  if (now.state == OutputState::waiting) {
-    core::log_warn("{} {} failed: {}; next attempt in {} s", config.log_context, target.shown, now.error,
-                   std::chrono::duration_cast<std::chrono::seconds>(machine->due() - now.since).count());
+  if (machine->state() == OutputState::waiting) {
+    core::log_warn("{} {} failed: {}; next attempt in {} s", config.log_context, target.shown, machine->error(),
+                   std::chrono::duration_cast<std::chrono::seconds>(machine->due() - machine->since()).count());
   } else {
-    core::log_info("{} {} is {}", config.log_context, target.shown, to_string(now.state));
+    core::log_info("{} {} is {}", config.log_context, target.shown, to_string(machine->state()));
   }
-  if (!on_change) return;
-  boost::asio::post(executor, [self = shared_from_this(), now] {
-    if (self->listening || now.state == OutputState::stopped) self->on_change(now);
-  });
+  tell();
 }
 
 void LiveOutput::Shared::run() {
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 0);  // not the network thread's, which made this one
   const AvLogCapture log;
   machine.emplace(config.retry, Clock::now());
-  while (!stopping) {
+  // What came before the end is written, be it into another file.
+  while (!stopping || intake.has_carried()) {
     one_connection();
     wait_until_due();
   }
@@ -140,13 +159,12 @@ void LiveOutput::Shared::one_connection() {
   const auto connection = std::make_shared<Muxer>(target, config.muxer);
   {
     const std::lock_guard lock(mutex);
-    if (stopping) return;
+    if (stopping && !intake.has_carried()) return;
     muxer = connection;
   }
   Result<> result = connection->connect();
   bool another = false;
   if (result) {
-    note_file(connection->file());
     auto start = intake.begin(stopping);
     Result<bool> streamed = start ? stream(*connection, std::move(*start)) : Result<bool>(start.error());
     if (streamed) another = *streamed;
@@ -169,13 +187,18 @@ void LiveOutput::Shared::one_connection() {
 void LiveOutput::Shared::note_file(const std::string& file) {
   if (file.empty()) return;
   core::log_info("{} {} goes into {}", config.log_context, target.shown, core::printable(file));
-  const std::lock_guard lock(mutex);
-  shown.file = core::printable(file);
+  {
+    const std::lock_guard lock(mutex);
+    if (shown.files.size() >= most_files_shown) shown.files.erase(shown.files.begin());
+    shown.files.push_back(core::printable(file));
+  }
+  if (machine->state() == OutputState::live) tell();  // else it is told with the state
 }
 
 /// True when it ended because what comes next does not fit in: another file has to begin.
 Result<bool> LiveOutput::Shared::stream(Muxer& connection, StreamStart start) {
   if (Result<> begun = connection.begin(start.tracks); !begun) return begun.error();
+  note_file(connection.file());
   OutputTimeline timeline(start.zero(), config.received ? received_drift : mix_drift);
   for (const core::EncodedFrame& frame : start.frames)
     if (Result<> written = write(connection, timeline, frame); !written) return written.error();
@@ -184,30 +207,37 @@ Result<bool> LiveOutput::Shared::stream(Muxer& connection, StreamStart start) {
     machine->connected(Clock::now());
     publish();
   }
-  while (!stopping) {
-    auto next = intake.next(Clock::now() + poll);
+  // When the end is wished for, files still get what had come by then.
+  size_t rest = target.file ? config.queue.frames : 0;
+  while (true) {
+    const bool ending = stopping;
+    if (ending && rest-- == 0) break;
+    auto next = intake.next(ending ? TimePoint{} : Clock::now() + poll);
+    if (!next && ending) break;
     if (!next) continue;
     if (config.received && !start.tracks.take(next->codec)) {
-      core::log_info("{} {} goes on in another file: {} comes now", config.log_context, target.shown,
-                     core::name_of(next->codec));
-      intake.put_back(std::move(*next));
-      return true;
+      if (leave_for_another_file(std::move(*next))) return true;
+      continue;
     }
     if (Result<> written = write(connection, timeline, *next); !written) return written.error();
   }
-  if (target.file)
-    if (Result<> written = write_rest(connection, timeline, start.tracks); !written) return written.error();
   return false;
 }
 
-/// What had come when the end was wished for.
-Result<> LiveOutput::Shared::write_rest(Muxer& connection, OutputTimeline& timeline, const MuxerTracks& tracks) {
-  for (size_t i = 0; i < config.queue.frames; ++i) {
-    const auto next = intake.next(TimePoint{});
-    if (!next || (config.received && !tracks.take(next->codec))) break;
-    if (Result<> written = write(connection, timeline, *next); !written) return written;
+/// False: this frame is done without, since it would be no file's beginning, or one too many.
+bool LiveOutput::Shared::leave_for_another_file(core::EncodedFrame frame) {
+  if (core::kind_of(frame.codec) == core::MediaKind::video && !shape_of(frame)) {
+    intake.refuse(frame, true);
+    return false;
   }
-  return {};
+  if (!more_files.take(Clock::now())) {
+    intake.refuse(frame, !more_files.exhausted());
+    return false;
+  }
+  core::log_info("{} {} goes on in another file{}: {} comes now", config.log_context, target.shown,
+                 more_files.exhausted() ? ", the last one" : "", core::name_of(frame.codec));
+  intake.put_back(std::move(frame));
+  return true;
 }
 
 Result<> LiveOutput::Shared::write(Muxer& connection, OutputTimeline& timeline, const core::EncodedFrame& frame) {
@@ -237,13 +267,18 @@ Result<std::unique_ptr<LiveOutput>> LiveOutput::create(LiveOutputConfig config, 
   if (!config.muxer.audio && !config.muxer.video) {
     return core::make_error(core::ErrorCode::invalid, "an output needs audio, video or both");
   }
-  auto shared =
-      std::make_shared<Shared>(std::move(config), std::move(*target), std::move(executor), std::move(on_change));
-  shared->shown.since = Clock::now();
-  std::unique_ptr<LiveOutput> output(new LiveOutput(shared));
-  // The thread keeps what it needs alive, so it may be left behind when the resolver hangs; see the destructor.
-  std::thread([shared] { shared->run(); }).detach();
-  return output;
+  try {
+    auto shared =
+        std::make_shared<Shared>(std::move(config), std::move(*target), std::move(executor), std::move(on_change));
+    shared->shown.since = Clock::now();
+    // The thread keeps what it needs alive, so it may be left behind when the resolver hangs; see the destructor.
+    std::thread([shared] { shared->run(); }).detach();
+    return std::unique_ptr<LiveOutput>(new LiveOutput(std::move(shared)));
+  } catch (const std::system_error& error) {
+    return core::make_error(
+        core::ErrorCode::limit,
+        fmt::format("no output can be made: the process is at a limit of the system ({})", error.code().message()));
+  }
 }
 
 LiveOutput::LiveOutput(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
@@ -286,15 +321,7 @@ void LiveOutput::set_feedback(std::shared_ptr<core::MediaFeedback> feedback) {
 }
 
 OutputStatus LiveOutput::status() const {
-  OutputStatus status;
-  {
-    const std::lock_guard lock(shared_->mutex);
-    status = shared_->shown;
-  }
-  status.bytes = shared_->bytes;
-  status.frames = shared_->frames;
-  status.dropped = shared_->queue->dropped();
-  return status;
+  return shared_->status();
 }
 
 const std::string& LiveOutput::shown_url() const {

@@ -17,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/frame.hpp"
 #include "core/result.hpp"
@@ -42,10 +43,11 @@ struct OutputStatus {
   OutputState state = OutputState::connecting;
   core::TimePoint since;  ///< when this state began
   std::string error;      ///< the last failure in words; empty once live
-  std::string file;       ///< what is written to, as printable text; empty: no file, or none yet
-  uint64_t bytes = 0;     ///< written, payload only
-  uint64_t frames = 0;    ///< written, pictures and frames of sound
-  uint64_t dropped = 0;   ///< because the other side was too slow
+  /// What was and is written to, as printable text, the newest last; of many, the newest. Empty: no file, or none yet.
+  std::vector<std::string> files;
+  uint64_t bytes = 0;    ///< written, payload only
+  uint64_t frames = 0;   ///< written, pictures and frames of sound
+  uint64_t dropped = 0;  ///< because the other side was too slow
   uint64_t reconnects = 0;
 };
 
@@ -53,7 +55,8 @@ class LiveOutput {
  public:
   using OnChange = std::function<void(const OutputStatus& status)>;
 
-  /// Checks the URL and starts. `on_change` (may be empty) runs on `executor` at each change of state.
+  /// Checks the URL and starts. `on_change` (may be empty) runs on `executor` at each change of state, and when another
+  /// file begins. `limit`: the system allows no more threads or descriptors.
   static core::Result<std::unique_ptr<LiveOutput>> create(LiveOutputConfig config,
                                                           boost::asio::any_io_executor executor, OnChange on_change);
   /// Says goodbye and waits for it, until a good second after stop() at most; then the thread is left to end by itself

@@ -25,10 +25,11 @@ bool is_video(const core::EncodedFrame& frame) {
   return core::kind_of(frame.codec) == core::MediaKind::video;
 }
 
-enum class Drop { overflow, duplicate, late, comfort_noise, after_loss, awaits_keyframe };
+enum class Drop { overflow, duplicate, late, comfort_noise, after_loss, awaits_keyframe, fits_no_file };
 
 void count(Drop reason, uint64_t frames = 1) {
-  static constexpr std::array names{"overflow", "duplicate", "late", "comfort_noise", "after_loss", "awaits_keyframe"};
+  static constexpr std::array names{"overflow",   "duplicate",       "late",        "comfort_noise",
+                                    "after_loss", "awaits_keyframe", "fits_no_file"};
   static const auto counters = [] {
     std::array<core::Counter*, names.size()> all{};
     for (size_t i = 0; i < all.size(); ++i)
@@ -81,7 +82,10 @@ Result<StreamStart> OutputIntake::begin_received(const std::atomic<bool>& stoppi
     if (needs_keyframe_ && keyframe_asked_ == TimePoint{}) ask_for_keyframe(false);  // nobody may be there to ask yet
     if (auto frame = next_received(stopping ? TimePoint{} : now + poll)) {
       if (!start.add(*frame, now)) {
-        if (start.empty()) continue;  // a keyframe without a size: of no use
+        if (is_video(*frame) && !shape_of(*frame)) {  // a keyframe without a size: of no use
+          refuse(*frame, true);
+          continue;
+        }
         put_back(std::move(*frame));
         break;
       }
@@ -164,6 +168,13 @@ void OutputIntake::notice_overflow() {
 
 void OutputIntake::put_back(core::EncodedFrame frame) {
   carried_ = std::move(frame);
+}
+
+void OutputIntake::refuse(const core::EncodedFrame& frame, bool ask) {
+  count(Drop::fits_no_file);
+  if (!is_video(frame) || !ask) return;
+  needs_keyframe_ = true;
+  if (keyframe_asked_ == TimePoint{}) keyframe_asked_ = Clock::now();  // another one like this is no hurry
 }
 
 void OutputIntake::close() {

@@ -1,10 +1,10 @@
 // OutputIntake: the thread's end of a live output's queue: which frames a stream begins with, which follow and in what
 // order, and when a keyframe is asked for.
 //
-//   the mix:    begins with a keyframe that brings its parameter sets (without video: with any sound); in order as it
-//   is a leg's own frames (`received`): begin as RecordingStart says, sound is put in order by AudioOrder. Comfort
-//   noise is
-//               left out, and pictures that need what was lost, up to the next keyframe.
+//   the mix        begins with a keyframe that brings its parameter sets (without video: with any sound), and comes in
+//                  order as it is
+//   a leg's own    (`received`) begins as RecordingStart says; sound is put in order by AudioOrder; left out are
+//   comfort frames         noise, and pictures that need what was lost, up to the next keyframe
 //
 // Thread: the output's own; set_feedback() from any.
 #pragma once
@@ -38,6 +38,11 @@ class OutputIntake {
   std::optional<core::EncodedFrame> next(core::TimePoint deadline);
   /// The frame belongs to another stream, which begin() is called for next.
   void put_back(core::EncodedFrame frame);
+  /// Something was put back, and begin() was not called since.
+  bool has_carried() const { return carried_.has_value(); }
+  /// The frame is not written: it fits into no file that could begin with it now. `ask`: for a keyframe, where the next
+  /// one may do.
+  void refuse(const core::EncodedFrame& frame, bool ask);
   /// Nothing more is taken from the queue until the next begin().
   void close();
   void set_feedback(std::shared_ptr<core::MediaFeedback> feedback);

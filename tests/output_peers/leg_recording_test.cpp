@@ -30,7 +30,8 @@ class LegRecordingTest : public ::testing::Test {
     config.received = true;
     config.muxer.frames_per_second = 0;
     config.queue.frames = 1000;  // pushed faster than any call
-    auto made = LiveOutput::create(std::move(config), context.get_executor(), {});
+    auto made = LiveOutput::create(std::move(config), context.get_executor(),
+                                   [this](const OutputStatus& status) { told.push_back(status.files.size()); });
     ASSERT_TRUE(made) << made.error().message;
     output = std::move(*made);
     output->set_feedback(wishes);
@@ -92,6 +93,7 @@ class LegRecordingTest : public ::testing::Test {
   boost::asio::io_context context;
   std::shared_ptr<Wishes> wishes = std::make_shared<Wishes>();
   std::unique_ptr<LiveOutput> output;
+  std::vector<size_t> told;  // files, at each change
 };
 
 struct Pair {
@@ -181,6 +183,36 @@ TEST_F(LegRecordingTest, a_camera_that_comes_later_begins_another_file) {
   EXPECT_EQ(codec("leg-2.mkv", 'v'), "vp8,320,240\n");
   expect_steady("leg-2.mkv", 'v', 50, times("leg-2.mkv", 'v').at(0), 0.04);
   EXPECT_NEAR(times("leg-2.mkv", 'v').at(0), times("leg-2.mkv", 'a').at(0), 0.021);
+}
+
+TEST_F(LegRecordingTest, each_file_is_told_when_it_begins) {
+  push(call_sound(Codec::pcmu, zero));
+  push(call_sound(Codec::g722, zero + 2s, 4100));
+  wait_written(200);
+  EXPECT_EQ(output->status().files, (std::vector<std::string>{path("leg.mkv"), path("leg-2.mkv")}));
+  context.poll();
+  EXPECT_EQ(told, (std::vector<size_t>{1, 2})) << "live, then another file";
+  end();
+}
+
+TEST_F(LegRecordingTest, another_codec_just_before_the_end_is_written) {
+  push(call_sound(Codec::pcmu, zero));
+  push(call_sound(Codec::g722, zero + 2s, 4100));
+  push(call_sound(Codec::opus, zero + 4s, 4200));
+  end();
+  EXPECT_EQ(output->status().frames, 300U);
+  EXPECT_EQ(codec("leg-2.mkv", 'a'), "adpcm_g722,16000,1\n");
+  expect_steady("leg-3.mkv", 'a', 100, 0, 0.02);
+}
+
+// A stranger who changes his codec with each packet gets no file and no claimed name for each.
+TEST_F(LegRecordingTest, who_alternates_between_codecs_gets_few_files) {
+  auto one = call_sound(Codec::pcmu, zero), other = call_sound(Codec::pcma, zero);
+  for (size_t i = 0; i < one.size(); ++i) push({i % 2 == 0 ? one[i] : other[i]});
+  end();
+  EXPECT_LE(std::distance(std::filesystem::directory_iterator(folder), {}), 4);
+  EXPECT_LE(output->status().files.size(), 4U);
+  EXPECT_GE(output->status().frames, 40U) << "half of it fits";
 }
 
 TEST_F(LegRecordingTest, who_sends_nothing_leaves_no_file) {

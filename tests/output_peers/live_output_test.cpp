@@ -157,8 +157,10 @@ TEST_F(LiveOutputTest, two_recordings_of_one_name_are_two_files) {
   ASSERT_TRUE(eventually(10s, [&] { return std::distance(std::filesystem::directory_iterator(folder), {}) == 2; }));
   EXPECT_TRUE(std::filesystem::exists(folder + "/talk.mkv"));
   EXPECT_TRUE(std::filesystem::exists(folder + "/talk-2.mkv"));
-  ASSERT_TRUE(eventually(10s, [&] { return !output->status().file.empty() && !(*second)->status().file.empty(); }));
-  EXPECT_NE(output->status().file, (*second)->status().file) << "and each says which is its own";
+  play();
+  ClipPlayer other(clip, (*second)->audio_sink(), (*second)->video_sink(), 0);
+  ASSERT_TRUE(eventually(10s, [&] { return !output->status().files.empty() && !(*second)->status().files.empty(); }));
+  EXPECT_NE(output->status().files, (*second)->status().files) << "and each says which is its own";
 }
 
 // A name look-up or a dead disk may hold a thread for minutes: however many there are, their ends are waited for at the

@@ -147,7 +147,25 @@ TEST_F(IntakeTest, overflow_is_followed_by_a_keyframe) {
   EXPECT_EQ(rest(), "2");
   push({delta(), key(), delta()});
   EXPECT_EQ(rest(), "Kd");
-  EXPECT_EQ(queue.dropped(), 12U);
+  EXPECT_EQ(queue.dropped(), 2U);
+}
+
+TEST_F(IntakeTest, a_keyframe_without_a_size_is_left_out_and_begins_no_file) {
+  auto shapeless = with_bytes(Codec::vp8, {0x10, 0, 0, 0});
+  shapeless.keyframe = true;
+  EXPECT_EQ(begin({sound(1), shapeless, sound(2), shapeless, delta()}), "12");
+  EXPECT_FALSE(intake.has_carried());
+  push({delta(), key(), sound(3)});
+  EXPECT_EQ(rest(), "K3") << "nothing can be decoded before";
+}
+
+TEST_F(IntakeTest, a_refused_keyframe_takes_those_after_it_along) {
+  EXPECT_EQ(begin({sound(1), sound(2)}), "12");
+  push({key(), delta(), key()});
+  auto picture = intake.next(core::TimePoint{});
+  ASSERT_TRUE(picture && picture->keyframe);
+  intake.refuse(*picture, true);
+  EXPECT_EQ(rest(), "K");
 }
 
 TEST_F(IntakeTest, nothing_at_all_is_no_file) {
