@@ -9,7 +9,6 @@ extern "C" {
 #include <algorithm>
 #include <cstring>
 #include <string>
-#include <vector>
 
 namespace partyline::mixer {
 namespace {
@@ -19,6 +18,9 @@ struct ContextDeleter {
 };
 struct PacketDeleter {
   void operator()(AVPacket* p) const { av_packet_free(&p); }
+};
+struct BufferDeleter {
+  void operator()(AVBufferRef* p) const { av_buffer_unref(&p); }
 };
 struct FrameDeleter {
   void operator()(AVFrame* p) const { av_frame_free(&p); }
@@ -68,7 +70,9 @@ class FfmpegDecoder final : public VideoDecoder {
 
   DecodeStatus decode(const core::EncodedFrame& frame, Picture& picture) override {
     if (frame.data.empty() || !fill_packet(frame)) return DecodeStatus::error;
-    if (avcodec_send_packet(context_.get(), packet_.get()) < 0) {
+    const int sent = avcodec_send_packet(context_.get(), packet_.get());
+    av_packet_unref(packet_.get());  // so that the buffer is ours alone again once it is decoded
+    if (sent < 0) {
       drain();
       return DecodeStatus::error;
     }
@@ -93,16 +97,22 @@ class FfmpegDecoder final : public VideoDecoder {
   bool fill_packet(const core::EncodedFrame& frame) {
     // libavcodec reads up to AV_INPUT_BUFFER_PADDING_SIZE behind the packet. A core::Buffer has 32 readable bytes
     // behind its capacity, which is less, and another view's bytes may follow there: so the bytes are copied, once, to
-    // a buffer that is kept.
+    // a buffer that is kept. It is counted, as libavcodec would copy one that is not once more.
+    if (frame.data.size() >= size_t{1} << 28) return false;
     const size_t needed = frame.data.size() + AV_INPUT_BUFFER_PADDING_SIZE;
-    if (bytes_.size() < needed) bytes_.resize(needed + needed / 2);
-    std::memcpy(bytes_.data(), frame.data.data(), frame.data.size());
-    std::memset(bytes_.data() + frame.data.size(), 0, AV_INPUT_BUFFER_PADDING_SIZE);
-    packet_->data = bytes_.data();
+    if (!bytes_ || bytes_->size < needed || av_buffer_is_writable(bytes_.get()) == 0) {
+      bytes_.reset(av_buffer_alloc(needed + needed / 2));
+    }
+    av_packet_unref(packet_.get());
+    packet_->buf = bytes_ ? av_buffer_ref(bytes_.get()) : nullptr;
+    if (!packet_->buf) return false;
+    std::memcpy(bytes_->data, frame.data.data(), frame.data.size());
+    std::memset(bytes_->data + frame.data.size(), 0, AV_INPUT_BUFFER_PADDING_SIZE);
+    packet_->data = bytes_->data;
     packet_->size = static_cast<int>(frame.data.size());
     packet_->pts = packet_->dts = frame.capture.time_since_epoch().count();
     packet_->flags = frame.keyframe ? AV_PKT_FLAG_KEY : 0;
-    return frame.data.size() < (size_t{1} << 28);
+    return true;
   }
 
   void drain() {
@@ -154,7 +164,7 @@ class FfmpegDecoder final : public VideoDecoder {
   std::unique_ptr<AVCodecContext, ContextDeleter> context_;
   std::unique_ptr<AVPacket, PacketDeleter> packet_;
   std::unique_ptr<SwsContext, ScalerDeleter> scaler_;
-  std::vector<uint8_t> bytes_;
+  std::unique_ptr<AVBufferRef, BufferDeleter> bytes_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "tests/bench/mixer_floor.hpp"
 
 #include <optional>
+#include <thread>
 
 #include "mixer/codec/video_decoder.hpp"
 #include "mixer/video/video_core.hpp"
@@ -74,7 +75,7 @@ class ReferenceEncoder final : public mixer::VideoEncoder {
 
 }  // namespace
 
-double video_floor(const Case& what, Library& library, mixer::VideoEncoder& encoder) {
+double video_floor(const Case& what, Library& library, mixer::VideoEncoder& encoder, Pace pace) {
   mixer::VideoCore core({});
   const mixer::VideoRendition rendition;
   core.add_output(1, rendition, std::make_shared<mixer::OutputGate>(nullptr));
@@ -90,13 +91,17 @@ double video_floor(const Case& what, Library& library, mixer::VideoEncoder& enco
     streams.push_back({&library.camera(i), nullptr, kVideoInterval, kVideoInterval * i / what.members, 0});
   }
   ThreadCpu warm_up, measured;
-  const core::TimePoint origin(1h);
+  const core::TimePoint origin(1h), begin = core::Clock::now();
+  const auto wait_for = [&](core::Duration due) {
+    if (pace == Pace::real_time) std::this_thread::sleep_until(begin + due);
+  };
   for (core::Duration time{}; time < kWarmUp + what.length; time += core.frame_interval()) {
     ThreadCpu& cpu = time < kWarmUp ? warm_up : measured;
     for (size_t i = 0; i < streams.size(); ++i) {
       for (Stream& stream = streams[i]; stream.start + stream.sent * stream.interval <= time;) {
         const auto& frame = (*stream.reel)[static_cast<size_t>(stream.sent++) % stream.reel->size()];
         mixer::Picture picture;
+        wait_for(stream.start + (stream.sent - 1) * stream.interval);
         cpu.start();
         const bool whole = decoders[i]->decode(frame, picture) == mixer::DecodeStatus::picture;
         cpu.stop();
@@ -105,6 +110,7 @@ double video_floor(const Case& what, Library& library, mixer::VideoEncoder& enco
     }
     for (const mixer::EncodeJob& job : core.tick(origin + time)) {
       mixer::EncodedPicture encoded;
+      wait_for(time);
       cpu.start();
       encoder.encode(job.picture.view(), time / 1ms * 90, job.keyframe, encoded);
       cpu.stop();

@@ -8,9 +8,12 @@
 
 namespace partyline::bench {
 
+/// How a floor spends its time: one piece of work after the other, or each when it falls due.
+enum class Pace { at_once, real_time };
+
 /// The video codecs alone: every frame decoded as it falls due, the canvas painted (not measured) and encoded.
 /// Processor seconds a second.
-double video_floor(const Case& what, Library& library, mixer::VideoEncoder& encoder);
+double video_floor(const Case& what, Library& library, mixer::VideoEncoder& encoder, Pace pace = Pace::at_once);
 
 /// The audio codecs alone: a decode for each, an encode for each distinct mix (the mixing is not measured).
 double audio_floor(const Case& what, Library& library);

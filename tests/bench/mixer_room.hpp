@@ -15,7 +15,7 @@
 
 namespace partyline::bench {
 
-inline constexpr core::Duration kWarmUp = 500ms;
+inline constexpr core::Duration kWarmUp = 2s;  // an encoder's rate control has settled, joins have been faded in
 inline constexpr core::Duration kVideoInterval = core::Duration(1s) / kCameraRate;
 inline constexpr core::Duration kAudioInterval = 20ms;
 static_assert(kVideoInterval * kCameraRate == 1s);
