@@ -28,6 +28,7 @@
 #include "rtp/pacer.hpp"
 #include "rtp/payload/payload_plan.hpp"
 #include "rtp/payload/red.hpp"
+#include "rtp/payload/red_places.hpp"
 #include "rtp/payload/telephone_event.hpp"
 #include "rtp/remote_clock.hpp"
 #include "rtp/send_stream.hpp"
@@ -114,6 +115,7 @@ struct Track {
   std::array<int64_t, 16> event_sequences{};  ///< of the last of events_folded
   std::array<int64_t, 16> recovered{};        ///< sequence numbers taken from redundancy, a ring
   size_t recovered_count = 0;
+  RedPlaces places;
   AudioLosses audio_losses;
   LossRuns loss_runs;                ///< where the peer wants to know
   std::optional<int64_t> judged_to;  ///< the last packet that is in it

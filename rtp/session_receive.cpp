@@ -67,6 +67,7 @@ bool Session::Impl::accept_source(Track& track, const PacketView& view, const Pa
   clock->restart_stream(track.clock_id, rate);
   track.highest_audio.reset();
   track.audio_losses.clear();
+  track.places.clear();
   track.judged_to.reset();
   if (track.video()) {
     track.reorder.clear();
@@ -157,6 +158,7 @@ void Session::Impl::receive_rtp(core::Buffer packet, core::TimePoint now) {
 bool Session::Impl::note_audio_loss(Track& track, const ReceiveStream::Arrival& arrival, core::TimePoint now) {
   if (arrival.restarted) {
     track.audio_losses.clear();
+    track.places.clear();
     track.judged_to.reset();  // what came before is not remembered as received any more
   }
   if (!track.nack()) return false;
@@ -190,18 +192,21 @@ void Session::Impl::receive_event(Track& track, const PacketView& view, const Re
   if (digit) outbox.push(Outbox::Digit{*digit});
 }
 
-// Each older block is the packet before the next one. (The blocks carry times, not numbers: a sender that leaves one
-// out is not understood, none is known.)
 void Session::Impl::receive_redundancy(Track& track, const core::Buffer& packet, const RedPacket& red, int64_t sequence,
                                        int64_t rtp_time, core::TimePoint now) {
+  const auto own_time = static_cast<uint32_t>(rtp_time);
   for (size_t i = 0; i < red.older_count; ++i) {
     const RedBlock& block = red.older[i];
-    const int64_t number = sequence - static_cast<int64_t>(red.older_count - i);
     const PayloadFormat* const format = track.format_of(block.payload_type);
     if (!format || format->codec != track.last_format->codec || block.data.empty()) continue;
+    const uint32_t time = own_time - block.time_offset;
+    const auto place = track.places.place(time, sequence, own_time);
+    if (!place) continue;
+    const int64_t number = *place;
     if (track.in.received(number) || std::ranges::find(track.recovered, number) != track.recovered.end()) continue;
     track.recovered[track.recovered_count++ % track.recovered.size()] = number;
     track.audio_losses.forget(number);
+    track.places.on_packet(number, time);
     core::EncodedFrame frame;
     frame.codec = format->codec;
     frame.rtp_time = rtp_time - block.time_offset;
@@ -232,6 +237,7 @@ void Session::Impl::receive_audio(Track& track, core::Buffer packet, const Packe
   if (arrival.repeated) ++track.stats.packets_recovered;
   if (track.config.voip_metrics) judge_losses(track, arrival.sequence, frame.rtp_time, arrival.in_order);
   if (red) receive_redundancy(track, packet, *red, arrival.sequence, frame.rtp_time, now);
+  if (track.config.red) track.places.on_packet(arrival.sequence, static_cast<uint32_t>(frame.rtp_time));
   frame.comfort_noise = view.payload_type == track.config.comfort_noise && !track.format_of(view.payload_type);
   frame.sequence = track.audio_number(arrival.sequence);
   frame.capture = clock->capture(track.clock_id, frame.rtp_time, now);

@@ -71,6 +71,7 @@ void IncomingTrack::restart(uint32_t ssrc) {
   padding_.clear();
   padding_before_ = 0;
   std::ranges::fill(kept_, ForwardPacket{});
+  places_.clear();
   losses_ = new_losses();
   reception_ = ReceptionStats(core::clock_rate_of(format_.codec));
   last_report_.reset();
@@ -138,30 +139,32 @@ void IncomingTrack::receive_sound(core::Buffer packet, rtp::PacketView view, cor
   }
   const bool here = ssrc_ == view.ssrc && highest_ && is_kept(unwrapper_.peek(view.sequence));
   auto own = receive(std::move(packet), view, now);
+  if (own) places_.on_packet(unwrapper_.peek(view.sequence), view.timestamp.value);
   if (here && own) drops().duplicate.add();
   if (!here && own) out.push(*own);
 }
 
-/// Before the packet's own: from then on its bytes are another's. Each older block is the packet before the next one.
+/// Before the packet's own: from then on its bytes are another's.
 void IncomingTrack::recover(const rtp::RedPacket& red, const rtp::PacketView& view, core::TimePoint now, Sound& out) {
   if (ssrc_ != view.ssrc || !highest_) return;
   const int64_t own = unwrapper_.peek(view.sequence);
   if (std::abs(own - *highest_) >= static_cast<int64_t>(kKeptSound) / 2) return;
   for (size_t i = 0; i < red.older_count; ++i) {
     const rtp::RedBlock& block = red.older[i];
-    const int64_t raw = own - static_cast<int64_t>(red.older_count - i);
-    if (block.payload_type != format_.payload_type || block.data.empty() || is_kept(raw)) continue;
+    if (block.payload_type != format_.payload_type || block.data.empty()) continue;
+    const uint32_t time = view.timestamp.value - block.time_offset;
+    const auto place = places_.place(time, own, view.timestamp.value);
+    if (!place || is_kept(*place)) continue;
+    const int64_t raw = *place;
     core::Buffer copy = core::Buffer::allocate(rtp::kRtpHeaderBytes + block.data.size());
     copy.resize(copy.capacity());
-    rtp::PacketWriter writer(copy.span(), {false,
-                                           format_.payload_type,
-                                           {static_cast<uint16_t>(raw)},
-                                           {view.timestamp.value - block.time_offset},
-                                           view.ssrc});
+    rtp::PacketWriter writer(copy.span(),
+                             {false, format_.payload_type, {static_cast<uint16_t>(raw)}, {time}, view.ssrc});
     writer.append(block.data);
     copy.resize(writer.packet().size());
     const auto alone = rtp::parse_packet(copy.span());
     if (!alone) continue;
+    places_.on_packet(raw, time);
     if (format_.nack) losses_.receive(raw, now);
     highest_ = std::max(*highest_, raw);
     if (const auto found = make_ready(std::move(copy), *alone, raw)) {

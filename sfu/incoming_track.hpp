@@ -12,6 +12,7 @@
 #include "core/buffer.hpp"
 #include "rtp/packet.hpp"
 #include "rtp/payload/red.hpp"
+#include "rtp/payload/red_places.hpp"
 #include "sfu/picture_numbers.hpp"
 #include "sfu/reception.hpp"
 #include "sfu/track_formats.hpp"
@@ -86,6 +87,7 @@ class IncomingTrack {
   std::deque<int64_t> padding_;         // taken-out numbers, ascending, the newest 256
   int64_t padding_before_ = 0;          // how many older ones there were
   std::vector<ForwardPacket> kept_;     // ring by sequence
+  rtp::RedPlaces places_;               // sound
   LossList losses_;
   ReceptionStats reception_;
   std::optional<rtp::rtcp::SenderReport> last_report_;

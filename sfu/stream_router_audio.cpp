@@ -63,12 +63,13 @@ bool StreamRouter::send_redundant(Player& player, const ForwardPacket& packet, O
     const ForwardPacket* const before = source_->audio->find(packet.sequence - static_cast<int64_t>(copies) - 1);
     if (before == nullptr) break;
     const uint32_t offset = packet.timestamp.value - before->timestamp.value;
-    bytes += before->payload().size();
-    const bool fits = before->payload().size() <= rtp::kMostRedBytes && bytes <= kMostRedPayload;
+    const size_t more = bytes + before->payload().size();
+    const bool fits = before->payload().size() <= rtp::kMostRedBytes && more <= kMostRedPayload;
     if (!fits || offset == 0 || offset > rtp::kMostRedOffset) break;
     const double packet_seconds = static_cast<double>(offset) / 48000 / static_cast<double>(copies + 1);
-    if (player.sound_room && static_cast<double>(bytes) * 8 / packet_seconds > *player.sound_room) break;
+    if (player.sound_room && static_cast<double>(more) * 8 / packet_seconds > *player.sound_room) break;
     older[copies] = before;
+    bytes = more;
   }
   if (copies == 0) return false;
   std::array<uint8_t, 2048> room;
@@ -86,7 +87,7 @@ bool StreamRouter::send_redundant(Player& player, const ForwardPacket& packet, O
   counters().out.add();
   counters().redundant.add();
   ++player.audio.packets;
-  player.audio.octets += static_cast<uint32_t>(bytes);
+  player.audio.octets += static_cast<uint32_t>(copies * sizeof(rtp::red_header(0, 0, 0)) + 1 + bytes);
   send_numbered(player, writer.packet(), player.formats.audio_transport_cc, now);
   return true;
 }

@@ -131,6 +131,67 @@ TEST_F(Sound, InRedIsUnwrappedAndWhatIsMissingIsFoundInIt) {
   EXPECT_EQ(player.names().size(), 5u);
 }
 
+TEST_F(Sound, ThatIsRepeatedTwoPacketsLaterIsPutWhereItBelongs) {
+  join(player, false);
+  // One older block, two packets back, as GStreamer's rtpredenc sends with distance=2.
+  const auto distant = [&](uint16_t sequence) {
+    std::vector<uint8_t> payload;
+    const auto header = rtp::red_header(kOpus, 1920, 2);
+    payload.insert(payload.end(), header.begin(), header.end());
+    payload.push_back(kOpus);
+    for (const int back : {2, 0}) payload.insert(payload.end(), {0, static_cast<uint8_t>(sequence - back)});
+    receive(kRed, sequence, payload);
+  };
+  plain(65531);
+  plain(65532);
+  for (const uint16_t sequence : {uint16_t{65533}, uint16_t{65534}, uint16_t{1}, uint16_t{2}})
+    distant(sequence);  // 65535 and 0 were lost
+  const auto packets = player.packets();
+  EXPECT_EQ(player.names(), (std::vector<int>{0xFB, 0xFC, 0xFD, 0xFE, 0xFF, 1, 0, 2}));
+  for (const auto& packet : packets) {
+    const auto after_first = static_cast<uint16_t>(packet.sequence.value - packets[0].sequence.value);
+    EXPECT_EQ(packet.timestamp.value - packets[0].timestamp.value, 960u * after_first) << int{packet.payload.back()};
+  }
+}
+
+TEST_F(Sound, AnotherCodecsBlocksDoNotMoveTheOthers) {
+  join(player, false);
+  plain(1);
+  plain(2);
+  std::vector<uint8_t> payload;
+  for (const auto& [type, offset] : {std::pair<uint8_t, uint32_t>{kOpus, 960}, {13, 480}}) {
+    const auto header = rtp::red_header(type, offset, 2);
+    payload.insert(payload.end(), header.begin(), header.end());
+  }
+  payload.insert(payload.end(), {kOpus, 0, 3, 0, 99, 0, 4});
+  receive(kRed, 4, payload);  // 3 was lost
+  EXPECT_EQ(player.names(), (std::vector<int>{1, 2, 3, 4}));
+}
+
+TEST_F(Sound, ThatIsRedundantCountsInReportsWithAllItsOctets) {
+  const auto id = join(player, true);
+  plain(0);
+  for (int i = 0; i < 5; ++i) report(id, 0.3);
+  for (uint16_t sequence = 1; sequence < 10; ++sequence) plain(sequence);
+  plain(11);  // behind a gap
+  receive(kOpus, 12, std::vector<uint8_t>(200, 12));
+  receive(kOpus, 13, std::vector<uint8_t>(200, 13));
+  uint32_t sent = 0;
+  for (const auto& view : player.packets()) sent += static_cast<uint32_t>(view.payload.size());
+  rtcp::SenderReport sender;
+  sender.ssrc = kSource;
+  sender.ntp.value = uint64_t{1} << 40;
+  std::array<uint8_t, 200> room;
+  rtcp::Writer writer(room);
+  writer.sender_report(sender);
+  router.receive_rtcp_from_publisher(writer.packet(), now);
+  uint32_t told = 0;
+  for (const auto& bytes : player.rtcp)
+    for (rtcp::Reader reader(bytes); const auto block = reader.next();)
+      if (const auto each = rtcp::parse_sender_report(*block)) told = each->octet_count;
+  EXPECT_EQ(told, sent);
+}
+
 TEST_F(Sound, ThatIsBrokenRedOrAnothersIsDropped) {
   join(player, true);
   red(7, 0);
