@@ -84,7 +84,7 @@ core::Result<std::shared_ptr<Stream>> Hub::stream_of(const SessionRequest& reque
 }
 
 void Hub::drop_if_empty(const std::shared_ptr<Stream>& stream) {
-  if (stream->publisher != nullptr || stream->players > 0 || stream->claims > 0) return;
+  if (stream->publisher != nullptr || stream->players > 0 || stream->claimant != nullptr) return;
   const auto it = streams_.find({stream->app, stream->name});
   if (it != streams_.end() && it->second == stream) streams_.erase(it);
 }
@@ -130,18 +130,12 @@ core::Error Hub::name_is_taken(const Stream& stream) {
                                              " is being published: choose another name or end the other one");
 }
 
-// The hooks have been asked: who may not publish throws nobody out.
-core::Result<> Hub::take_name(Session& session) {
-  Stream& stream = *session.stream;
-  Session* const other = stream.publisher;
-  if (other == &session) return {};
-  if (other != nullptr && is_alive(*other)) {
-    end(session, "another publisher has its name");
-    return name_is_taken(stream);
-  }
-  stream.publisher = &session;
-  if (other != nullptr) end(*other, "silent, and another publisher wants its name");
-  return {};
+// The hooks have been asked: who may not publish throws nobody out. They know the new one as the publisher now, so it
+// is, even if the silent one has come back to life meanwhile.
+void Hub::take_name(Session& session) {
+  Session* const other = std::exchange(session.stream->publisher, &session);
+  session.on_name_taken(core::Clock::now());  // the hooks may have taken long, it connects only now
+  if (other != nullptr && other != &session) end(*other, "silent, and another publisher wants its name");
 }
 
 asio::awaitable<core::Result<CreatedSession>> Hub::publish(SessionRequest request) {
@@ -149,21 +143,23 @@ asio::awaitable<core::Result<CreatedSession>> Hub::publish(SessionRequest reques
   auto draft = draft_for_publisher(request.offer, config_.video_codecs);
   if (!draft) co_return draft.error();
   if (auto allowed = check_limits(request); !allowed) co_return allowed.error();
-  auto stream = stream_of(request);
-  if (!stream) co_return stream.error();
-  Session* const other = (*stream)->publisher;
-  if (other != nullptr && is_alive(*other)) co_return name_is_taken(**stream);
-  const auto session = add_session(SessionKind::publish, *stream, request);
-  if (other == nullptr) (*stream)->publisher = session.get();
+  const auto found = stream_of(request);
+  if (!found) co_return found.error();
+  Stream& stream = **found;
+  // One claimant at a time: the hooks take the last one they were asked of for the publisher.
+  if (stream.claimant != nullptr || (stream.publisher != nullptr && is_alive(*stream.publisher)))
+    co_return name_is_taken(stream);
+  const auto session = add_session(SessionKind::publish, *found, request);
+  if (stream.publisher == nullptr) stream.publisher = session.get();
+  stream.claimant = session.get();
   session->publisher_formats = draft->formats;
-  ++(*stream)->claims;
-  auto admitted = co_await admit(session, *draft);
-  --(*stream)->claims;
-  if (admitted) admitted = take_name(*session);
-  drop_if_empty(*stream);
+  const auto admitted = co_await admit(session, *draft);
+  if (stream.claimant == session.get()) stream.claimant = nullptr;
+  if (admitted) take_name(*session);
+  drop_if_empty(*found);
   if (!admitted) co_return admitted.error();
-  core::log_info("stream={} publisher {} from {} sends {}", core::printable((*stream)->label()),
-                 session->subject.client_id, request.remote_address, what_is_sent(draft->formats));
+  core::log_info("stream={} publisher {} from {} sends {}", core::printable(stream.label()), session->subject.client_id,
+                 request.remote_address, what_is_sent(draft->formats));
   co_return CreatedSession{session->token, session->etag,
                            write_publish_answer(*draft, session->transport->local(), sdp_session_id())};
 }
@@ -241,6 +237,7 @@ void Hub::end(Session& session, const std::string& why) {
   if (session.kind == SessionKind::publish) {
     if (session.connected) stream.router.clear_publisher();
     if (stream.publisher == &session) stream.publisher = nullptr;
+    if (stream.claimant == &session) stream.claimant = nullptr;
   } else {
     if (session.connected) stream.router.remove_player(session.player_id);
     --stream.players;
@@ -258,9 +255,15 @@ void Hub::end(Session& session, const std::string& why) {
   asio::post(executor_, [keep] {});  // its transport may be calling: neither may die before that returns
 }
 
+void Hub::on_tick_wanted(core::Duration within) {
+  if (within < StreamRouter::kTick) tick_later(within);
+}
+
+/// Or sooner, if that was agreed before.
 void Hub::tick_later(core::Duration pause) {
-  if (std::exchange(ticking_, true)) return;
-  tick_timer_.expires_after(pause);
+  const auto due = core::Clock::now() + pause;
+  if (std::exchange(ticking_, true) && tick_timer_.expiry() <= due) return;
+  tick_timer_.expires_at(due);
   tick_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
     const auto self = weak.lock();
     if (!self || error || self->stopped_) return;

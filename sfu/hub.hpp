@@ -37,7 +37,8 @@ class Hub final : public SessionOwner, public std::enable_shared_from_this<Hub> 
   void set_identity(std::shared_ptr<const rtp::DtlsIdentity> identity) { ice_.set_identity(std::move(identity)); }
   const SfuConfig& config() const { return config_; }
 
-  /// `conflict` while another publisher of that name is alive, `limit`, `invalid`, `unsupported`, `forbidden` (hooks).
+  /// `conflict` while another publisher of that name is alive or is being judged by the hooks, `limit`, `invalid`,
+  /// `unsupported`, `forbidden` (hooks).
   boost::asio::awaitable<core::Result<CreatedSession>> publish(SessionRequest request);
   boost::asio::awaitable<core::Result<CreatedSession>> play(SessionRequest request);
   /// Null when there is none (any more).
@@ -47,6 +48,7 @@ class Hub final : public SessionOwner, public std::enable_shared_from_this<Hub> 
 
   void on_session_connected(Session& session) override;
   void on_session_closed(Session& session, const core::Error& why) override;
+  void on_tick_wanted(core::Duration within) override;
 
  private:
   using StreamKey = std::pair<std::string, std::string>;
@@ -58,7 +60,7 @@ class Hub final : public SessionOwner, public std::enable_shared_from_this<Hub> 
   boost::asio::awaitable<core::Result<>> admit(std::shared_ptr<Session> session, AnswerDraft draft);
   bool is_alive(const Session& publisher) const;
   static core::Error name_is_taken(const Stream& stream);
-  core::Result<> take_name(Session& session);
+  void take_name(Session& session);
   void drop_if_empty(const std::shared_ptr<Stream>& stream);
   void warn_if_unplayable(const Session& player) const;
   void tick_later(core::Duration pause);

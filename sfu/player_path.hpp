@@ -29,6 +29,7 @@ class PlayerPath {
   /// What there is a use for: up to this the path is probed.
   void set_wish(core::Bitrate wish) { estimator_.set_wish(wish); }
   void tick(core::TimePoint now) { estimator_.tick(now); }
+  bool probing() const { return estimator_.probing(); }
   /// Padding to send now, bytes.
   size_t padding_due(core::TimePoint now) const { return estimator_.padding_due(now); }
   /// Whether so much may be sent again now, of what the path carries; true counts it.

@@ -90,6 +90,8 @@ class KeyframeWish {
     wanted_ = false;
     asked_ = 0;
   }
+  /// Nobody waits for one any more.
+  void drop() { keyframe_began(); }
   /// True when a request is to be sent now.
   bool due(core::TimePoint now);
   bool wanted() const { return wanted_; }

@@ -43,7 +43,7 @@ void Session::on_rtcp(core::Buffer packet, core::TimePoint now) {
   if (kind == SessionKind::publish)
     stream->router.receive_rtcp_from_publisher(packet.span(), now);
   else
-    stream->router.receive_rtcp_from_player(player_id, packet.span(), now);
+    owner_.on_tick_wanted(stream->router.receive_rtcp_from_player(player_id, packet.span(), now));
 }
 
 void Session::on_transport_closed(const core::Error& why) {

@@ -21,6 +21,8 @@ class SessionOwner {
   virtual ~SessionOwner() = default;
   virtual void on_session_connected(Session& session) = 0;
   virtual void on_session_closed(Session& session, const core::Error& why) = 0;
+  /// Its stream's router wants tick() within this time.
+  virtual void on_tick_wanted(core::Duration within) = 0;
 };
 
 class Session final : public rtp::TransportEvents, public PacketOut, public std::enable_shared_from_this<Session> {
@@ -48,8 +50,9 @@ class Session final : public rtp::TransportEvents, public PacketOut, public std:
   /// The peer restarts ICE as `ufrag`: our new half. Its URL keeps its end, its tag changes.
   rtp::IceDescription restart_ice(std::string ufrag);
 
-  /// When the peer last sent media or RTCP; its creation before that.
+  /// When the peer last sent media or RTCP; before that, when it was created or, of a publisher, got its name.
   core::TimePoint last_heard() const { return last_heard_; }
+  void on_name_taken(core::TimePoint now) { last_heard_ = now; }
 
   void on_transport_connected() override;
   void on_rtp(core::Buffer packet, core::TimePoint now) override;
@@ -69,7 +72,7 @@ struct Stream {
   StreamRouter router;
   Session* publisher = nullptr;  ///< from the moment its POST is accepted, or the hooks let it follow a silent one
   size_t players = 0;            ///< from the moment their POST is accepted
-  size_t claims = 0;             ///< publishers of whom the hooks are being asked
+  Session* claimant = nullptr;   ///< the publisher of which the hooks are being asked
 
   std::string label() const { return app + "/" + name; }
 };

@@ -19,6 +19,7 @@ constexpr core::Duration kArrivalsEvery = std::chrono::milliseconds(100);
 constexpr core::Duration kReportEvery = std::chrono::seconds(1);
 constexpr core::Duration kReportsApart = std::chrono::milliseconds(100);  // of one track, to its players
 constexpr size_t kRtcpBytes = 1200;
+constexpr int kMostBlocks = 32;  // of one RTCP packet of a player
 
 }  // namespace
 
@@ -54,8 +55,10 @@ void StreamRouter::set_publisher(const PublisherFormats& formats, PacketOut& out
     player->choice = {};
     player->change.reset();
     player->mid_picture = false;
+    player->sound_room.reset();
   }
-  if (!players_.empty()) source_->wish_keyframes();
+  for (const auto& layer : source_->layers)
+    if (is_needed(*layer)) layer->keyframe.wish();
 }
 
 void StreamRouter::clear_publisher() {
@@ -64,11 +67,12 @@ void StreamRouter::clear_publisher() {
 
 StreamRouter::PlayerId StreamRouter::add_player(PlayerFormats formats, PacketOut& out, TimePoint now) {
   const PlayerId id = next_player_++;
-  players_.emplace(id, std::make_unique<Player>(std::move(formats), out, now));
-  if (source_) {
-    source_->wish_keyframes();
-    ask_publisher(now);
-  }
+  const auto& player = *players_.emplace(id, std::make_unique<Player>(std::move(formats), out, now)).first->second;
+  if (!source_) return id;
+  choose_layers(now);
+  for (const auto& layer : source_->layers)
+    if (needs(player, *layer)) layer->keyframe.wish();
+  ask_publisher(now);
   return id;
 }
 
@@ -99,6 +103,9 @@ void StreamRouter::receive_from_publisher(core::Buffer packet, TimePoint now) {
   if (VideoLayer* const layer = video ? layer_of(*view, now) : nullptr) {
     return receive_video(*layer, std::move(packet), *view, now);
   }
+  // Padding that asks for more comes as RTX of no layer at all.
+  if (video && source_->layers.front()->track.format().rtx_payload_type == view->payload_type)
+    return counters().useless_rtx.add();
   if (!audio || !audio->claims(view->ssrc, now)) return counters().stranger.add();
   receive_audio(std::move(packet), *view, now);
 }
@@ -196,32 +203,47 @@ void StreamRouter::send_report(Player& player, MediaKind kind, const IncomingTra
     player.out->send_rtcp(writer.packet());
 }
 
-void StreamRouter::receive_rtcp_from_player(PlayerId id, std::span<const uint8_t> packet, TimePoint now) {
+core::Duration StreamRouter::receive_rtcp_from_player(PlayerId id, std::span<const uint8_t> packet, TimePoint now) {
   const auto it = players_.find(id);
-  if (it == players_.end() || !source_) return;
+  if (it == players_.end() || !source_) return kTick;
   Player& player = *it->second;
   rtcp::Reader reader(packet);
+  int blocks = 0;
   while (const auto block = reader.next()) {
-    const auto pli = rtcp::parse_pli(*block);
-    const auto fir = rtcp::parse_fir(*block);
-    if ((pli && pli->media_ssrc == player.video.ssrc()) || fir) {
-      for (const auto& layer : source_->layers)
-        if (follows(player, *layer) || layer->index == player.choice.chosen()) layer->keyframe.wish();
-      ask_publisher(now);
-    } else if (const auto remb = rtcp::parse_remb(*block)) {
-      player.path.on_estimate(static_cast<double>(remb->bits_per_second), now);
-    } else if (block->type == rtcp::Type::transport_feedback && block->count == rtcp::kTransportCc) {
-      if (rtcp::parse_transport_feedback(*block, feedback_)) player.path.on_feedback(feedback_, now);
-    } else if (const auto tmmbr = rtcp::parse_tmmbr(*block)) {
-      take_wish(player, *tmmbr, now);
-    } else if (const auto nack = rtcp::parse_nack(*block)) {
-      if (nack->media_ssrc == player.video.ssrc()) answer_nack(player, *nack, now);
-      if (nack->media_ssrc == player.audio.ssrc()) answer_audio_nack(player, *nack, now);
-    } else if (const auto report = rtcp::parse_receiver_report(*block)) {
-      take_report(player, *report, now);
+    if (++blocks > kMostBlocks) {
+      counters().rtcp_blocks.add();
+      break;
     }
+    take_feedback(player, *block, now);
   }
   if (reader.malformed()) counters().malformed.add();
+  take_wish(player, now);
+  return send_padding(player, now) ? kProbingTick : kTick;
+}
+
+void StreamRouter::take_feedback(Player& player, const rtcp::Block& block, TimePoint now) {
+  const auto pli = rtcp::parse_pli(block);
+  const auto fir = rtcp::parse_fir(block);
+  if ((pli && pli->media_ssrc == player.video.ssrc()) || fir) {
+    for (const auto& layer : source_->layers)
+      if (needs(player, *layer)) layer->keyframe.wish();
+    ask_publisher(now);
+  } else if (const auto remb = rtcp::parse_remb(block)) {
+    player.path.on_estimate(static_cast<double>(remb->bits_per_second), now);
+  } else if (block.type == rtcp::Type::transport_feedback && block.count == rtcp::kTransportCc) {
+    if (rtcp::parse_transport_feedback(block, feedback_)) player.path.on_feedback(feedback_, now);
+  } else if (const auto tmmbr = rtcp::parse_tmmbr(block)) {
+    for (const auto& entry : tmmbr->entries) {
+      if (entry.ssrc != player.video.ssrc()) continue;
+      player.bound = entry;
+      player.bound->ssrc = tmmbr->sender_ssrc;
+    }
+  } else if (const auto nack = rtcp::parse_nack(block)) {
+    if (nack->media_ssrc == player.video.ssrc()) answer_nack(player, *nack, now);
+    if (nack->media_ssrc == player.audio.ssrc()) answer_audio_nack(player, *nack, now);
+  } else if (const auto report = rtcp::parse_receiver_report(block)) {
+    take_report(player, *report, now);
+  }
 }
 
 void StreamRouter::answer_nack(Player& player, const rtcp::Nack& nack, TimePoint now) {
@@ -275,13 +297,12 @@ core::Duration StreamRouter::tick(TimePoint now) {
     source_->next_report = now + kReportEvery;
     report_reception(now);
   }
-  bool narrow = false;
+  bool probing = false;
   for (const auto& [id, player] : players_) {
     player->path.tick(now);
-    send_padding(*player, now);
-    narrow |= player->path.limit(now).has_value();
+    probing |= send_padding(*player, now);
   }
-  return narrow ? kProbingTick : kTick;
+  return probing ? kProbingTick : kTick;
 }
 
 void StreamRouter::ask_publisher(TimePoint now) {
@@ -299,8 +320,9 @@ void StreamRouter::ask_publisher(VideoLayer& layer, TimePoint now) {
   bool gave_up = false, something = false;
   const auto lost = video.losses().due(now, LossList::kMostMissing, gave_up);
   if (!lost.empty()) something = writer.nack(header, lost);
-  if (gave_up && !players_.empty()) layer.keyframe.wish();
-  if (layer.keyframe.due(now)) {
+  if (gave_up && is_needed(layer)) layer.keyframe.wish();
+  const bool comes = layer.active(now) || (layer.on_demand() && layer.told_to_send);
+  if (comes && layer.keyframe.due(now)) {
     counters().keyframes_asked.add();
     const bool use_fir = video.format().fir && !video.format().pli;
     if (use_fir)

@@ -19,6 +19,7 @@
 
 #include "sfu/incoming_track.hpp"
 #include "sfu/outgoing_track.hpp"
+#include "sfu/simulcast.hpp"
 #include "sfu/track_formats.hpp"
 
 namespace partyline::sfu {
@@ -48,8 +49,9 @@ class StreamRouter {
 
   void receive_from_publisher(core::Buffer packet, core::TimePoint now);
   void receive_rtcp_from_publisher(std::span<const uint8_t> packet, core::TimePoint now);
-  void receive_rtcp_from_player(PlayerId id, std::span<const uint8_t> packet, core::TimePoint now);
-  /// Call while there is a publisher, again after what it returns: kTick, or kProbingTick while paths are probed.
+  /// Returns within what time tick() is wanted: kTick, or kProbingTick when this has begun to probe the player's path.
+  core::Duration receive_rtcp_from_player(PlayerId id, std::span<const uint8_t> packet, core::TimePoint now);
+  /// Call while there is a publisher, again after what it returns: kTick, or kProbingTick while a path is probed.
   core::Duration tick(core::TimePoint now);
 
   bool has_publisher() const { return source_ != nullptr; }
@@ -77,7 +79,13 @@ class StreamRouter {
   void change_layer(Player& player, core::TimePoint now);
   void send_video(Player& player, VideoLayer& layer, ForwardPacket& packet, core::TimePoint now);
   void choose_layers(core::TimePoint now);
+  void choose_layer(Player& player, std::span<const LayerChoice::Layer> layers, double most, core::TimePoint now);
   bool follows(const Player& player, const VideoLayer& layer) const;
+  /// Whether it can play what the publisher sends.
+  bool takes_video(const Player& player) const;
+  /// Whether it gets this layer or waits for it.
+  bool needs(const Player& player, const VideoLayer& layer) const;
+  bool is_needed(const VideoLayer& layer) const;
   void send(Player& player, OutgoingTrack& track, ForwardPacket& packet, OutgoingTrack::Header header,
             uint8_t payload_type, core::TimePoint now);
   void repeat(Player& player, ForwardPacket& packet, OutgoingTrack::Header header, const OutgoingFormat& format,
@@ -86,7 +94,8 @@ class StreamRouter {
                       rtp::PacketWriter& writer);
   void add_number(Player& player, rtp::PacketWriter& writer, uint8_t extension);
   void send_numbered(Player& player, std::span<const uint8_t> packet, uint8_t extension, core::TimePoint now);
-  void send_padding(Player& player, core::TimePoint now);
+  /// True while its path is asked for more in this way.
+  bool send_padding(Player& player, core::TimePoint now);
   void send_report(Player& player, core::MediaKind kind, const IncomingTrack& track);
   void forward_reports(core::TimePoint now);
   void answer_nack(Player& player, const rtp::rtcp::Nack& nack, core::TimePoint now);
@@ -95,7 +104,8 @@ class StreamRouter {
   void limit_publisher(core::TimePoint now);
   void order_layers(core::TimePoint now);
   void order_layer(VideoLayer& layer, bool send, core::TimePoint now);
-  void take_wish(Player& player, const rtp::rtcp::Tmmb& request, core::TimePoint now);
+  void take_feedback(Player& player, const rtp::rtcp::Block& block, core::TimePoint now);
+  void take_wish(Player& player, core::TimePoint now);
   void report_arrivals();
   void report_reception(core::TimePoint now);
   uint64_t epoch_of(const IncomingTrack& track, size_t layer = 0) const;

@@ -16,7 +16,10 @@ namespace {
 constexpr core::Duration kChoiceEvery = std::chrono::milliseconds(200), kCount = std::chrono::milliseconds(500);
 constexpr core::Duration kLimitEvery = std::chrono::seconds(1), kOrderEvery = std::chrono::seconds(1);
 constexpr core::Duration kLinger = std::chrono::seconds(3);  // what was needed a moment ago may be needed again
-constexpr double kNoLimit = 10e6, kLeastWish = 3e6;          // bits a second
+constexpr core::Duration kWishesApart = std::chrono::milliseconds(50);  // that make a choice at once, of one player
+constexpr double kNoLimit = 10e6, kLeastWish = 3e6;                     // bits a second
+constexpr double kSmallWish = 300e3;  // who gets no picture, or hardly any: sound, twice redundant
+constexpr int kRaises = 5;            // how often a raised limit is told, once a second
 constexpr double kWishOverSource = 1.25, kMuchLower = 0.95;
 constexpr double kUsable = 0.9;         // of a path, the rest is headers
 constexpr uint8_t kPaddingBytes = 224;  // a packet: its count is one byte
@@ -56,11 +59,12 @@ void StreamRouter::choose_layers(TimePoint now) {
   std::array<LayerChoice::Layer, Simulcast::kMostLayers> layers{};
   const size_t count = std::min(source_->layers.size(), layers.size());
   double most = kLeastWish;
-  bool measured = false;
+  bool measured = false, any_active = false;
   for (size_t i = 0; i < count; ++i) {
     VideoLayer& layer = *source_->layers[i];
     layer.count(now);
     const bool active = layer.active(now);
+    any_active |= active;
     const bool counted = active && layer.bits_per_second > 0;
     const double bits = counted || !layer.on_demand() ? layer.bits_per_second : layer.promise.bits;
     const double worth = layer.worth == 0 && layer.on_demand() ? layer.promise.worth : layer.worth;
@@ -70,29 +74,40 @@ void StreamRouter::choose_layers(TimePoint now) {
   }
   // Beside layers whose rate is known, one that has just come (back) waits until its own is.
   for (auto& layer : layers) layer.active &= !measured || layer.bits_per_second > 0;
-  for (const auto& [id, player] : players_) {
-    player->count_sent(now);
-    player->path.set_wish({static_cast<int64_t>(most)});
-    if (count < 2) continue;
-    const size_t before = player->choice.chosen();
-    const auto path = player->path.limit(now);
-    const size_t after = player->choice.choose(std::span(layers).first(count), player->wish, path, now);
-    player->sound_room = path ? std::optional(kUsable * *path - layers[after].bits_per_second) : std::nullopt;
-    if (after != before) player->change.reset();
-    VideoLayer& wanted = *source_->layers[after];
-    if (!follows(*player, wanted) && !player->change) wanted.keyframe.wish();
+  for (const auto& [id, player] : players_) choose_layer(*player, std::span(layers).first(count), most, now);
+  // A keyframe that was wished for a player that has gone, or gets another layer, would be made for nobody.
+  for (const auto& layer : source_->layers) {
+    const bool ceased = any_active && !layer->active(now) && !layer->on_demand();
+    if (layer->keyframe.wanted() && (ceased || !is_needed(*layer))) layer->keyframe.drop();
   }
   if (count > 1) order_layers(now);
   limit_publisher(now);
+}
+
+/// `most`: what the source could make use of, bits a second.
+void StreamRouter::choose_layer(Player& player, std::span<const LayerChoice::Layer> layers, double most,
+                                TimePoint now) {
+  player.count_sent(now);
+  const bool video = takes_video(player);
+  const double wish = video ? kWishOverSource * player.wish.value_or(most) : 0;
+  player.path.set_wish({static_cast<int64_t>(std::clamp(wish, kSmallWish, most))});
+  const auto path = player.path.limit(now);
+  player.sound_room.reset();
+  if (!video && path) player.sound_room = kUsable * *path;
+  if (!video || layers.size() < 2) return;  // one layer alone makes room at its source
+  const size_t before = player.choice.chosen();
+  const size_t after = player.choice.choose(layers, player.wish, path, now);
+  if (path) player.sound_room = kUsable * *path - layers[after].bits_per_second;
+  if (after != before) player.change.reset();
+  VideoLayer& wanted = *source_->layers[after];
+  if (!follows(player, wanted) && !player.change) wanted.keyframe.wish();
 }
 
 /// A layer that no player sees or waits for is stopped at its source, and asked for again when one does.
 void StreamRouter::order_layers(TimePoint now) {
   for (const auto& layer : source_->layers) {
     if (!layer->on_demand() || !layer->track.ssrc()) continue;
-    const bool needed = std::ranges::any_of(players_, [&](const auto& entry) {
-      return entry.second->choice.chosen() == layer->index || follows(*entry.second, *layer);
-    });
+    const bool needed = is_needed(*layer);
     if (needed) layer->needed = now;
     const bool send = needed || (layer->needed && now - *layer->needed < kLinger);
     const bool changed = send != std::exchange(layer->told_to_send, send);
@@ -111,34 +126,41 @@ void StreamRouter::order_layer(VideoLayer& layer, bool send, TimePoint now) {
     source_->out->send_rtcp(writer.packet());
 }
 
-/// However many bounds one request names, it is answered once, with the last. The answer names the bound's owner, who
-/// else would repeat it (RFC 5104 §4.2.2.2).
-void StreamRouter::take_wish(Player& player, const rtcp::Tmmb& request, TimePoint now) {
-  std::optional<rtcp::TmmbEntry> bound;
-  for (const auto& entry : request.entries)
-    if (entry.ssrc == player.video.ssrc()) bound = entry;
+/// However many bounds one packet names, they are answered once, with the last. The answer names the bound's owner, who
+/// else would repeat it (RFC 5104 §4.2.2.2). The next tick chooses.
+void StreamRouter::take_wish(Player& player, TimePoint now) {
+  const auto bound = std::exchange(player.bound, std::nullopt);
   if (!bound) return;
-  player.wish = static_cast<double>(bound->bits_per_second);
-  bound->ssrc = request.sender_ssrc;
+  const double wish = static_cast<double>(bound->bits_per_second);
+  if (player.wish != wish && now - player.wish_heard >= kWishesApart) {
+    player.wish_heard = now;
+    source_->next_choice = now;
+  }
+  player.wish = wish;
   std::array<uint8_t, kRtcpBytes> room;
   rtcp::Writer writer(room);
   if (writer.receiver_report({player.video.ssrc(), {}}) && writer.tmmbn(player.video.ssrc(), {&*bound, 1}))
     player.out->send_rtcp(writer.packet());
-  choose_layers(now);
 }
 
 // The layers of simulcast are chosen from, one layer alone can only be made smaller at its source: for the player that
-// has a use for most. Once a second, and at once when it is less than before.
+// has a use for most. Once a second, and at once when it is less than before. That it is no longer limited is said a
+// few times: a publisher that has missed it would stay small for ever.
 void StreamRouter::limit_publisher(TimePoint now) {
-  if (source_->layers.size() != 1 || players_.empty()) return;
+  if (source_->layers.size() != 1) return;
   const IncomingTrack& track = source_->layers.front()->track;
   if (!track.format().remb || !track.ssrc()) return;
+  if (!is_needed(*source_->layers.front())) return;
   double most = 0;
   for (const auto& [id, player] : players_) {
+    if (!takes_video(*player)) continue;
     most = std::max(most, std::min(player->wish.value_or(kNoLimit), player->path.limit(now).value_or(kNoLimit)));
   }
-  if (most == kNoLimit && source_->limit.value_or(kNoLimit) == kNoLimit) return;
-  if (now < source_->next_limit && most > kMuchLower * source_->limit.value_or(kNoLimit)) return;
+  const double told = source_->limit.value_or(kNoLimit);
+  if (most > told) source_->raises = kRaises;
+  if (most == kNoLimit && told == kNoLimit && source_->raises == 0) return;
+  if (now < source_->next_limit && most > kMuchLower * told) return;
+  source_->raises = std::max(0, source_->raises - 1);
   source_->limit = most;
   source_->next_limit = now + kLimitEvery;
   std::array<uint8_t, kRtcpBytes> room;
@@ -150,12 +172,12 @@ void StreamRouter::limit_publisher(TimePoint now) {
 }
 
 /// On the source of repetitions, where it disturbs no numbering (RFC 4588; RFC 3550 §5.1 for the bytes).
-void StreamRouter::send_padding(Player& player, TimePoint now) {
+bool StreamRouter::send_padding(Player& player, TimePoint now) {
   const uint8_t number_id = player.formats.video_transport_cc;
-  if (source_->layers.empty()) return;  // the publisher before this one had video
-  if (number_id == 0 || player.video.packets == 0 || player.path.padding_due(now) == 0) return;
+  if (source_->layers.empty()) return false;  // the publisher before this one had video
+  if (number_id == 0 || player.video.packets == 0 || !player.path.probing()) return false;
   const auto* const format = playable(player.formats.video, source_->layers.front()->track.format());
-  if (format == nullptr || !format->rtx_payload_type) return;
+  if (format == nullptr || !format->rtx_payload_type) return false;
   std::array<uint8_t, kPaddingBytes> padding{};
   padding.back() = kPaddingBytes;
   for (int bound = 0; bound < 64 && player.path.padding_due(now) > 0; ++bound) {
@@ -168,6 +190,7 @@ void StreamRouter::send_padding(Player& player, TimePoint now) {
     counters().padding.add();
     send_numbered(player, writer.packet(), number_id, now);
   }
+  return player.path.probing();
 }
 
 }  // namespace partyline::sfu

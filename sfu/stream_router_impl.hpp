@@ -33,6 +33,8 @@ struct RouterCounters {
   core::Counter& in = core::counter("partyline_sfu_packets_received_total");
   core::Counter& out = core::counter("partyline_sfu_packets_sent_total");
   core::Counter& keyframes_asked = core::counter("partyline_sfu_keyframes_requested_total");
+  core::Counter& useless_rtx = core::counter("partyline_sfu_dropped_total", "reason=\"rtx_useless\"");
+  core::Counter& rtcp_blocks = core::counter("partyline_sfu_dropped_total", "reason=\"rtcp_too_long\"");
   core::Counter& other_layer = core::counter("partyline_sfu_dropped_total", "reason=\"other_layer\"");
   core::Counter& layer_changes = core::counter("partyline_sfu_layer_changes_total");
   static RouterCounters& get() {
@@ -93,11 +95,8 @@ struct StreamRouter::Source {
   std::optional<rtp::rtcp::NtpTime> ntp_offset;  // from the publisher's clock to ours
   core::TimePoint next_arrivals{}, next_report{}, next_choice{}, next_limit{};
   std::optional<double> limit;  ///< it was told, bits a second
+  int raises = 0;               ///< how often it will be told again that it was raised
   DueReports audio_reports;
-
-  void wish_keyframes() {
-    for (const auto& layer : layers) layer->keyframe.wish();
-  }
 };
 
 /// The share of the last hundreds of packets that a player asked for again: its reports tell less, because what is sent
@@ -179,7 +178,9 @@ struct StreamRouter::Player {
   // Layers.
   LayerChoice choice;
   PictureRenumbering renumbering;
-  std::optional<double> wish;  ///< bits a second, by TMMBR: what it has a use for
+  std::optional<double> wish;                   ///< bits a second, by TMMBR: what it has a use for
+  core::TimePoint wish_heard{};                 ///< the last one that the choice was hastened for
+  std::optional<rtp::rtcp::TmmbEntry> bound{};  ///< of the packet that is being read
   PlayerPath path;
   // Sent to it, over half seconds.
   uint32_t counted_octets = 0;

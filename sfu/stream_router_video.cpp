@@ -30,6 +30,18 @@ bool StreamRouter::follows(const Player& player, const VideoLayer& layer) const 
   return player.video.follows(epoch_of(layer.track, layer.index));
 }
 
+bool StreamRouter::takes_video(const Player& player) const {
+  return !source_->layers.empty() && playable(player.formats.video, source_->layers.front()->track.format()) != nullptr;
+}
+
+bool StreamRouter::needs(const Player& player, const VideoLayer& layer) const {
+  return takes_video(player) && (layer.index == player.choice.chosen() || follows(player, layer));
+}
+
+bool StreamRouter::is_needed(const VideoLayer& layer) const {
+  return std::ranges::any_of(players_, [&](const auto& entry) { return needs(*entry.second, layer); });
+}
+
 StreamRouter::VideoLayer* StreamRouter::layer_of(const rtp::PacketView& view, TimePoint now) {
   auto& layers = source_->layers;
   if (layers.front()->track.format().rtx_payload_type == view.payload_type) return repeated_layer_of(view);
@@ -66,9 +78,10 @@ void StreamRouter::receive_video(VideoLayer& layer, core::Buffer packet, const r
   if (!repeated) layer.note(view.payload.size(), now);  // browsers probe with repetitions of whatever there is
   auto forward = repeated ? layer.track.receive_repeated(std::move(packet), view, now)
                           : layer.track.receive(std::move(packet), view, now);
-  if (layer.track.take_hopeless() || (layer.track.epoch() != epoch_before && !players_.empty())) layer.keyframe.wish();
+  const bool begins = layer.track.epoch() != epoch_before;
+  if ((layer.track.take_hopeless() || begins) && is_needed(layer)) layer.keyframe.wish();
   if (forward) {
-    layer.newest = layer.track.epoch() != epoch_before ? forward->sequence : std::max(layer.newest, forward->sequence);
+    layer.newest = begins ? forward->sequence : std::max(layer.newest, forward->sequence);
     for (const auto& [id, player] : players_) forward_video(*player, layer, *forward, now);
     if (forward->keyframe_start) {
       layer.keyframe.keyframe_began();

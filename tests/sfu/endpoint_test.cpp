@@ -1,7 +1,11 @@
 #include <gmock/gmock.h>
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 #include <fstream>
+#include <functional>
+#include <optional>
 #include <sstream>
 
 #include "sfu/hooks.hpp"
@@ -277,10 +281,12 @@ class HookTest : public EndpointTest {
   }
   boost::asio::awaitable<Response> record(Response answer, core::http::Request request) {
     bodies_.push_back(request.body);
+    if (const auto during = std::exchange(during_hook_, nullptr)) co_await during();
     co_return answer;
   }
   std::unique_ptr<core::http::Server> receiver_;
   std::vector<std::string> bodies_;
+  std::function<boost::asio::awaitable<void>()> during_hook_;  ///< once
   Response answer_{200, {}, {}, {}};
 };
 
@@ -331,6 +337,40 @@ TEST_F(HookTest, WhoMayNotPublishThrowsNoSilentPublisherOut) {
   EXPECT_EQ(post("/whip/a/b", publish_offer_).status, 201);
   EXPECT_EQ(request("GET", header(first, "Location")).status, 404);
   ASSERT_EQ(sfu_->streams().size(), 1u);
+}
+
+TEST_F(HookTest, WhileTheHooksAreAskedOfOnePublisherTheNameIsTaken) {
+  start_with_hook({200, {}, "0", {}}, std::chrono::milliseconds(0));  // each is silent at once
+  ASSERT_EQ(post("/whip/a/b", publish_offer_).status, 201);
+  // Another one comes while the hook takes its time over the second.
+  std::optional<int> refused;
+  during_hook_ = [&]() -> boost::asio::awaitable<void> {
+    core::http::ClientRequest request;
+    request.method = "POST";
+    request.url = url("/whip/a/b");
+    request.body = publish_offer_;
+    request.headers = {{"Content-Type", "application/sdp"}};
+    const auto response = co_await core::http::fetch(std::move(request));
+    if (response) refused = response->status;
+  };
+  const auto second = post("/whip/a/b", publish_offer_);
+  EXPECT_EQ(second.status, 201);
+  EXPECT_EQ(refused, 409);
+  EXPECT_EQ(request("GET", header(second, "Location")).status, 204);
+  size_t asked = 0;
+  for (const auto& body : bodies_) asked += body.find("on_publish") != std::string::npos;
+  EXPECT_EQ(asked, 2u) << "the hooks never hear of who has no chance";
+}
+
+TEST_F(HookTest, WhoeverTheHooksLetInIsNoSilentPublisherYet) {
+  constexpr auto kSilence = std::chrono::milliseconds(200);
+  start_with_hook({200, {}, "0", {}}, kSilence);
+  during_hook_ = [&]() -> boost::asio::awaitable<void> {
+    boost::asio::steady_timer timer(io_.get_executor(), 2 * kSilence);
+    co_await timer.async_wait(boost::asio::use_awaitable);
+  };
+  ASSERT_EQ(post("/whip/a/b", publish_offer_).status, 201);
+  EXPECT_EQ(post("/whip/a/b", publish_offer_).status, 409) << "it is connecting";
 }
 
 TEST_F(HookTest, AHookThatIsAwayIsA503) {

@@ -88,6 +88,7 @@ struct Layers : testing::Test {
   void run(core::Duration duration) {
     for (const auto end = now + duration; now < end; now += 25ms) {
       const auto asked = publisher.plis();
+      for (const uint32_t ssrc : asked) ++keyframes_asked[ssrc - 0x10];
       read_orders();
       publisher.rtcp.clear();
       for (size_t i = 0; i < 3; ++i) {
@@ -104,7 +105,11 @@ struct Layers : testing::Test {
   void run_path() {
     auto next = now;
     for (auto at = now; at < now + 25ms; at += 1ms) {
-      if (at >= next) next = at + router.tick(at);
+      if (at >= next) {
+        const auto pause = router.tick(at);
+        fast_ticks += pause == StreamRouter::kProbingTick;
+        next = at + pause;
+      }
       for (const auto& packet : player.rtp) path->send(packet, at);
       player.rtp.clear();
       path->deliver(at, [&](auto packet, TimePoint) { arrive(packet, at); });
@@ -116,7 +121,7 @@ struct Layers : testing::Test {
       std::array<uint8_t, 1200> room;
       rtcp::Writer writer(room);
       writer.transport_feedback(feedback);
-      router.receive_rtcp_from_player(player_id, writer.packet(), at);
+      next = std::min(next, at + router.receive_rtcp_from_player(player_id, writer.packet(), at));
     }
   }
   void arrive(std::span<const uint8_t> packet, TimePoint at) {
@@ -196,7 +201,8 @@ struct Layers : testing::Test {
   TimePoint last_feedback{};
   std::vector<int> arrived;    ///< the layers of packets
   uint16_t last_sequence = 0;  // of video that arrived
-  int padding = 0;
+  int padding = 0, fast_ticks = 0;
+  std::map<uint32_t, int> keyframes_asked;  ///< by layer
   // TMMBR to the publisher: layer, and whether it is to be sent.
   std::vector<std::pair<uint32_t, bool>> ordered;
   size_t orders_read = 0;

@@ -74,6 +74,17 @@ TEST_F(NarrowPath, a_wide_one_is_no_limit_and_soon_gets_no_padding) {
   EXPECT_EQ(padding, 0);
 }
 
+TEST_F(NarrowPath, is_asked_for_no_more_than_the_player_has_a_use_for) {
+  begin_behind(Bitrate::kbps(600), {"h", "m", "l"});
+  wish(150'000);
+  run(20s);
+  EXPECT_EQ(newest(), 2);
+  padding = fast_ticks = 0;
+  run(20s);
+  EXPECT_EQ(padding, 0);
+  EXPECT_EQ(fast_ticks, 0) << "nothing is being probed";
+}
+
 TEST_F(NarrowPath, the_publisher_of_a_single_layer_is_told_what_the_path_carries) {
   begin_behind(Bitrate::kbps(500), {});
   senders[1].sending = senders[2].sending = false;  // 768 kbit/s

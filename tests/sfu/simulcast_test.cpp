@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/counters.hpp"
 #include "sfu/answer.hpp"
 #include "sfu/picture_size.hpp"
 #include "tests/sfu/layers.hpp"
@@ -214,6 +215,7 @@ TEST_F(SimulcastRouter, keyframes_are_asked_of_the_layer_that_is_wanted_and_of_n
 TEST_F(SimulcastRouter, a_change_waits_for_the_end_of_the_picture_under_way) {
   run(2s);
   wish(150'000);
+  router.tick(now);
   ASSERT_EQ(last_layer(), 0);
   send(0, false, true, false);
   send(2, true, true, false);  // its keyframe begins in the middle of the other's picture
@@ -335,22 +337,20 @@ TEST_F(SimulcastRouter, a_publisher_that_promises_nothing_is_ordered_nothing) {
   EXPECT_EQ(orders(), Orders{});
 }
 
-TEST(SingleLayer, its_publisher_is_told_what_the_most_demanding_player_has_a_use_for) {
-  TimePoint now{1000h};
-  StreamRouter router;
-  Peer publisher, first, second;
-  PublisherFormats formats;
-  formats.video.emplace();
-  formats.video->codec = Codec::vp8;
-  formats.video->payload_type = 96;
-  formats.video->remb = true;
-  router.set_publisher(formats, publisher, now);
-  PlayerFormats wanted;
-  wanted.video = {{Codec::vp8, 97, 0}};
-  wanted.video_ssrc = 0x99;
-  const auto a = router.add_player(wanted, first, now), b = router.add_player(wanted, second, now);
-  uint16_t sequence = 1;
-  const auto run = [&] {
+/// A publisher of one layer that takes REMB, and players.
+struct SingleLayer : testing::Test {
+  SingleLayer() {
+    PublisherFormats formats;
+    formats.video.emplace();
+    formats.video->codec = Codec::vp8;
+    formats.video->payload_type = 96;
+    formats.video->remb = true;
+    router.set_publisher(formats, publisher, now);
+    wanted.video = {{Codec::vp8, 97, 0}};
+    wanted.video_ssrc = 0x99;
+  }
+  /// All limits that the publisher is told in a second and a half.
+  std::vector<uint64_t> told() {
     publisher.rtcp.clear();
     for (int i = 0; i < 60; ++i, now += 25ms) {
       std::array<uint8_t, 200> room;
@@ -360,28 +360,140 @@ TEST(SingleLayer, its_publisher_is_told_what_the_most_demanding_player_has_a_use
       router.receive_from_publisher(core::Buffer::copy_of(writer.packet()), now);
       router.tick(now);
     }
-    std::optional<uint64_t> told;
+    std::vector<uint64_t> limits;
     for (const auto& bytes : publisher.rtcp)
       for (rtcp::Reader reader(bytes); const auto block = reader.next();)
-        if (const auto remb = rtcp::parse_remb(*block)) told = remb->bits_per_second;
-    return told;
-  };
-  const auto wish = [&](StreamRouter::PlayerId id, uint64_t bits) {
-    std::array<uint8_t, 200> room;
+        if (const auto remb = rtcp::parse_remb(*block)) limits.push_back(remb->bits_per_second);
+    return limits;
+  }
+  std::optional<uint64_t> last_told() {
+    const auto limits = told();
+    return limits.empty() ? std::nullopt : std::optional(limits.back());
+  }
+  void wish(StreamRouter::PlayerId id, uint64_t bits, int times = 1) {
+    std::array<uint8_t, 1200> room;
     rtcp::Writer writer(room);
-    writer.tmmbr(1, {0x99, bits, 40});
+    for (int i = 0; i < times; ++i) writer.tmmbr(1, {0x99, bits, 40});
     router.receive_rtcp_from_player(id, writer.packet(), now);
-  };
-  EXPECT_FALSE(run());
+  }
+  TimePoint now{1000h};
+  StreamRouter router;
+  Peer publisher, first, second;
+  PlayerFormats wanted;
+  uint16_t sequence = 1;
+};
+
+TEST_F(SingleLayer, its_publisher_is_told_what_the_most_demanding_player_has_a_use_for) {
+  const auto a = router.add_player(wanted, first, now), b = router.add_player(wanted, second, now);
+  EXPECT_FALSE(last_told());
   wish(a, 256'000);
-  EXPECT_FALSE(run()) << "the other one may want everything";
+  EXPECT_FALSE(last_told()) << "the other one may want everything";
   wish(b, 512'000);
-  EXPECT_EQ(run(), 512'000u);
+  EXPECT_EQ(last_told(), 512'000u);
   EXPECT_EQ(first.owners_told(), (std::vector<uint32_t>{1}));
   router.remove_player(b);
-  EXPECT_EQ(run(), 256'000u);
+  EXPECT_EQ(last_told(), 256'000u);
   router.add_player(wanted, second, now);
-  EXPECT_GE(run().value_or(0), 9'000'000u) << "lifted again";
+  EXPECT_GE(last_told().value_or(0), 9'000'000u) << "lifted again";
+}
+
+TEST_F(SingleLayer, a_player_that_cannot_see_it_wants_nothing_of_it) {
+  wish(router.add_player(wanted, first, now), 256'000);
+  wanted.video = {{Codec::h264, 97, 1}};
+  router.add_player(wanted, second, now);
+  EXPECT_EQ(last_told(), 256'000u);
+}
+
+TEST_F(SingleLayer, that_a_limit_is_lifted_is_said_five_times) {
+  const auto a = router.add_player(wanted, first, now);
+  wish(a, 256'000);
+  EXPECT_EQ(last_told(), 256'000u);
+  wish(a, 10'000'000);
+  std::vector<uint64_t> limits;
+  for (int i = 0; i < 10; ++i)
+    for (const uint64_t limit : told())
+      if (limit > 9'000'000) limits.push_back(limit);
+  EXPECT_EQ(limits.size(), 5u) << "one alone may be lost";
+}
+
+TEST_F(SingleLayer, a_packet_full_of_wishes_is_answered_once_and_not_read_for_ever) {
+  const core::Counter& cut = core::counter("partyline_sfu_dropped_total", "reason=\"rtcp_too_long\"");
+  const auto a = router.add_player(wanted, first, now);
+  wish(a, 256'000, 30);
+  EXPECT_EQ(first.owners_told().size(), 1u);
+  const uint64_t before = cut.value();
+  wish(a, 512'000, 50);
+  EXPECT_EQ(cut.value(), before + 1);
+  EXPECT_EQ(first.owners_told().size(), 2u);
+}
+
+TEST_F(SimulcastRouter, a_player_that_cannot_see_it_wants_no_layer_and_no_keyframe) {
+  router.remove_player(player_id);
+  begin({"h", "m", "l"}, 0, true);
+  wish(150'000);
+  PlayerFormats deaf;
+  deaf.audio = {{Codec::opus, 111, 0}};
+  deaf.video_ssrc = 0x99;
+  Peer listener;
+  const auto id = router.add_player(deaf, listener, now);
+  run(6s);
+  EXPECT_EQ(last_layer(), 2);
+  EXPECT_EQ(orders(), (Orders{{0, false}, {1, false}})) << "nobody sees the large ones";
+  keyframes_asked.clear();
+  std::array<uint8_t, 200> room;
+  rtcp::Writer writer(room);
+  writer.pli({1, 0x99});
+  router.receive_rtcp_from_player(id, writer.packet(), now);
+  run(10s);
+  EXPECT_TRUE(keyframes_asked.empty());
+}
+
+TEST_F(SimulcastRouter, a_player_that_joins_needs_a_keyframe_of_its_layer_alone) {
+  run(2s);
+  keyframes_asked.clear();
+  PlayerFormats wanted;
+  wanted.video = {{Codec::vp8, 97, 0}};
+  wanted.video_ssrc = 0x9A;
+  Peer another;
+  const auto id = router.add_player(wanted, another, now);
+  run(2s);
+  EXPECT_EQ(keyframes_asked.size(), 1u);
+  EXPECT_EQ(keyframes_asked[0], 1);
+  // One that leaves before its keyframe has come takes the wish along.
+  std::array<uint8_t, 200> room;
+  rtcp::Writer writer(room);
+  writer.tmmbr(1, {0x9A, 150'000, 40});
+  router.receive_rtcp_from_player(id, writer.packet(), now);
+  router.tick(now);
+  EXPECT_EQ(publisher.plis(), std::vector<uint32_t>{0x12});
+  router.remove_player(id);
+  publisher.rtcp.clear();
+  keyframes_asked.clear();
+  run(3s);
+  EXPECT_EQ(keyframes_asked.size(), 0u);
+}
+
+TEST_F(SimulcastRouter, a_lost_layer_that_nobody_sees_needs_no_keyframe) {
+  run(2s);
+  wish(150'000);
+  run(3s);
+  keyframes_asked.clear();
+  senders[0].sequence += 400;  // more than can be repaired
+  run(2s);
+  EXPECT_EQ(last_layer(), 2);
+  EXPECT_TRUE(keyframes_asked.empty());
+}
+
+TEST_F(SimulcastRouter, padding_of_no_layer_is_no_stranger) {
+  const core::Counter& strangers = core::counter("partyline_sfu_dropped_total", "reason=\"unknown_ssrc\"");
+  const core::Counter& useless = core::counter("partyline_sfu_dropped_total", "reason=\"rtx_useless\"");
+  run(1s);
+  const uint64_t before = strangers.value(), useless_before = useless.value();
+  std::array<uint8_t, 200> room;
+  rtp::PacketWriter writer(room, {false, 100, {1}, {5}, 0x77});
+  router.receive_from_publisher(core::Buffer::copy_of(writer.packet()), now);
+  EXPECT_EQ(strangers.value(), before);
+  EXPECT_EQ(useless.value(), useless_before + 1);
 }
 
 TEST(SimulcastSdp, what_a_layer_will_be_is_read_from_its_restrictions) {
