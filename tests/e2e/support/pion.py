@@ -3,10 +3,12 @@ says what SRS would say."""
 import json
 import os
 import pathlib
+import subprocess
 import urllib.request
 
 from .media import layer_file
-from .process import HOME, ROOT, Process, free_port, run, wait_for
+from .process import HOME, ROOT, Process, free_port, port_block, run, wait_for
+from .sip import Phone, media_ports
 
 SOURCE = ROOT / "tests/e2e/peers/pion-sfu"
 
@@ -92,3 +94,53 @@ class PionPublisher:
     def stop(self):
         if self.process:
             self.process.stop(3)
+
+
+class PionPhone(Phone):
+    """A phone with one medium whose RTP and RTCP are pion's. `attributes`: lines of its SDP beside those that name the codec."""
+
+    CODECS = {"audio": ("0", "a=rtpmap:0 PCMU/8000"),
+              "video": ("97", "a=rtpmap:97 H264/90000\r\na=fmtp:97 packetization-mode=1;profile-level-id=42e01f")}
+
+    def __init__(self, gateway, room, folder, kind, attributes, profile="RTP/AVP", user="pion"):
+        super().__init__(gateway, room, user)
+        self.folder, self.kind, self.media_port = pathlib.Path(folder), kind, port_block(2)
+        number, rtpmap = self.CODECS[kind]
+        self.sdp = "\r\n".join(["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0",
+                                f"m={kind} {self.media_port} {profile} {number}", rtpmap, *attributes]) + "\r\n"
+        self.process = None
+
+    def call(self, *arguments):
+        """`arguments`: pion-phone's."""
+        answer = self.invite(self.sdp)
+        assert answer.status == 200, answer.first
+        self.answer = answer.body
+        port = media_ports(self.answer)[self.kind]
+        self.process = Process([build("pion-phone"), "-port", self.media_port, "-to", f"127.0.0.1:{port}", "-rtcp", f"127.0.0.1:{port + 1}", *arguments],
+                               self.folder / f"{self.user}.log", stdin=subprocess.PIPE)
+        return self
+
+    def tell(self, command):
+        self.process.popen.stdin.write(command.encode() + b"\n")
+        self.process.popen.stdin.flush()
+
+    def events(self, name):
+        lines = self.process.text().splitlines(keepends=True)
+        return [event for event in (json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")) if event["event"] == name]
+
+    def rate(self, seconds):
+        """Bits a second that came in the last so many, headers included."""
+        all_of_them = self.events("received")
+        newest = all_of_them[-1]
+        before = next(event for event in reversed(all_of_them) if newest["seconds"] - event["seconds"] >= seconds)
+        return (newest["bytes"] - before["bytes"]) * 8 / (newest["seconds"] - before["seconds"])
+
+    def stop(self):
+        if self.process:
+            self.process.popen.stdin.close()
+            self.process.stop(3)
+            try:
+                self.bye()
+            except AssertionError:
+                pass
+        self.close()

@@ -1,0 +1,3 @@
+module pionphone
+
+go 1.19

@@ -1,0 +1,61 @@
+"""RTCP extended reports (RFC 3611), as pion's decoder reads them: voice metrics of losses that were made on purpose, and round trips of a
+delay that was made on purpose, each side measuring."""
+import time
+
+from support.pion import PionPhone
+from support.process import wait_for
+
+ROUND_TRIP = 80  # ms: 40 each way
+
+
+def last(phone, name):
+    return phone.events(name)[-1]
+
+
+def test_a_phone_that_asks_is_told_how_its_voice_arrives(stage, folder):
+    gateway = stage.gateway()
+    phone = stage.keep(PionPhone(gateway, "xr", folder, "audio", ["a=rtcp-xr:rcvr-rtt=all voip-metrics"]))
+    phone.call("-delay", "40ms", "-reference")
+    assert "a=rtcp-xr:rcvr-rtt=all" in phone.answer, phone.answer
+    gateway.wait_legs("xr", 1)
+    stage.stalls.mark()
+    # Losses far from each other: the gap between bursts.
+    phone.tell("lose " + "." * 19 + "x")
+    wait_for(lambda: len(phone.events("voip")) >= 9, 20, "nine reports")
+    metrics = last(phone, "voip")
+    print(metrics)
+    assert metrics["ssrc"] == int.from_bytes(b"phon", "big") and metrics["gmin"] == 16
+    assert 0.035 < metrics["loss"] < 0.06 and 0.035 < metrics["gap_density"] < 0.065, metrics
+    assert metrics["burst_ms"] * metrics["burst_density"] < 40 and metrics["discarded"] == 0, metrics
+    assert ROUND_TRIP * 0.8 < metrics["round_trip_ms"] < ROUND_TRIP + stage.stalls.allowed(30), metrics
+    assert 0 < metrics["buffer_ms"] < 300 <= metrics["buffer_most_ms"] and metrics["end_system_ms"] >= metrics["buffer_ms"], metrics
+    assert 50 < metrics["rating"] < 90 and 20 < metrics["listening"] < 45 and 20 < metrics["conversation"] <= metrics["listening"], metrics
+
+    # And bursts: 200 ms in which every second packet is lost, each second and a half.
+    before = metrics
+    phone.tell("lose " + "x." * 5 + "." * 65)
+    reports = len(phone.events("voip"))
+    wait_for(lambda: len(phone.events("voip")) >= reports + 12, 25, "twelve reports more")
+    metrics = last(phone, "voip")
+    print(metrics)
+    assert 0.4 < metrics["burst_density"] < 0.8 and 100 < metrics["burst_ms"] < 300, metrics
+    assert metrics["gap_density"] < before["gap_density"] and metrics["gap_ms"] > 500, metrics
+
+    # The phone asked for the round trip, too, and measures it by what it is answered.
+    trips = [event["ms"] for event in phone.events("dlrr")]
+    print(f"{len(trips)} round trips, {min(trips):.1f} to {max(trips):.1f} ms")
+    assert len(trips) >= 10 and min(trips) > ROUND_TRIP * 0.95 and sorted(trips)[len(trips) // 2] < ROUND_TRIP + stage.stalls.allowed(15), trips
+    assert "does not understand" not in phone.process.text(), phone.process.text()
+
+
+def test_who_is_only_listened_to_is_asked_for_the_round_trip(stage, folder):
+    gateway = stage.gateway()
+    phone = stage.keep(PionPhone(gateway, "trip", folder, "audio", ["a=rtcp-xr:rcvr-rtt=all", "a=sendonly"]))
+    phone.call("-delay", "40ms")
+    wait_for(lambda: phone.events("reference"), 10, "the gateway to ask")
+    wait_for(lambda: gateway.legs("trip")[0]["audio"]["round_trip_ms"] > 0, 10, "the round trip to be known")
+    time.sleep(3)
+    measured = gateway.legs("trip")[0]["audio"]["round_trip_ms"]
+    print(f"{measured} ms")
+    assert ROUND_TRIP * 0.95 < measured < ROUND_TRIP + stage.stalls.allowed(15), measured
+    assert not phone.events("voip"), "nobody asked for them"
