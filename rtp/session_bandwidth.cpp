@@ -78,7 +78,7 @@ void Session::Impl::ask_for_bitrate(Track& track, core::TimePoint now) {
   std::optional<core::Bitrate> wanted;
   if (receive_wish.bits_per_second > 0) wanted = receive_wish;
   if (track.config.transport_cc_extension == 0) {
-    const auto carried = track.rate_in.update(round_trip.value_or(100ms), now);
+    const auto carried = track.rate_in.update(round_trip.value_or(100ms), receive_wish, now);
     if (carried) wanted = wanted ? std::min(*wanted, *carried) : *carried;
   }
   if (!wanted) return;

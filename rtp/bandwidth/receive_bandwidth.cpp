@@ -10,6 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 constexpr double kIdle = 0.6;                    // of the limit
 constexpr double kLift = 1.08, kNoLimit = 10e6;  // a second; bits a second
+constexpr double kUnknownWish = 2.5e6;
 constexpr core::Duration kQuiet = 5s;
 
 }  // namespace
@@ -22,17 +23,19 @@ void ReceiveBandwidth::on_packet(int64_t media_time, size_t bytes, core::TimePoi
   least_delay_ = std::min(least_delay_.value_or(arrived - sent), arrived - sent);
 }
 
-std::optional<core::Bitrate> ReceiveBandwidth::update(core::Duration round_trip, core::TimePoint now) {
+std::optional<core::Bitrate> ReceiveBandwidth::update(core::Duration round_trip, core::Bitrate wish,
+                                                      core::TimePoint now) {
   const auto through = through_.bits_per_second();
   if (least_delay_) queue_.update(*least_delay_, now);
   least_delay_.reset();
   const LinkUse use = queue_.judge(trend_.use());
   if (use == LinkUse::over && !limited_ && through) {
     limited_ = true;
-    rate_.set_rate(*through);
+    rate_.set_rate(
+        std::max(*through, wish.bits_per_second > 0 ? static_cast<double>(wish.bits_per_second) : kUnknownWish));
   }
   if (limited_) {
-    rate_.update(use, through, round_trip, true, now);
+    rate_.update(use, through, round_trip, true, now, through.value_or(0) < kIdle * rate_.rate());
     lift(use, through, now);
   }
   updated_ = now;

@@ -1,6 +1,7 @@
 // ReceiveBandwidth: what a sender should be told its path to us carries, when it does not find out itself (no
 // transport-cc): Trendline over RTP time and arrival, AimdRate on what arrives. No limit until there was a queue, and a
-// limit that the sender makes no use of grows until it is none.
+// limit that the sender makes no use of grows until it is none. A queue beside a sender of little is a moment's or
+// somebody else's: it brings the limit down by steps from what there is a use for, not to the little that comes.
 //
 // Thread: the session's. Source: draft-alvestrand-rmcat-congestion-03 (REMB's receiver side).
 #pragma once
@@ -19,8 +20,8 @@ class ReceiveBandwidth {
  public:
   /// A video packet; `media_time`: its unwrapped RTP time, 90 kHz.
   void on_packet(int64_t media_time, size_t bytes, core::TimePoint now);
-  /// Every now and then; nothing: no reason for a limit.
-  std::optional<core::Bitrate> update(core::Duration round_trip, core::TimePoint now);
+  /// Every now and then; nothing: no reason for a limit. `wish`: what there is a use for, 0: unknown.
+  std::optional<core::Bitrate> update(core::Duration round_trip, core::Bitrate wish, core::TimePoint now);
 
  private:
   void lift(LinkUse use, std::optional<double> through, core::TimePoint now);

@@ -149,6 +149,27 @@ TEST(ApplicationLimited, jitter_beside_little_traffic_does_not_take_the_target_t
   EXPECT_GT(least, Bitrate::kbps(800)) << "100 kbit/s are sent";
 }
 
+TEST(ApplicationLimited, a_sender_of_little_is_not_told_to_send_no_more_than_that_because_of_jitter) {
+  BandwidthWorld world({.delay = 25ms, .rate = Bitrate::kbps(5000)}, 4);
+  Flow& flow = world.add_flow(Bitrate::kbps(2000), [](TrackConfig& track) {
+    track.transport_cc_extension = 0;
+    track.receive_formats[0].remb = true;
+  });
+  flow.receiver.session->set_receive_wish(Bitrate::kbps(2000));
+  flow.encoder.share = 0.02;
+  world.run(20s);
+  for (int i = 0; i < 5; ++i) {
+    for (const auto delay : {50ms, 90ms, 140ms, 200ms}) {  // a machine that has too much to do for a moment
+      world.bottleneck.settings.delay = delay;
+      world.run(120ms);
+    }
+    world.bottleneck.settings.delay = 25ms;
+    world.run(9500ms);
+  }
+  ASSERT_FALSE(flow.sender.targets.empty());
+  EXPECT_GT(*std::ranges::min_element(flow.sender.targets), Bitrate::kbps(200)) << "40 kbit/s are sent";
+}
+
 INSTANTIATE_TEST_SUITE_P(remb_and_tmmbr, WithoutTransportFeedback, testing::Bool());
 
 }  // namespace

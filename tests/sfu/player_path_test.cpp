@@ -65,6 +65,30 @@ TEST_F(NarrowPath, however_often_something_is_asked_for_again_no_more_is_sent_th
   EXPECT_LT(bits, 2 * 250e3);
 }
 
+// Bits a second of repetitions that a player without transport-cc gets when it asks for everything.
+double repeated(PlayerPath& path, TimePoint& now) {
+  size_t bytes = 0;
+  for (const TimePoint end = now + 4s; now < end; now += 5ms)
+    if (path.may_resend(1000, now)) bytes += 1000;
+  return static_cast<double>(bytes) * 8 / 4;
+}
+
+TEST(RembOnly, repetitions_take_no_more_of_a_narrow_path_than_what_is_sent_leaves) {
+  PlayerPath path;
+  TimePoint now{1000h};
+  for (int i = 0; i < 20; ++i) path.note_sent_rate(1e6);
+  repeated(path, now);
+  EXPECT_NEAR(repeated(path, now), 500e3, 30e3) << "nothing says that the path is narrow";
+  path.on_estimate(1.2e6, now);
+  for (int i = 0; i < 20; ++i) path.note_sent_rate(380e3);
+  path.on_estimate(400e3, now);
+  repeated(path, now);
+  for (int i = 0; i < 10; ++i) {
+    path.on_estimate(400e3, now);
+    EXPECT_LT(repeated(path, now), 60e3) << i;
+  }
+}
+
 TEST_F(NarrowPath, a_wide_one_is_no_limit_and_soon_gets_no_padding) {
   begin_behind(Bitrate::kbps(8000), {"h", "m", "l"});
   run(20s);

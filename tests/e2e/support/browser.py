@@ -73,8 +73,8 @@ PUBLISH_AND_PLAY = """async ([publishUrl, playUrl, codec]) => {
 }"""
 
 
-# Plays what the URL has, on a page of the same origin.
-WATCH = """async (url) => {
+# Plays what the URL has, on a page of the same origin; its offer lacks what is left out, a line each.
+WATCH = """async ([url, leftOut]) => {
   const play = new RTCPeerConnection();
   for (const kind of ['audio', 'video']) play.addTransceiver(kind, {direction: 'recvonly'});
   const video = Object.assign(document.createElement('video'), {autoplay: true, muted: true, srcObject: new MediaStream()});
@@ -85,7 +85,8 @@ WATCH = """async (url) => {
   await play.setLocalDescription(await play.createOffer());
   if (play.iceGatheringState !== 'complete') await new Promise(done => {
     play.onicegatheringstatechange = () => play.iceGatheringState === 'complete' && done(); });
-  const answer = await fetch(url, {method: 'POST', headers: {'Content-Type': 'application/sdp'}, body: play.localDescription.sdp});
+  const offer = play.localDescription.sdp.split('\\r\\n').filter(line => !leftOut.some(part => line.includes(part))).join('\\r\\n');
+  const answer = await fetch(url, {method: 'POST', headers: {'Content-Type': 'application/sdp'}, body: offer});
   if (answer.status !== 201) throw new Error(`${url}: ${answer.status}`);
   await play.setRemoteDescription({type: 'answer', sdp: await answer.text()});
   window.partyline = {pcPlay: play};
@@ -135,8 +136,8 @@ class Browser:
     def publish(self, publish_url, play_url, codec="video/H264"):
         return self.evaluate(PUBLISH_AND_PLAY, [publish_url, play_url, codec])
 
-    def watch(self, url):
-        return self.evaluate(WATCH, url)
+    def watch(self, url, left_out=()):
+        return self.evaluate(WATCH, [url, list(left_out)])
 
     def click(self, selector):
         return self.ask("click", selector=selector)

@@ -129,11 +129,10 @@ class PionPhone(Phone):
         return [event for event in (json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")) if event["event"] == name]
 
     def rate(self, seconds):
-        """Bits a second that came in the last so many, headers included."""
-        all_of_them = self.events("received")
-        newest = all_of_them[-1]
-        before = next(event for event in reversed(all_of_them) if newest["seconds"] - event["seconds"] >= seconds)
-        return (newest["bytes"] - before["bytes"]) * 8 / (newest["seconds"] - before["seconds"])
+        """Bits a second that came in the last so many, RTP headers included; 0 before."""
+        counts = self.events("received")
+        before = next((event for event in reversed(counts) if counts[-1]["seconds"] - event["seconds"] >= seconds), None)
+        return (counts[-1]["bytes"] - before["bytes"]) * 8 / (counts[-1]["seconds"] - before["seconds"]) if before else 0
 
     def stop(self):
         if self.process:
