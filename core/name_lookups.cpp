@@ -57,24 +57,53 @@ Result<NameLookups::Addresses> ask_system(const std::string& host) {
 
 /// Somebody who waits. Not an executor's handler: the executor may be gone when a thread that was left behind answers.
 struct NameLookups::Request {
+  std::string host;
   Bell bell;
   std::optional<Result<Addresses>> answer;  // under the mutex
 };
 
 struct NameLookups::Shared : std::enable_shared_from_this<Shared> {
-  void add(const std::string& host, const std::shared_ptr<Request>& request) {
+  struct Name {
+    std::vector<std::shared_ptr<Request>> askers;  // running and none: its thread is left behind
+    bool running = false;                          // else it is in `waiting`
+  };
+
+  void add(const std::shared_ptr<Request>& request) {
     const std::lock_guard lock(mutex);
-    if (const auto same = under_way.find(host); same != under_way.end()) return same->second.push_back(request);
-    if (threads < kMostAtOnce && start_thread(host)) {
-      under_way[host].push_back(request);
+    if (const auto same = under_way.find(request->host); same != under_way.end()) return join(same->second, request);
+    if (may_start() && start_thread(request->host)) {
+      under_way[request->host] = {{request}, true};
     } else if (threads > 0 && waiting.size() < kMostWaiting) {
-      under_way[host].push_back(request);
-      waiting.push_back(host);
+      under_way[request->host] = {{request}, false};
+      waiting.push_back(request->host);
     } else {
-      request->answer = make_error(ErrorCode::limit, "too many name look-ups are under way");
-      request->bell.ring();
+      refuse(*request);
     }
   }
+  void join(Name& name, const std::shared_ptr<Request>& request) {
+    if (name.askers.size() >= kMostAskers) return refuse(*request);
+    if (name.running && name.askers.empty()) --left_behind;
+    name.askers.push_back(request);
+  }
+  static void refuse(Request& request) {
+    request.answer = make_error(ErrorCode::limit, "too many name look-ups are under way");
+    request.bell.ring();
+  }
+  /// He waits no longer.
+  void leave(const std::shared_ptr<Request>& request) {
+    const std::lock_guard lock(mutex);
+    const auto found = under_way.find(request->host);
+    if (found == under_way.end() || std::erase(found->second.askers, request) == 0) return;
+    if (!found->second.askers.empty()) return;
+    if (found->second.running) {
+      ++left_behind;
+      start_waiting();
+    } else {
+      std::erase(waiting, request->host);
+      under_way.erase(found);
+    }
+  }
+  bool may_start() const { return threads - left_behind < kMostAtOnce && threads < kMostThreads; }
   bool start_thread(const std::string& host) {
     try {
       std::thread([self = shared_from_this(), host] { self->run(host); }).detach();
@@ -84,21 +113,29 @@ struct NameLookups::Shared : std::enable_shared_from_this<Shared> {
     ++threads;
     return true;
   }
+  void start_waiting() {
+    while (!waiting.empty() && may_start() && start_thread(waiting.front())) under_way[take_waiting()].running = true;
+  }
+  std::string take_waiting() {
+    std::string host = std::move(waiting.front());
+    waiting.pop_front();
+    return host;
+  }
   void run(std::string host) {
     for (;;) {
       const auto answer = resolver(host);
       const std::lock_guard lock(mutex);
       const auto answered = under_way.extract(host);
-      for (const auto& request : answered.mapped()) {
+      if (answered.mapped().askers.empty()) --left_behind;
+      for (const auto& request : answered.mapped().askers) {
         request->answer = answer;
         request->bell.ring();
       }
-      if (waiting.empty()) {
-        --threads;
-        return;
-      }
-      host = std::move(waiting.front());
-      waiting.pop_front();
+      --threads;
+      if (waiting.empty() || !may_start()) return;
+      ++threads;
+      host = take_waiting();
+      under_way[host].running = true;
     }
   }
   static asio::awaitable<Result<Addresses>> wait(std::shared_ptr<Shared> self, std::shared_ptr<Request> request,
@@ -121,9 +158,9 @@ struct NameLookups::Shared : std::enable_shared_from_this<Shared> {
 
   Resolver resolver;
   Mutex mutex;
-  std::map<std::string, std::vector<std::shared_ptr<Request>>> under_way;  // by name, those that wait included
+  std::map<std::string, Name> under_way;  // those that wait included
   std::deque<std::string> waiting;
-  size_t threads = 0;
+  size_t threads = 0, left_behind = 0;
 };
 
 NameLookups::NameLookups(Resolver resolver) : shared_(std::make_shared<Shared>()) {
@@ -146,7 +183,15 @@ asio::awaitable<std::vector<Result<NameLookups::Addresses>>> NameLookups::find_a
                                                                                    TimePoint deadline) {
   const auto shared = shared_;
   std::vector<Result<Addresses>> answers;
-  std::vector<std::shared_ptr<Request>> requests;
+  struct Requests : std::vector<std::shared_ptr<Request>> {
+    explicit Requests(std::shared_ptr<Shared> s) : shared(std::move(s)) {}
+    Requests(const Requests&) = delete;
+    ~Requests() {
+      for (const auto& request : *this)
+        if (request) shared->leave(request);
+    }
+    std::shared_ptr<Shared> shared;
+  } requests(shared);
   for (const std::string& host : hosts) {
     boost::system::error_code error;
     const address literal = asio::ip::make_address(host, error);
@@ -157,7 +202,10 @@ asio::awaitable<std::vector<Result<NameLookups::Addresses>>> NameLookups::find_a
     } catch (const std::system_error& full) {
       answers.back() = make_error(ErrorCode::limit, std::string("name look-up failed: ") + full.what());
     }
-    if (request) shared->add(host, request);
+    if (request) {
+      request->host = host;
+      shared->add(request);
+    }
     requests.push_back(std::move(request));
   }
   for (size_t i = 0; i < hosts.size(); ++i)

@@ -6,6 +6,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <condition_variable>
+#include <filesystem>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -57,6 +59,13 @@ struct NameLookupsTest : testing::Test {
                           });
     return result;
   }
+  std::shared_ptr<std::optional<Answers>> done;
+  std::optional<Answers> ask_now(const std::string& host) {
+    done = ask({host});
+    context.restart();
+    context.run();
+    return *done;
+  }
   std::shared_ptr<Names> names = std::make_shared<Names>();
   NameLookups lookups{[names = names](const std::string& host) { return names->answer(host); }};
   boost::asio::io_context context;
@@ -102,6 +111,72 @@ TEST_F(NameLookupsTest, more_names_than_threads_wait_and_more_than_may_wait_are_
   EXPECT_EQ((**waiting).back().error().code, ErrorCode::limit);
   (**waiting).pop_back();
   for (const auto& each : **waiting) EXPECT_TRUE(each);
+}
+
+TEST_F(NameLookupsTest, names_that_nobody_waits_for_any_more_hold_up_no_others) {
+  std::vector<std::string> dead;
+  for (size_t i = 0; i < NameLookups::kMostAtOnce; ++i) dead.push_back("dead" + std::to_string(i));
+  const auto holding = ask(dead, 50ms), alive = ask({"alive"});
+  context.run();
+  EXPECT_EQ((**holding)[0].error().code, ErrorCode::timeout);
+  EXPECT_TRUE((**alive)[0]) << "it waited for its turn, and got one when the others were left behind";
+  EXPECT_TRUE((*ask_now("another"))[0]);
+}
+
+TEST_F(NameLookupsTest, threads_that_are_left_behind_are_bounded_and_work_again_once_they_are_answered) {
+  for (size_t i = 0; i < NameLookups::kMostThreads; ++i) {
+    const auto dead = ask({"dead" + std::to_string(i)}, 1ms);
+    context.restart();
+    context.run();
+    ASSERT_FALSE((**dead)[0]);
+    names->wait_for_names(i + 1);
+  }
+  const auto late = ask({"alive"}, 50ms);
+  context.restart();
+  context.run();
+  EXPECT_EQ((**late)[0].error().code, ErrorCode::timeout);
+  const auto again = ask({"alive"});
+  context.restart();
+  context.poll();
+  EXPECT_EQ(names->names_asked(), NameLookups::kMostThreads) << "it waits";
+  names->release();
+  context.run();
+  EXPECT_TRUE((**again)[0]);
+}
+
+TEST_F(NameLookupsTest, who_gave_up_leaves_nothing_behind) {
+  const auto descriptors = [] {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+  };
+  std::vector<std::string> same(50, "dead");
+  ask(same, 10ms);
+  context.run();
+  names->wait_for_names(1);
+  const auto before = descriptors();
+  for (int i = 0; i < 5; ++i) {
+    ask(same, 10ms);
+    context.restart();
+    context.run();
+  }
+  EXPECT_EQ(descriptors(), before);
+  const auto last = ask({"dead"});
+  context.restart();
+  context.poll();
+  names->release();
+  context.run();
+  EXPECT_TRUE((**last)[0]) << "the look-up that was left behind answers whoever asks now";
+  EXPECT_EQ(names->asked["dead"], 1);
+}
+
+TEST_F(NameLookupsTest, a_name_has_so_many_askers_and_no_more) {
+  const auto crowd = ask(std::vector<std::string>(NameLookups::kMostAskers + 1, "dead"));
+  context.poll();
+  names->wait_for_names(1);
+  names->release();
+  context.run();
+  EXPECT_EQ((**crowd).back().error().code, ErrorCode::limit);
+  EXPECT_TRUE((**crowd)[NameLookups::kMostAskers - 1]);
 }
 
 TEST_F(NameLookupsTest, an_answer_that_comes_when_nobody_is_left_does_no_harm) {
