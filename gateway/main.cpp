@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <cstdio>
+#include <utility>
 
 #include "core/log.hpp"
 #include "gateway/app.hpp"
@@ -20,6 +22,17 @@ namespace {
 using namespace partyline;
 
 constexpr int kNetworkNice = -10;
+constexpr rlim_t kMostFiles = 1 << 20;
+
+/// A call with video holds four sockets, and most systems let a program begin with 1024 files.
+void raise_file_limit() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  const rlim_t most = std::min(files.rlim_max, kMostFiles);
+  if (files.rlim_cur >= most) return;
+  const rlim_t before = std::exchange(files.rlim_cur, most);
+  if (setrlimit(RLIMIT_NOFILE, &files) == 0) core::log_info("may open {} files instead of {}", most, before);
+}
 
 int run(gateway::Config config) {
   boost::asio::io_context io(1);
@@ -77,5 +90,6 @@ int main(int argc, char** argv) {
     return 0;
   }
   core::configure_log(config.log.level, config.log.format == "json" ? core::LogFormat::json : core::LogFormat::text);
+  raise_file_limit();
   return run(std::move(config));
 }

@@ -58,9 +58,8 @@ core::Result<uint16_t> Endpoint::open(su_root_t* root) {
     if (bound) break;
     if (attempt >= attempts) return bound.error();
   }
-  tcp_guard_.emplace(port,
-                     TcpGuard::Limits{config_.tcp_connections, config_.tcp_connections_per_source, config_.tcp_silence},
-                     config_.trusted_sources);
+  TcpGuard::Limits limits{config_.tcp_connections, config_.tcp_connections_per_source, config_.tcp_silence};
+  tcp_guard_.emplace(port, limits, config_.trusted_sources);
   default_leg_ = nta_leg_tcreate(agent_, on_request, nullptr, NTATAG_NO_DIALOG(1), TAG_END());
   timer_ = su_timer_create(su_root_task(root), kTick);
   guard_timer_ = su_timer_create(su_root_task(root), TcpGuard::kEvery / std::chrono::milliseconds(1));
