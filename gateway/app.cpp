@@ -142,6 +142,7 @@ Result<> App::Impl::start_http() {
   server.port = static_cast<uint16_t>(config.http.port);
   server.tls_certificate_file = config.http.tls_certificate;
   server.tls_key_file = config.http.tls_key;
+  server.trusted_proxies = config.http.trusted_proxies;
   http = std::make_unique<core::http::Server>(services.executor, server);
   core::http::ServerConfig inner;
   inner.address = "127.0.0.1";

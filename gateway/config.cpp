@@ -37,6 +37,7 @@ const std::vector<Key>& keys() {
       {"http", "tls_certificate", text(FIELD(http.tls_certificate))},
       {"http", "tls_key", text(FIELD(http.tls_key))},
       {"http", "web_root", text(FIELD(http.web_root))},
+      {"http", "trusted_proxies", networks(FIELD(http.trusted_proxies))},
       {"api", "token", text(FIELD(api.token))},
       {"sip", "enabled", flag(FIELD(sip.enabled))},
       {"sip", "address", text(FIELD(sip.address))},

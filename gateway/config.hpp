@@ -30,9 +30,10 @@ struct Config {
   struct Http {
     std::string address = "0.0.0.0";
     int port = 8080;
-    std::string tls_certificate;  ///< PEM chain
-    std::string tls_key;          ///< PEM
-    std::string web_root;         ///< folder of the pages; empty: found beside the binary
+    std::string tls_certificate;               ///< PEM chain
+    std::string tls_key;                       ///< PEM
+    std::string web_root;                      ///< folder of the pages; empty: found beside the binary
+    std::vector<std::string> trusted_proxies;  ///< addresses and networks
   } http;
 
   struct Api {

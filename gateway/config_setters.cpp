@@ -4,6 +4,7 @@
 
 #include <boost/asio/ip/address.hpp>
 
+#include "core/http/trusted_proxies.hpp"
 #include "gateway/ice_server_setting.hpp"
 #include "gateway/keypad.hpp"
 
@@ -95,6 +96,17 @@ Setter addresses(Field<std::vector<std::string>> field) {
         address = ip::make_address_v4(ip::v4_mapped, address.to_v6());
       (*values)[i] = address.to_string();
     }
+    field(config) = std::move(*values);
+    return {};
+  };
+}
+
+Setter networks(Field<std::vector<std::string>> field) {
+  return [=](Config& config, const toml::node& node, const std::string& key) -> Result<> {
+    auto values = string_list(node, key);
+    if (!values) return values.error();
+    if (auto good = core::http::TrustedProxies::of(*values); !good)
+      return error_at(node, "'" + key + "': " + good.error().message);
     field(config) = std::move(*values);
     return {};
   };

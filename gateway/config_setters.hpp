@@ -31,6 +31,8 @@ Setter flag(Field<bool> field);
 Setter list(Field<std::vector<std::string>> field);
 /// Numeric addresses; kept as sockets show them, so that they may be compared as text.
 Setter addresses(Field<std::vector<std::string>> field);
+/// Numeric addresses and networks, as 10.0.0.0/8.
+Setter networks(Field<std::vector<std::string>> field);
 /// A table of sequences of telephone keys, each with a string.
 Setter key_sequences(Field<std::map<std::string, std::string>> field);
 Setter ice_servers(Field<std::vector<rtp::IceServer>> field);

@@ -94,6 +94,7 @@ class StreamConnection final : public Connection, public std::enable_shared_from
       address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
     remote_address_ = address.to_string();
     remote_is_loopback_ = address.is_loopback();
+    peer_ = address;
   }
 
   void close() override { stream_->close(); }
@@ -174,18 +175,23 @@ class StreamConnection final : public Connection, public std::enable_shared_from
     request.query = parse_query(request.raw_query);
     request.remote_address = remote_address_;
     request.remote_is_loopback = remote_is_loopback_;
+    if (peer_ && shared_->proxies.contains(*peer_)) {
+      const auto client = shared_->proxies.client(*peer_, request.headers);
+      request.remote_address = client.to_string();
+      request.remote_is_loopback = client.is_loopback();
+    }
     request.tls = stream_->is_tls();
     Router::Match match = shared_->router.find(request.method, raw_path);
     if (match.handler == nullptr) co_return refusal(match, request);
     request.params = std::move(match.params);
-    const std::string what = request.method + " " + printable(request.path);
+    const std::string what = request.method + " " + printable(request.path), client = request.remote_address;
     std::string failure;
     try {
       co_return co_await (*match.handler)(std::move(request));
     } catch (const std::exception& exception) {
       failure = exception.what();
     }
-    log_error("http {} from {} failed: {}", what, remote_address_, failure);
+    log_error("http {} from {} failed: {}", what, client, failure);
     co_return problem(500, "Internal error", "the request failed; the server's log says why");
   }
 
@@ -273,6 +279,7 @@ class StreamConnection final : public Connection, public std::enable_shared_from
   bool fresh_ = true;   // no request was read yet
   std::string remote_address_;
   bool remote_is_loopback_ = false;
+  std::optional<asio::ip::address> peer_;
 };
 
 asio::awaitable<void> run(std::shared_ptr<ServerShared> shared, std::shared_ptr<StreamConnection> connection) {

@@ -15,6 +15,7 @@
 #include "core/http/byte_stream.hpp"
 #include "core/http/router.hpp"
 #include "core/http/server.hpp"
+#include "core/http/trusted_proxies.hpp"
 
 namespace partyline::core::http {
 
@@ -29,6 +30,7 @@ class Connection {
 struct ServerShared {
   ServerConfig config;
   Router router;
+  TrustedProxies proxies;
   std::shared_ptr<boost::asio::ssl::context> tls;  ///< null: plain
   std::unordered_map<Connection*, std::weak_ptr<Connection>> connections;
   std::map<boost::asio::ip::address, size_t> by_address;  ///< how many, by client_network(), of those that have any

@@ -29,7 +29,7 @@ struct Request {
   std::map<std::string, std::string> params;  ///< from the route's {placeholders}, decoded
   Headers headers;
   std::string body;
-  std::string remote_address;  ///< numeric, no port
+  std::string remote_address;  ///< numeric, no port; behind a trusted proxy, whom that names
   bool remote_is_loopback = false;
   bool tls = false;
 

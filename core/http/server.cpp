@@ -57,6 +57,9 @@ Result<> Server::Impl::load_tls() {
 
 Result<> Server::Impl::start() {
   const ServerConfig& config = shared->config;
+  auto proxies = TrustedProxies::of(config.trusted_proxies);
+  if (!proxies) return proxies.error();
+  shared->proxies = std::move(*proxies);
   if (auto loaded = load_tls(); !loaded) return loaded;
   error_code ec;
   const auto address = asio::ip::make_address(config.address, ec);
@@ -115,7 +118,7 @@ asio::awaitable<void> Server::Impl::accept_all(std::shared_ptr<Impl> self) {
 bool Server::Impl::admits(const tcp::socket& socket) const {
   error_code error;
   const auto peer = socket.remote_endpoint(error);
-  if (error || peer.address().is_loopback()) return true;
+  if (error || peer.address().is_loopback() || shared->proxies.contains(peer.address())) return true;
   const auto found = shared->by_address.find(client_network(peer.address()));
   return found == shared->by_address.end() || found->second < shared->config.max_connections_per_address;
 }

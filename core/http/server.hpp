@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/http/message.hpp"
 #include "core/result.hpp"
@@ -24,7 +25,10 @@ struct ServerConfig {
   std::string tls_key_file;          ///< PEM
   size_t max_body_bytes = 256 * 1024;
   size_t max_connections = 1000;
-  size_t max_connections_per_address = 100;  ///< of one IPv4 address or IPv6 /64; this machine's own are not counted
+  /// Of one IPv4 address or IPv6 /64; this machine's own and the trusted proxies' are not counted.
+  size_t max_connections_per_address = 100;
+  /// Addresses and networks whose X-Forwarded-For says who asks (trusted_proxies.hpp).
+  std::vector<std::string> trusted_proxies{};
   std::chrono::seconds idle_timeout{60};
 };
 

@@ -93,6 +93,8 @@ TEST(Config, AnErrorNamesLineAndColumnAndWhatToDo) {
   const BadConfig cases[] = {
       {"[http]\nprot = 80\n", "line 2, column 1: unknown key 'prot' in [http]; did you mean 'port'?"},
       {"[http]\nport = \"80\"\n", "line 2, column 8: 'port' must be a whole number from 0 to 65535"},
+      {"[http]\ntrusted_proxies = [\"proxy\"]\n",
+       "line 2, column 19: 'trusted_proxies': 'proxy' is no address or network such as 10.0.0.0/8"},
       {"[http]\nport = 99999\n", "line 2, column 8: 'port' must be a whole number from 0 to 65535"},
       {"[htp]\n", "line 1, column 2: unknown table [htp]; did you mean 'http'?"},
       {"[log]\nlevel = \"loud\"\n", "line 2, column 9: 'level' must be one of: debug, error, info, warn"},

@@ -115,6 +115,24 @@ TEST_F(ServerTest, ARequestReachesItsHandlerWithPlaceholdersAndQueryDecoded) {
   EXPECT_EQ(body.at("loopback"), true);
 }
 
+TEST_F(ServerTest, ATrustedProxySaysWhoAsksAndAnybodyElseDoesNot) {
+  for (const auto& [trusted, remote] :
+       std::vector<std::pair<std::string, std::string>>{{"127.0.0.0/8", "203.0.113.7"}, {"10.0.0.0/8", "127.0.0.1"}}) {
+    ServerConfig config;
+    config.trusted_proxies = {trusted};
+    start(config);
+    const auto response =
+        test::fetch(io_, "GET", url("/echo/x"), {}, {{"X-Forwarded-For", "127.0.0.1, 203.0.113.7, 127.0.0.9"}});
+    ASSERT_TRUE(response) << response.error().message;
+    const auto body = boost::json::parse(response->body).as_object();
+    EXPECT_EQ(body.at("remote"), remote.c_str());
+    EXPECT_EQ(body.at("loopback"), remote == "127.0.0.1");
+  }
+  ServerConfig config;
+  config.trusted_proxies = {"proxy.example"};
+  EXPECT_FALSE(Server(io_.get_executor(), config).start());
+}
+
 TEST_F(ServerTest, AnUnknownPathIsA404AndAnotherMethodA405WithAllow) {
   start();
   const auto missing = test::fetch(io_, "GET", url("/nothing"));
