@@ -1,5 +1,5 @@
 // The parser: one pass over the lines; each line type and each attribute is one row of a table. Session-level values
-// are collected first and given to the sections that do not say their own at the end (RFC 8866 §5, §6).
+// are collected first and given to the sections that do not say their own at the end, by complete() (RFC 8866 §5, §6).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 
 #include "core/log.hpp"
 #include "rtp/sdp/description.hpp"
-#include "rtp/sdp/section.hpp"
+#include "rtp/sdp/levels.hpp"
 #include "rtp/sdp/text.hpp"
 
 namespace partyline::rtp::sdp {
@@ -30,33 +30,6 @@ constexpr size_t max_extensions = 64;
 constexpr size_t max_credential = 256;  // RFC 8839 §5.4: ufrag and pwd have at most 256 characters
 constexpr uint64_t max_bits_per_second = 100'000'000'000;
 
-struct StaticFormat {
-  uint8_t payload_type;
-  const char* encoding;
-  uint32_t clock_rate;
-  uint8_t channels;
-};
-// RFC 3551 tables 4 and 5.
-constexpr std::array static_formats{
-    StaticFormat{0, "PCMU", 8000, 1},   StaticFormat{3, "GSM", 8000, 1},    StaticFormat{4, "G723", 8000, 1},
-    StaticFormat{5, "DVI4", 8000, 1},   StaticFormat{6, "DVI4", 16000, 1},  StaticFormat{7, "LPC", 8000, 1},
-    StaticFormat{8, "PCMA", 8000, 1},   StaticFormat{9, "G722", 8000, 1},   StaticFormat{10, "L16", 44100, 2},
-    StaticFormat{11, "L16", 44100, 1},  StaticFormat{12, "QCELP", 8000, 1}, StaticFormat{13, "CN", 8000, 1},
-    StaticFormat{14, "MPA", 90000, 1},  StaticFormat{15, "G728", 8000, 1},  StaticFormat{16, "DVI4", 11025, 1},
-    StaticFormat{17, "DVI4", 22050, 1}, StaticFormat{18, "G729", 8000, 1},  StaticFormat{25, "CelB", 90000, 1},
-    StaticFormat{26, "JPEG", 90000, 1}, StaticFormat{28, "nv", 90000, 1},   StaticFormat{31, "H261", 90000, 1},
-    StaticFormat{32, "MPV", 90000, 1},  StaticFormat{33, "MP2T", 90000, 1}, StaticFormat{34, "H263", 90000, 1},
-};
-
-/// What may stand at session level and holds for each section that does not say its own.
-struct Level {
-  std::string connection;
-  std::optional<Direction> direction;
-  std::optional<uint64_t> tias, as;  // bits a second
-  IceDescription ice;
-  std::vector<Extension> extensions;
-};
-
 class Parser {
  public:
   Result<Description> run(std::string_view input) {
@@ -74,7 +47,7 @@ class Parser {
       if (Result<> done = take(line[0], line.substr(2)); !done) return done.error();
     }
     if (!version_seen_) return make_error(ErrorCode::invalid, "the SDP has no v= line");
-    finish();
+    complete(description_, session_, levels_);
     return std::move(description_);
   }
 
@@ -164,7 +137,6 @@ class Parser {
     }
     description_.media.push_back(std::move(section));
     levels_.emplace_back();
-    any_feedback_.emplace_back();
     return {};
   }
 
@@ -315,7 +287,8 @@ class Parser {
   Result<> take_feedback(std::string_view value) {
     if (value.starts_with("* ")) {
       next_word(value);
-      if (any_feedback_.back().size() < max_feedback) any_feedback_.back().emplace_back(value);
+      auto& any_feedback = levels_.back().any_feedback;
+      if (any_feedback.size() < max_feedback) any_feedback.emplace_back(value);
     } else if (Format* format = format_of(value)) {
       if (format->feedback.size() < max_feedback) format->feedback.emplace_back(value);
     }
@@ -336,77 +309,9 @@ class Parser {
     return {};
   }
 
-  void finish() {
-    description_.connection = session_.connection;
-    for (size_t i = 0; i < description_.media.size(); ++i) {
-      Media& section = description_.media[i];
-      inherit(section, levels_[i]);
-      for (Format& format : section.formats) finish_format(format, any_feedback_[i]);
-    }
-    share_transport();
-  }
-
-  // One transport for a BUNDLE group, described in its first section only where the others are a=bundle-only (RFC 9143
-  // §7.1.3). Its candidates stay where they are: they are told once.
-  void share_transport() {
-    if (description_.bundle.empty()) return;
-    const auto tagged = std::ranges::find(description_.media, description_.bundle.front(), &Media::mid);
-    if (tagged == description_.media.end()) return;
-    const IceDescription& shared = tagged->ice;
-    for (Media& section : description_.media) {
-      if (!is_bundled(description_, section)) continue;
-      IceDescription& ice = section.ice;
-      if (ice.ufrag.empty() && !shared.ufrag.empty()) {
-        ice.ufrag = shared.ufrag;
-        ice.pwd = shared.pwd;
-        section.rtcp_mux = section.rtcp_mux || tagged->rtcp_mux;
-        section.rtcp_reduced_size = section.rtcp_reduced_size || tagged->rtcp_reduced_size;
-      }
-      if (ice.fingerprint.empty()) {
-        ice.fingerprint_hash = shared.fingerprint_hash;
-        ice.fingerprint = shared.fingerprint;
-      }
-      if (ice.setup.empty()) ice.setup = shared.setup;
-    }
-  }
-
-  void inherit(Media& section, Level& own) {
-    section.connection = own.connection.empty() ? session_.connection : std::move(own.connection);
-    section.direction = own.direction.value_or(session_.direction.value_or(Direction::sendrecv));
-    auto bits = own.tias ? own.tias : own.as;
-    if (!bits) bits = session_.tias ? session_.tias : session_.as;
-    if (bits) section.bandwidth = core::Bitrate{static_cast<int64_t>(*bits)};
-    const auto own_or = [](std::string& mine, const std::string& theirs) { return mine.empty() ? theirs : mine; };
-    IceDescription& ice = section.ice;
-    ice.ufrag = own_or(own.ice.ufrag, session_.ice.ufrag);
-    ice.pwd = own_or(own.ice.pwd, session_.ice.pwd);
-    ice.setup = own_or(own.ice.setup, session_.ice.setup);
-    const IceDescription& named = own.ice.fingerprint.empty() ? session_.ice : own.ice;
-    ice.fingerprint_hash = named.fingerprint_hash;
-    ice.fingerprint = named.fingerprint;
-    ice.lite = description_.ice_lite;
-    ice.candidates = std::move(own.ice.candidates);
-    section.extensions = own.extensions.empty() ? session_.extensions : std::move(own.extensions);
-  }
-
-  static void finish_format(Format& format, const std::vector<std::string>& any_feedback) {
-    if (format.encoding.empty()) {
-      const auto found = std::ranges::find(static_formats, format.payload_type, &StaticFormat::payload_type);
-      if (found != static_formats.end()) {
-        format.encoding = found->encoding;
-        format.clock_rate = found->clock_rate;
-        format.channels = found->channels;
-      }
-    }
-    for (const std::string& feedback : any_feedback) {
-      if (std::ranges::find(format.feedback, feedback) == format.feedback.end()) format.feedback.push_back(feedback);
-    }
-  }
-
   Description description_;
   Level session_;
-  std::vector<Level> levels_;                           // one a section
-  std::vector<std::vector<std::string>> any_feedback_;  // a=rtcp-fb:* lines, one list a section
+  std::vector<Level> levels_;  // one a section
   bool version_seen_ = false;
   size_t line_number_ = 0;
 };

@@ -48,6 +48,25 @@ TEST(SdpParse, fills_static_payload_types_in_and_copies_starred_feedback) {
   }
 }
 
+TEST(SdpParse, a_bundled_section_shares_the_first_ones_way_of_rtcp_however_it_names_its_transport) {
+  const std::string head =
+      "v=0\no=- 1 1 IN IP4 1.2.3.4\ns=-\nc=IN IP4 1.2.3.4\nt=0 0\na=group:BUNDLE a v\n"
+      "m=audio 9 UDP/TLS/RTP/SAVPF 0\na=mid:a\na=ice-ufrag:uuuu\na=ice-pwd:pppp\na=rtcp-mux\na=rtcp-rsize\n";
+  const std::string own = "a=ice-ufrag:other\na=ice-pwd:qqqq\n", same = "a=ice-ufrag:uuuu\na=ice-pwd:pppp\n";
+  const auto second = [&](const std::string& port, const std::string& mid, const std::string& lines) {
+    const Description d =
+        parsed(head + "m=video " + port + " UDP/TLS/RTP/SAVPF 96\na=mid:" + mid + "\na=rtpmap:96 VP8/90000\n" + lines);
+    EXPECT_EQ(d.media[1].rtcp_mux, d.media[1].rtcp_reduced_size);
+    return d.media[1].rtcp_mux;
+  };
+  EXPECT_TRUE(second("0", "v", "a=bundle-only\n"));
+  EXPECT_TRUE(second("0", "v", "a=bundle-only\n" + same));
+  EXPECT_TRUE(second("9", "v", same));
+  EXPECT_TRUE(second("0", "v", "a=bundle-only\n" + own));
+  EXPECT_FALSE(second("9", "v", own)) << "a transport of its own, should the bundle be refused";
+  EXPECT_FALSE(second("9", "x", same)) << "not in the bundle";
+}
+
 TEST(SdpParse, gives_session_values_to_sections_that_say_nothing) {
   const Description d = parsed(
       "v=0\no=- 1 1 IN IP4 1.2.3.4\ns=-\nc=IN IP4 1.2.3.4/127\nb=AS:300\nt=0 0\na=sendonly\na=ice-ufrag:sess\n"
