@@ -194,6 +194,17 @@ core::TimePoint Session::Impl::tick(core::TimePoint now) {
   return std::max(next, now + 1ms);
 }
 
+void TrackStats::add_sent(const TrackStats& layer) {
+  packets_sent += layer.packets_sent;
+  bytes_sent += layer.bytes_sent;
+  packets_resent += layer.packets_resent;
+  padding_sent += layer.padding_sent;
+  frames_sent += layer.frames_sent;
+  keyframes_requested_by_peer += layer.keyframes_requested_by_peer;
+  nacks_received += layer.nacks_received;
+  peer_fraction_lost = std::max(peer_fraction_lost, layer.peer_fraction_lost);
+}
+
 Session::Session(SessionConfig config, SessionEvents& events, core::TimePoint now)
     : impl_(std::make_unique<Impl>(std::move(config), events, now)) {}
 Session::~Session() = default;

@@ -69,6 +69,8 @@ struct TrackStats {
   double round_trip_ms = 0;       ///< 0: not known yet
   int expected_loss = 0;          ///< per cent of what we send, to be prepared for: 0, 10 or 20
   double peer_fraction_lost = 0;  ///< 0…1, last report of the peer about what we send
+  /// Adds what `layer`, sent beside this one, has sent and was asked for.
+  void add_sent(const TrackStats& layer);
 };
 
 struct SessionStats {

@@ -115,7 +115,10 @@ void Connection::set_bitrate_wish(core::Bitrate wish, TimePoint now) {
 }
 
 rtp::SessionStats Connection::stats() const {
-  return session_ ? session_->stats() : rtp::SessionStats{};
+  if (!session_) return {};
+  rtp::SessionStats all = session_->stats();
+  for (const auto& layer : layers_) all.video.add_sent(layer->session().stats().video);
+  return all;
 }
 
 void Connection::on_transport_connected() {

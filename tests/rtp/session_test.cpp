@@ -14,6 +14,26 @@ void join(World& world, bool nack = true, core::Codec codec = core::Codec::h264)
   world.b.make({audio_track(), video_track(nack, codec)});
 }
 
+TEST(TrackStats, of_layers_are_their_sums_and_the_worst_of_their_losses) {
+  TrackStats all, layer;
+  all.packets_sent = 5;
+  all.bytes_sent = 500;
+  all.peer_fraction_lost = 0.1;
+  layer.packets_sent = 3;
+  layer.bytes_sent = 200;
+  layer.frames_sent = layer.packets_resent = layer.padding_sent = layer.nacks_received = 1;
+  layer.keyframes_requested_by_peer = 2;
+  layer.packets_received = 9;
+  layer.peer_fraction_lost = 0.2;
+  all.add_sent(layer);
+  EXPECT_EQ(all.packets_sent, 8u);
+  EXPECT_EQ(all.bytes_sent, 700u);
+  EXPECT_EQ(all.frames_sent + all.packets_resent + all.padding_sent + all.nacks_received, 4u);
+  EXPECT_EQ(all.keyframes_requested_by_peer, 2u);
+  EXPECT_EQ(all.packets_received, 0u) << "a layer is only sent";
+  EXPECT_EQ(all.peer_fraction_lost, 0.2);
+}
+
 TEST(Session, audio_and_video_arrive_whole_and_in_order_both_ways) {
   World world;
   join(world);
