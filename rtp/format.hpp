@@ -45,14 +45,12 @@ struct TrackConfig {
   std::string mid;
   bool sending = false;
   bool receiving = false;
-  std::vector<PayloadFormat> receive_formats;   ///< what the peer may send us, by *our* payload types
-  std::optional<PayloadFormat> send_format;     ///< what we send, with the peer's payload type
-  std::optional<uint8_t> telephone_event;       ///< payload type we receive RFC 4733 events on
-  uint32_t telephone_event_clock = 8000;        ///< Hz
-  std::optional<uint8_t> telephone_event_send;  ///< payload type the peer wants events on
-  std::optional<uint8_t> red, red_send;         ///< RFC 2198: payload types we receive, the peer receives
-  uint8_t comfort_noise = 13;                   ///< RFC 3389: received beside 8 kHz codecs (RFC 3551 table 4)
-  uint32_t packet_time_ms = 20;                 ///< a=ptime wish of the peer for what we send
+  std::vector<PayloadFormat> receive_formats;  ///< what the peer may send us, by *our* payload types
+  std::optional<PayloadFormat> send_format;    ///< what we send, with the peer's payload type
+  std::optional<uint8_t> telephone_event;      ///< payload type we receive RFC 4733 events on
+  std::optional<uint8_t> red, red_send;        ///< RFC 2198: payload types we receive, the peer receives
+  uint8_t comfort_noise = 13;                  ///< RFC 3389: received beside 8 kHz codecs (RFC 3551 table 4)
+  uint32_t packet_time_ms = 20;                ///< a=ptime wish of the peer for what we send
   uint32_t local_ssrc = 0;
   uint32_t local_rtx_ssrc = 0;         ///< of our repetitions, when agreed; 0: a random one
   std::vector<uint32_t> remote_ssrcs;  ///< from a=ssrc; empty: the first that arrives with a known payload type

@@ -17,7 +17,7 @@ constexpr core::Duration kWaitWithoutNack = 50ms, kLeastWait = 300ms, kMostWait 
 // for pictures of few packets would need a third more.
 constexpr double kLossy = 0.03, kFull = 0.25;  // beyond, the path is full and more packets make it worse
 constexpr core::Duration kLongRoundTrip = 60ms;
-constexpr core::Duration kVideoTick = 10ms, kAudioTick = 100ms, kPlainAudioTick = 500ms, kDigitTick = 10ms;
+constexpr core::Duration kVideoTick = 10ms, kAudioTick = 100ms, kPlainAudioTick = 500ms;
 
 core::Counter& dropped(const char* reason) {
   return core::counter("partyline_rtp_dropped_total", std::string("reason=\"") + reason + '"');
@@ -174,13 +174,12 @@ core::TimePoint Session::Impl::tick(core::TimePoint now) {
       ask_for_bitrate(track, now);
       earlier(now + kVideoTick);
     } else {
-      if (track.sends_digits) service_digits(track, now);
       if (track.nack()) {
         send_audio_nacks(track, now);
         earlier(track.audio_losses.next());
       }
       const bool plain = !track.nack() && track.config.transport_cc_extension == 0;
-      earlier(now + (track.sends_digits ? kDigitTick : plain ? kPlainAudioTick : kAudioTick));
+      earlier(now + (plain ? kPlainAudioTick : kAudioTick));
     }
     if (track.next_report && now >= *track.next_report) send_reports(track, now);
     earlier(track.next_report);
@@ -221,10 +220,6 @@ bool Session::send(const core::EncodedFrame& frame, core::TimePoint now) {
   const bool sent = impl_->send(frame, now);
   impl_->flush();
   return sent;
-}
-void Session::send_digit(char digit, core::TimePoint now) {
-  impl_->send_digit(digit, now);
-  impl_->flush();
 }
 void Session::request_keyframe(core::TimePoint now) {
   for (const auto& track : impl_->tracks) {

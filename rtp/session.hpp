@@ -94,8 +94,6 @@ class Session {
   /// Packetises and sends on the track of the frame's kind, if that track sends this codec; false (and counted)
   /// otherwise.
   bool send(const core::EncodedFrame& frame, core::TimePoint now);
-  /// Sends DTMF by RFC 4733 (dial-out menus), 100 ms a digit.
-  void send_digit(char digit, core::TimePoint now);
   /// Asks the peer for a video keyframe, now and again with back-off until one arrives.
   void request_keyframe(core::TimePoint now);
   /// Does what is due (reports, NACK retries, paced packets) and returns when it wants to be called next: at most 10 ms

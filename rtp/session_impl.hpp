@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -62,15 +61,6 @@ struct SessionCounters {
   static const SessionCounters& get();
 };
 
-/// A digit being sent (RFC 4733 §2.5.1).
-struct DigitOut {
-  uint8_t event = 0;
-  RtpTime32 timestamp;
-  core::TimePoint began, next;
-  int ends_sent = 0;
-  bool first = true;
-};
-
 struct Track {
   Track(TrackConfig with, RemoteClock& clock);
   bool video() const { return config.kind == core::MediaKind::video; }
@@ -93,10 +83,9 @@ struct Track {
 
   TrackConfig config;
   // What every packet of sound needs comes first, side by side: a thousand tracks do not fit into the caches.
-  bool sends_digits = false;  ///< some are waiting or under way
-  bool was_sending = false;   ///< BYE is due for it
-  bool sending_red = false;   ///< the packet being planned
-  RtpTime32 last_time;        ///< of the last picture: padding repeats it
+  bool was_sending = false;  ///< BYE is due for it
+  bool sending_red = false;  ///< the packet being planned
+  RtpTime32 last_time;       ///< of the last picture: padding repeats it
   SendStream out;
   std::optional<core::TimePoint> next_report;
   TrackStats stats;
@@ -142,9 +131,6 @@ struct Track {
   core::Ring<SecondCopy> second_copies;  ///< of packets resent
   uint16_t rtx_sequence = static_cast<uint16_t>(core::random_u32());
   uint32_t own_rtx_ssrc = 0;  ///< where the configuration has none
-  std::deque<char> digits;
-  std::optional<DigitOut> digit;
-  core::TimePoint digit_not_before;
   int reports_sent = 0;
   // RED: what was sent last, newest first, and what the peer's reports ask for.
   struct SentAudio {
@@ -199,8 +185,6 @@ struct Session::Impl {
                    std::optional<uint8_t> audio_level, core::TimePoint now);
   void transmit(Track& track, core::Buffer packet, core::TimePoint now);
   void pace(Track& track, core::TimePoint now);
-  void send_digit(char digit, core::TimePoint now);
-  void service_digits(Track& track, core::TimePoint now);
   bool plan(Track& track, const core::EncodedFrame& frame);
   void plan_audio(Track& track, const core::EncodedFrame& frame);
 

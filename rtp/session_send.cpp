@@ -16,9 +16,6 @@ constexpr size_t kMaxAudioPayload = 1400, kMaxRedPayload = 1000;
 constexpr uint64_t kPacketsWithMid = 100;  // enough for the peer to learn it
 constexpr size_t kMostNameBytes = 16;      // a one-byte extension element's (RFC 8285 §4.2)
 constexpr size_t kExtensionRoom = 4 + 3 + 2 + 17 + 3, kRidRoom = 9;
-constexpr core::Duration kDigitStep = 20ms, kDigitLength = 100ms, kDigitGap = 60ms;
-constexpr int kDigitEnds = 3;
-constexpr size_t kMaxDigits = 64;
 constexpr uint8_t kSilence = 127, kNoVoice = 60;  // -dBov; louder: the V bit (RFC 6464 §3)
 
 // One for all sessions of a thread: it is done with when send() returns, and stays in the caches.
@@ -112,7 +109,6 @@ bool Session::Impl::send(const core::EncodedFrame& frame, core::TimePoint now) {
     track.next_report = now;
   }
   if (track.video()) pace(track, now);
-  if (track.sends_digits) service_digits(track, now);
   if (track.next_report && now >= *track.next_report) send_reports(track, now);
   return true;
 }
@@ -165,56 +161,6 @@ void Session::Impl::transmit(Track& track, core::Buffer packet, core::TimePoint 
 
 void Session::Impl::pace(Track& track, core::TimePoint now) {
   while (auto packet = track.pacer.pop(now)) transmit(track, std::move(*packet), now);
-}
-
-void Session::Impl::send_digit(char digit, core::TimePoint now) {
-  for (const auto& track : tracks) {
-    if (track->video() || !track->config.sending || !track->config.telephone_event_send) continue;
-    if (event_of_digit(digit) && track->digits.size() < kMaxDigits) track->digits.push_back(digit);
-    track->sends_digits = track->digit || !track->digits.empty();
-    service_digits(*track, now);
-    return;
-  }
-}
-
-void Session::Impl::service_digits(Track& track, core::TimePoint now) {
-  // Time table of a press: packets at 0, 20 … 80 ms with growing duration, then the end three times, then 60 ms of
-  // peace.
-  if (!track.config.telephone_event_send) {
-    track.digits.clear();
-    track.digit.reset();
-    track.sends_digits = false;
-    return;
-  }
-  for (int bound = 0; bound < 16; ++bound) {
-    if (!track.digit) {
-      if (track.digits.empty() || now < track.digit_not_before) return;
-      track.digit = DigitOut{*event_of_digit(track.digits.front()), track.out.stamp(now), now, now, 0, true};
-      track.digits.pop_front();
-    }
-    DigitOut& digit = *track.digit;
-    if (now < digit.next) return;
-    track.sent_audio = {};  // an event takes a number, and redundancy counts back by numbers
-    const core::Duration length = std::min<core::Duration>(digit.next - digit.began + kDigitStep, kDigitLength);
-    const bool end = digit.next - digit.began >= kDigitLength;
-    const auto units = std::chrono::duration_cast<std::chrono::milliseconds>(length).count() *
-                       static_cast<int64_t>(track.config.telephone_event_clock) / 1000;
-    std::array<uint8_t, 4> payload{};
-    write_telephone_event(payload, digit.event, end, static_cast<uint16_t>(std::min<int64_t>(units, 0xFFFF)));
-    PayloadPlan::Piece piece;
-    piece.body = payload;
-    send_packet(
-        track,
-        {digit.first, *track.config.telephone_event_send, track.out.next_sequence(), digit.timestamp, track.out.ssrc()},
-        {&piece, 1}, std::nullopt, now);
-    digit.first = false;
-    digit.next += kDigitStep;
-    if (end && ++digit.ends_sent == kDigitEnds) {
-      track.digit.reset();
-      track.sends_digits = !track.digits.empty();
-      track.digit_not_before = now + kDigitGap;
-    }
-  }
 }
 
 }  // namespace partyline::rtp

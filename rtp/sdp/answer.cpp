@@ -61,10 +61,8 @@ NegotiatedMedia plan_section(const Description& offer, size_t index, const Media
     result.comfort_noise = true;
   }
   if (capabilities.kind == core::MediaKind::audio && capabilities.telephone_event) {
-    if (const Format* event = choose_telephone_event(media, chosen.clock_rate)) {
-      track.telephone_event = track.telephone_event_send = event->payload_type;
-      track.telephone_event_clock = event->clock_rate;
-    }
+    if (const Format* event = choose_telephone_event(media, chosen.clock_rate))
+      track.telephone_event = event->payload_type;
   }
   return result;
 }

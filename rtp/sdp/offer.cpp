@@ -248,8 +248,6 @@ void add_telephone_event(TrackConfig& track, const Media& offered, const Media& 
   for (const Format& format : offered.formats) {
     if (!is_telephone_event(format) || format.clock_rate != theirs->clock_rate) continue;
     track.telephone_event = format.payload_type;
-    track.telephone_event_send = theirs->payload_type;
-    track.telephone_event_clock = theirs->clock_rate;
     return;
   }
 }

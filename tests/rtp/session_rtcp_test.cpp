@@ -106,18 +106,6 @@ TEST(SessionRtcp, pli_and_fir_for_our_video_and_only_those_become_keyframe_reque
   EXPECT_EQ(world.a.keyframe_requests, 4);  // 77 and 0, each twice
 }
 
-TEST(SessionRtcp, digits_are_sent_one_after_the_other_and_arrive_once_each) {
-  World world({.loss = 0.2}, 9);
-  world.a.make({audio_track()});
-  world.b.make({audio_track()});
-  Talker talker(world, world.a);
-  talker.with_video = false;
-  world.run(100ms, [&] { talker(); });
-  for (const char digit : {'1', '1', '#', 'A', '*', '0'}) world.a.session->send_digit(digit, world.now);
-  world.run(2s, [&] { talker(); });
-  EXPECT_EQ(world.b.digits, "11#A*0");
-}
-
 TEST(SessionRtcp, a_keyframe_is_spread_over_at_most_10_ms_and_a_small_picture_not_at_all) {
   World world;
   world.a.make({video_track()});

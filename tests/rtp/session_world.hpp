@@ -30,7 +30,7 @@ inline TrackConfig audio_track() {
   track.sending = track.receiving = true;
   track.receive_formats = {audio_format(core::Codec::opus, 111), audio_format(core::Codec::pcmu, 0)};
   track.send_format = track.receive_formats[0];
-  track.telephone_event = track.telephone_event_send = 101;
+  track.telephone_event = 101;
   return track;
 }
 

@@ -22,6 +22,7 @@
 #include "rtp/remote_clock.hpp"
 #include "rtp/session.hpp"
 #include "tests/support/fake_link.hpp"
+#include "tests/support/key_pad.hpp"
 
 namespace partyline::test {
 
@@ -158,12 +159,14 @@ class VoicePath {
   std::function<bool(int64_t)> speaks = [](int64_t) { return true; };
   std::function<void(const core::EncodedFrame&)> on_frame = [](const core::EncodedFrame&) {};
   int64_t spoken = 0;  ///< packets sent
-  std::string digits;  ///< pressed at either side, as the other one noticed them
+  KeyPad keys;         ///< the talker's
+  std::string digits;  ///< pressed, as the listener noticed them
 
  private:
   struct Side final : rtp::SessionEvents {
     void send_rtp(std::span<const uint8_t> packet) override {
       if (this == &path->talker_ && !path->origin_) path->origin_ = rtp::parse_packet(packet)->timestamp.value;
+      if (this == &path->talker_) return path->keys.pass(packet, [this](auto each) { send(each); });
       send(packet);
     }
     void send_rtcp(std::span<const uint8_t> packet) override {

@@ -132,16 +132,13 @@ TEST(TelephoneEvents, WithinASpeechUnderJitterAreHeardOnceEachAndAreNoHoleInIt) 
     VoicePathSettings settings = tone_in(codec, 20);
     settings.link.delay = 60ms;
     settings.link.jitter = 25ms;
-    settings.prepare = [codec](rtp::TrackConfig& track) {
-      track.telephone_event = track.telephone_event_send = 101;
-      track.telephone_event_clock = core::clock_rate_of(codec);
-    };
+    settings.prepare = [](rtp::TrackConfig& track) { track.telephone_event = partyline::test::KeyPad::kType; };
     VoicePath path(settings);
     path.run(12s);
     const AudioSourceStats before = path.ears.stats();
     const std::string pressed = "1223#*0A";
     for (const char digit : pressed) {
-      path.talker_session().send_digit(digit, path.local(path.now));
+      path.keys.press(digit);
       path.run(400ms);
     }
     path.run(500ms);
@@ -161,13 +158,13 @@ TEST(TelephoneEvents, AreNotDoubledOrLostWhereATenthOfThePacketsIs) {
   settings.link.reorder = 0.1;
   settings.link.reorder_by = 30ms;
   settings.keep_heard = false;
-  settings.prepare = [](rtp::TrackConfig& track) { track.telephone_event = track.telephone_event_send = 101; };
+  settings.prepare = [](rtp::TrackConfig& track) { track.telephone_event = partyline::test::KeyPad::kType; };
   VoicePath path(settings);
   path.run(1s);
   std::string pressed;
   for (int i = 0; i < 100; ++i) {
     pressed += "0123456789*#"[i % 12];
-    path.talker_session().send_digit(pressed.back(), path.local(path.now));
+    path.keys.press(pressed.back());
     path.run(300ms);
   }
   path.run(500ms);

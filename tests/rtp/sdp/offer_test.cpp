@@ -132,7 +132,6 @@ TEST(SdpOffer, a_payload_type_of_the_peers_own_choice_is_what_we_send) {
   EXPECT_EQ(media[0].track.send_format->payload_type, 120);
   EXPECT_TRUE(media[0].track.send_format->opus_stereo);
   EXPECT_EQ(media[0].track.receive_formats[0].payload_type, 111);
-  EXPECT_EQ(media[0].track.telephone_event_send, 121);
   EXPECT_EQ(media[0].track.telephone_event, 101);
   EXPECT_EQ(media[0].track.packet_time_ms, 40U);
   EXPECT_EQ(media[1].track.send_format->payload_type, 99);
