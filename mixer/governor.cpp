@@ -6,8 +6,7 @@ namespace partyline::mixer {
 namespace {
 
 constexpr double kFull = 0.92, kClosed = 0.85, kOpen = 0.70, kCalm = 0.60;
-constexpr double kLeftOut = 0.05;      // more than one picture in twenty
-constexpr double kMuchLeftOut = 0.30;  // no second look is needed
+constexpr double kLeftOut = 0.05;  // more than one picture in twenty
 constexpr double kCalmLeftOut = 0.01;
 constexpr core::Duration kLate = std::chrono::milliseconds(60);  // two pictures' time
 constexpr core::Duration kSettling = std::chrono::seconds(2);
@@ -26,8 +25,8 @@ int Governor::update(const LoadSample& sample, core::TimePoint now) {
   bad_periods_ = bad ? bad_periods_ + 1 : 0;
   if (bad || sample.left_out >= kCalmLeftOut || busy_ >= kCalm || calm_since_ == core::TimePoint{}) calm_since_ = now;
   int change = 0;
-  // Once is an accident, twice is a load.
-  if (bad_periods_ >= 2 || (bad && sample.left_out >= kMuchLeftOut)) {
+  // Once is an accident (a machine that was held for a second leaves out a lot), twice is a load.
+  if (bad_periods_ >= 2) {
     change = cut(now);
   } else if (now - calm_since_ >= patience_) {
     change = restore(now);
