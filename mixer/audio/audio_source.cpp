@@ -207,6 +207,7 @@ void AudioSource::rest() {
   applied_gain_ = 0;
   shown_.speaking.store(false, std::memory_order_relaxed);
   shown_.level.store(-127, std::memory_order_relaxed);
+  shown_.echo_ms.store(0, std::memory_order_relaxed);
 }
 
 // What was made up while nothing came turns out to have been a lost packet or DTX (media time has passed) or mere
@@ -265,7 +266,7 @@ void AudioSource::note_sent(double level) {
 
 // What the member's sound is multiplied with, beside his gain.
 float AudioSource::processed(double level) {
-  if (!guards_echo() && echo_.echoing()) {
+  if (!guards_echo() && shown_.echo_ms.load(std::memory_order_relaxed) > 0) {
     echo_.reset();
     shown_.echo_ms.store(0, std::memory_order_relaxed);
   }
@@ -292,6 +293,8 @@ void AudioSource::finish_block() {
   }
   const std::span<const float> heard = waits ? std::span<const float>(pcm_.data(), block.size()) : block;
   double level = playing_ || comfort_.wanted() ? level_dbov(heard) : -127;
+  // Two channels may differ in nothing but their sign.
+  if (side_ && waits) level = std::max(level, level_dbov(side_->ahead(block.size())));
   if (dozed_at_start) level = std::max(level, quiet_level_);
   heard_level_ = level;
   const double own = echo_.gain() < 1 ? -40.0 : 0.0;  // an echo makes nobody a speaker

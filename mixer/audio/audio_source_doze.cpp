@@ -64,7 +64,8 @@ void AudioSource::wake_decoder() {
 // Of a packet that was decoded although nobody hears the member.
 void AudioSource::note_doze(std::span<const float> decoded) {
   if (!may_doze()) return;
-  const double level = level_dbov(decoded);
+  double level = level_dbov(decoded);
+  if (side_) level = std::max(level, level_dbov(format_->decoder->side()));
   dozer_->on_decoded(said_, level, activity_.gate());
   if (level <= activity_.gate()) quiet_level_ = level;
 }

@@ -3,7 +3,7 @@
 //
 //   arrival            ┌ tick that needs the packet
 //   ──┬────────────────┼───────┬──────▶ time      allowed = what the play position may move forward so that all but
-//     │◀──margin──▶│   │       │                  the worst one of 250 packets still are there `margin` before the
+//     │◀──margin──▶│   │       │                  the worst one of 140 packets still are there `margin` before the
 //                                                  tick that needs them
 //
 // allowed > 0: samples may be taken out; < 0: samples must be put in. The tick grid is part of the sum: a packet that

@@ -1,6 +1,7 @@
 #include "mixer/audio/encoder_group.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace partyline::mixer {
 
@@ -39,7 +40,11 @@ bool EncoderGroup::take_own(Listener& listener) {
   if (spares_.empty()) return false;
   listener.own = std::move(spares_.back());
   spares_.pop_back();
-  if (shared_warm_) listener.own->continue_from(*shared_);
+  if (shared_warm_) {
+    listener.own->continue_from(*shared_);
+  } else {
+    listener.own->begin_anew();
+  }
   return true;
 }
 
@@ -73,8 +78,9 @@ size_t EncoderGroup::tick(TickTime time, MixView& mix) {
       listener.output.gate->push(frame);
     });
   }
-  shared_warm_ = anybody_shares;
+  const bool warm = std::exchange(shared_warm_, anybody_shares);
   if (!anybody_shares) return packets;
+  if (!warm) shared_->begin_anew();
   ++running_;
   shared_->feed(mix.full(band_), time, [&](const core::EncodedFrame& frame) {
     ++packets;

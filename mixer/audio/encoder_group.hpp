@@ -89,7 +89,6 @@ class EncoderGroup {
   /// False: not one of this group's. `gone` is empty, and then has what is not needed any more.
   bool remove(OutputId id, Belongings& gone);
   bool empty() const { return listeners_.empty(); }
-  size_t outputs() const { return listeners_.size(); }
   size_t running() const { return running_; }  ///< encoders that worked in the last tick
 
   /// Returns the number of packets that were encoded.

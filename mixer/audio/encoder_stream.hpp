@@ -39,6 +39,11 @@ class EncoderStream {
   /// Becomes a copy of `other` (same format).
   void continue_from(const EncoderStream& other);
   void break_prediction() { encoder_->break_prediction(); }
+  /// After a pause: what was left over for the next packet is of before it.
+  void begin_anew() {
+    waiting_ = 0;
+    encoder_->break_prediction();
+  }
 
  private:
   EncoderStream(const AudioFormat& format, const AudioCodecRow& row, std::unique_ptr<AudioEncoder> encoder);

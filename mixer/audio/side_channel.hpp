@@ -6,6 +6,7 @@
 // Thread: the audio tick; allocates nothing but when it is made.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -27,6 +28,8 @@ class SideChannel {
 
   /// A new tick.
   void begin() { block_samples_ = 0; }
+  /// Of the first `count` samples those up to which the channels may differ.
+  std::span<const float> ahead(size_t count) const { return {pcm_.data(), std::min(count, busy_)}; }
   /// The first `count` samples become the tick's.
   void pull(size_t count);
   void mute() { block_samples_ = 0; }

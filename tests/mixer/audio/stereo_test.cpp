@@ -104,6 +104,14 @@ TEST_F(MusicRoom, LeftStaysLeftAndRightStaysRight) {
   EXPECT_LT(ears->on_right(440), 0.01);
 }
 
+TEST_F(MusicRoom, ChannelsThatDifferInTheirSignAloneAreHeard) {
+  Band band(room, 1, sine(440), [](int64_t n) { return -sine(440)(n); });
+  hear(100, std::nullopt, ears);
+  play({&band}, {}, 150);
+  EXPECT_NEAR(ears->on_left(440), 0.25, 0.03);
+  EXPECT_NEAR(ears->on_right(440), 0.25, 0.03);
+}
+
 TEST_F(MusicRoom, NobodyHearsHimselfInEitherEar) {
   Band first(room, 1, sine(440), sine(1000)), second(room, 2, sine(1550), sine(2300));
   auto other = std::make_shared<Ears>();
