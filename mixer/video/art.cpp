@@ -55,6 +55,27 @@ Rgb circle_colour(std::string_view name) {
   return kColours[hash % kColours.size()];
 }
 
+/// The room's name and what is waited for, one below the other.
+class SlateText {
+ public:
+  SlateText(cairo_t* cr, std::string_view room, core::VideoSize canvas, const std::string& font)
+      : most_(canvas.width * 4 / 5),
+        title_(text_on(cr, clean(room), font, canvas.height / 10.0, most_, PANGO_WEIGHT_SEMIBOLD)),
+        below_(text_on(cr, "Waiting for others to join", font, canvas.height / 28.0, most_, PANGO_WEIGHT_NORMAL)) {}
+  int width() const { return std::min(std::max(title_.width, below_.width), most_); }
+  double height() const { return title_.height + below_.height * 1.5; }
+  void show_on(cairo_t* cr, double middle, double top) const {
+    cairo_set_source_rgb(cr, 0.94, 0.95, 0.97);
+    show(cr, title_, middle - std::min(title_.width, most_) / 2.0, top);
+    cairo_set_source_rgb(cr, 0.55, 0.58, 0.65);
+    show(cr, below_, middle - std::min(below_.width, most_) / 2.0, top + title_.height + below_.height * 0.4);
+  }
+
+ private:
+  int most_;
+  Text title_, below_;
+};
+
 }  // namespace
 
 Yuv to_yuv(Rgb c) {
@@ -171,16 +192,25 @@ I420Image draw_slate(std::string_view room, core::VideoSize canvas, const std::s
   cairo_set_source(cr, gradient);
   cairo_paint(cr);
   cairo_pattern_destroy(gradient);
-  const int room_width = canvas.width * 4 / 5;
-  const Text title = text_on(cr, clean(room), font, canvas.height / 10.0, room_width, PANGO_WEIGHT_SEMIBOLD);
-  const Text below =
-      text_on(cr, "Waiting for others to join", font, canvas.height / 28.0, room_width, PANGO_WEIGHT_NORMAL);
-  const double top = (canvas.height - title.height - below.height * 1.5) / 2.0;
-  cairo_set_source_rgb(cr, 0.94, 0.95, 0.97);
-  show(cr, title, (canvas.width - std::min(title.width, room_width)) / 2.0, top);
-  cairo_set_source_rgb(cr, 0.55, 0.58, 0.65);
-  show(cr, below, (canvas.width - std::min(below.width, room_width)) / 2.0, top + title.height + below.height * 0.4);
+  const SlateText text(cr, room, canvas, font);
+  text.show_on(cr, canvas.width / 2.0, (canvas.height - text.height()) / 2.0);
   return board.opaque();
+}
+
+Sprite draw_slate_text(std::string_view room, core::VideoSize canvas, const std::string& font) {
+  Board measure({2, 2});
+  const SlateText measured(measure.cairo(), room, canvas, font);
+  const int padding = even_up(canvas.height / 24);
+  const core::VideoSize size{std::min(even_up(measured.width()) + 2 * padding, canvas.width & ~1),
+                             std::min(even_up(static_cast<int>(measured.height())) + 2 * padding, canvas.height & ~1)};
+  Board board(size);
+  cairo_t* cr = board.cairo();
+  rounded(cr, 0, 0, size.width, size.height, padding);
+  board.colour({10, 11, 15}, 0.66);
+  cairo_fill(cr);
+  const SlateText text(cr, room, canvas, font);
+  text.show_on(cr, size.width / 2.0, (size.height - text.height()) / 2.0);
+  return board.sprite((canvas.width - size.width) / 2 & ~1, (canvas.height - size.height) / 2 & ~1);
 }
 
 }  // namespace partyline::mixer

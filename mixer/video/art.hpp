@@ -52,6 +52,8 @@ std::vector<Sprite> draw_frame(core::VideoSize cell, bool speaking);
 I420Image draw_placeholder(std::string_view name, core::VideoSize cell, const std::string& font);
 /// A whole canvas for a room with nobody in it.
 I420Image draw_slate(std::string_view room, core::VideoSize canvas, const std::string& font);
+/// The slate's words alone on a dark plate, to be laid over a canvas.
+Sprite draw_slate_text(std::string_view room, core::VideoSize canvas, const std::string& font);
 
 /// At most two letters (or one ideograph or emoji) that stand for the name; whole grapheme clusters.
 std::string initials_of(std::string_view name);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "mixer/video/paint.hpp"
+
 namespace partyline::mixer {
 
 ArtPtr draw_art(const ArtKey& key, const std::string& font, const Decor* decor) {
@@ -21,7 +23,12 @@ ArtPtr draw_art(const ArtKey& key, const std::string& font, const Decor* decor) 
       art->image = draw_placeholder(key.text, key.size, font);
       break;
     case ArtKind::slate:
-      art->image = draw_slate(key.text, key.size, font);
+      if (decor && decor->background) {
+        art->image = draw_background(*decor->background, key.size);
+        blend(art->image, draw_slate_text(key.text, key.size, font), {0, 0, key.size.width, key.size.height});
+      } else {
+        art->image = draw_slate(key.text, key.size, font);
+      }
       break;
     case ArtKind::background:
       if (decor && decor->background) art->image = draw_background(*decor->background, key.size);
@@ -47,6 +54,10 @@ ArtPtr Gallery::find(const ArtKey& key) {
 void Gallery::hang(const ArtKey& key, ArtPtr art) {
   const auto place = places_.find(key);
   if (place != places_.end()) place->second.art = std::move(art);
+}
+
+bool Gallery::complete() const {
+  return std::ranges::all_of(places_, [](const auto& entry) { return entry.second.art != nullptr; });
 }
 
 void Gallery::make_room() {

@@ -42,6 +42,8 @@ class Gallery {
   /// What was asked for and is not there yet; each key once.
   std::vector<ArtKey> take_wishes() { return std::exchange(wishes_, {}); }
   void hang(const ArtKey& key, ArtPtr art);
+  /// Nothing is being drawn.
+  bool complete() const;
 
  private:
   struct Place {

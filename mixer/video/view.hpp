@@ -107,6 +107,7 @@ class View {
   bool speaker_has_a_seat_ = false;  // who speaks decides who sits where
   bool unseated_ = false;
   std::vector<Place> places_;  // bottom to top
+  std::vector<Place*> above_;  // of one that is painted: kept for its memory
   bool lost_ = false;          // somebody has left since the last arrangement
   bool blank_ = true;          // the canvas' ground must be painted
   bool lit_ = false;           // somebody has seen it since the last rest

@@ -1,5 +1,6 @@
 // What must be painted again, and in which order: ground, places bottom to top, logo.
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 #include "mixer/video/paint.hpp"
@@ -36,12 +37,19 @@ void View::paint(std::span<const View* const> painted, core::TimePoint now) {
   if (fade_.advance(canvas_, now)) ++version_;
 }
 
-// What lies above is painted again; the edges of it that show what is below are taken away before that changes.
+// What lies above, and above that, is painted again; the edges of it that show what is below are taken away before that
+// changes, those on top first.
 void View::uncover(const Place& painted) {
+  above_.clear();
   for (Place& place : places_) {
-    if (place.layer <= painted.layer || place.stale || !overlap(place.cell, painted.cell)) continue;
-    if (place.framed) restore_ground(place);
-    place.stale = true;
+    const auto lies_on = [&](const Place* other) {
+      return place.layer > other->layer && overlap(place.cell, other->cell);
+    };
+    if (!place.stale && (lies_on(&painted) || std::ranges::any_of(above_, lies_on))) above_.push_back(&place);
+  }
+  for (Place* place : std::views::reverse(above_)) {
+    if (place->framed) restore_ground(*place);
+    place->stale = true;
   }
 }
 
@@ -49,7 +57,8 @@ void View::hang_decor() {
   if (!room_.decor) return;
   const auto look = [this](ArtPtr& have, ArtKind kind) {
     ArtPtr found = gallery_.find({kind, {}, false, canvas_.size()});
-    if (found == have) return false;
+    // While one of another size is being drawn, the one before is scaled; a logo's place is of its size.
+    if (found == have || (!found && kind == ArtKind::background)) return false;
     have = std::move(found);
     blank_ = true;
     return true;

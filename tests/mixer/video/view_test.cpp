@@ -215,6 +215,50 @@ TEST(View, under_overload_it_shrinks_like_the_others) {
   EXPECT_GT(share(meeting.seen(1), kBlue), 0.2);
 }
 
+/// The second region lies on the first one's, the third on a corner of the second one's alone, the fourth on both.
+struct Pile : testing::TestWithParam<const char*> {
+  static std::shared_ptr<const LayoutCatalog> layouts() {
+    auto catalog = std::make_shared<LayoutCatalog>();
+    catalog->add(*parse_layout(GetParam()));
+    return catalog;
+  }
+};
+
+TEST_P(Pile, whatever_is_painted_again_leaves_nothing_behind_in_what_lies_above) {
+  Meeting once(4, {.name = "demo", .layout = "pile"}, layouts()),
+      often(4, {.name = "demo", .layout = "pile"}, layouts());
+  for (Meeting* meeting : {&once, &often}) {
+    meeting->room.watch(1, without(0));
+    meeting->room.core.set_pinned(1, true);
+    meeting->show_all(1);
+    meeting->tick(3);
+  }
+  show_picture("pile", once.seen(0));
+  for (const uint64_t turned : {1, 2, 3, 4, 2, 1}) {
+    // A ring around one that lies in the middle is drawn over what shines through the corners of those above.
+    for (const bool speaks : {true, false}) {
+      often.room.core.set_speaking(turned, speaks, often.room.now);
+      often.tick(3);
+      often.show(turned);
+      often.tick();
+      often.show(1);
+      often.tick();
+    }
+    EXPECT_TRUE(same_pixels(once.seen(0), often.seen(0))) << turned;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Piles, Pile,
+                         testing::Values(R"({"name":"pile","regions":[{"role":"speaker","spread":"one"},
+                                            {"area":[0.3,0.3,0.4,0.4],"spread":"one"},
+                                            {"area":[0.6,0.6,0.25,0.25],"spread":"one"},
+                                            {"area":[0.2,0.2,0.2,0.2],"spread":"one"}]})",
+                                         R"({"name":"pile","regions":[
+                                            {"area":[0,0,0.5,0.5],"role":"speaker","spread":"one"},
+                                            {"area":[0.3,0.3,0.4,0.4],"spread":"one"},
+                                            {"area":[0.6,0.6,0.3,0.3],"spread":"one"},
+                                            {"area":[0.65,0.5,0.3,0.3],"spread":"one"}]})"));
+
 struct Inset : testing::Test {
   static std::shared_ptr<const LayoutCatalog> layouts() {
     auto catalog = std::make_shared<LayoutCatalog>();
