@@ -1,6 +1,7 @@
 #include "gateway/adaptive_picture.hpp"
 
 #include <boost/asio/post.hpp>
+#include <utility>
 
 #include "core/counters.hpp"
 #include "core/log.hpp"
@@ -40,15 +41,16 @@ core::Result<> AdaptivePicture::start(std::vector<mixer::VideoRendition> steps) 
   // Another codec or size by negotiation: what was sent before may not be decodable any more.
   for (const Output& output : outputs_) mixer_.remove_output(output.id);
   outputs_.clear();
+  sent_step_ = 0;
   auto begun = change_to(steps_.front());
   if (!begun) stop();
   return begun;
 }
 
 core::Result<> AdaptivePicture::change_view(std::vector<mixer::VideoRendition> steps) {
-  if (outputs_.size() != 1) return {};
+  if (sent_step_ == 0 && outputs_.size() != 1) return {};
   std::swap(steps_, steps);
-  if (choice_->step() != 0) return {};
+  if (sent_step_ != 0) return {};
   auto changed = change_to(steps_.front());
   if (!changed) std::swap(steps_, steps);
   return changed;
@@ -60,6 +62,7 @@ void AdaptivePicture::stop() {
   steps_.clear();
   choice_.reset();
   rendition_.reset();
+  available_.reset();  // of a way that may be another one when it begins again
 }
 
 void AdaptivePicture::allow_pass_through(const mixer::Member* viewer, mixer::PassLimits limits) {
@@ -70,7 +73,8 @@ void AdaptivePicture::allow_pass_through(const mixer::Member* viewer, mixer::Pas
 
 core::Result<> AdaptivePicture::change_to(const mixer::VideoRendition& rendition) {
   const uint64_t port = ++last_port_;
-  auto added = mixer_.add_video_output(rendition, switch_->port(port));
+  // Who sees a picture already can wait for one that is as good.
+  auto added = mixer_.add_video_output(rendition, switch_->port(port), {.may_wait = !outputs_.empty()});
   if (!added) return added.error();
   const bool best = rendition == steps_.front();
   outputs_.push_back({*added, port, best});
@@ -97,14 +101,17 @@ void AdaptivePicture::set_available(core::Bitrate available, core::TimePoint now
 
 void AdaptivePicture::check(core::TimePoint now) {
   if (!choice_ || !available_ || outputs_.size() != 1) return;  // one change at a time
-  const size_t before = choice_->step();
   const auto decision = choice_->update(available_, now);
-  if (decision.step != before) {
+  if (decision.step != sent_step_) {
     if (auto changed = change_to(steps_[decision.step]); !changed) {
-      return core::log_warn("{} keeps its picture: {}", who_, changed.error().message);
+      if (std::exchange(refused_, decision.step) != decision.step)
+        core::log_warn("{} keeps its picture: {}", who_, changed.error().message);
+      return;  // tried again with the next estimate
     }
     ++switches_;
-    counted_switches(decision.step < before).add();
+    counted_switches(decision.step < sent_step_).add();
+    sent_step_ = decision.step;
+    refused_.reset();
   }
   // Said again while it is less: the mix forgets it while a member's own stream is passed.
   if (decision.target == target_ && target_ == rendition_->bitrate) return;

@@ -47,7 +47,7 @@ class AdaptivePicture final : public std::enable_shared_from_this<AdaptivePictur
   core::Bitrate wish() const { return steps_.empty() ? core::Bitrate{} : steps_.front().bitrate; }
   const std::optional<mixer::VideoRendition>& rendition() const { return rendition_; }
   /// What it gets is no less than what it decodes.
-  bool at_best() const { return choice_ && choice_->step() == 0; }
+  bool at_best() const { return choice_ && sent_step_ == 0; }
   /// Of the encoder, as far as this receiver is concerned.
   core::Bitrate target() const { return target_; }
   uint64_t switches() const { return switches_; }
@@ -72,6 +72,8 @@ class AdaptivePicture final : public std::enable_shared_from_this<AdaptivePictur
   const std::shared_ptr<core::FrameSink> sink_;
   std::vector<mixer::VideoRendition> steps_;
   std::optional<RenditionChoice> choice_;
+  size_t sent_step_ = 0;           ///< what was chosen and could be had
+  std::optional<size_t> refused_;  ///< said once
   std::optional<core::Bitrate> available_;
   std::optional<Pass> pass_;
   std::shared_ptr<RenditionSwitch> switch_;

@@ -69,10 +69,10 @@ core::Result<std::unique_ptr<RoomOutput>> RoomOutput::create(const Services& ser
   auto audio = mixer.add_audio_output(sound, output->live_->audio_sink());
   if (!audio) return audio.error().with_context("sound");
   output->audio_ = *audio;
-  auto video = mixer.add_video_output(picture, output->live_->video_sink());
+  // Files and FLV say the size once, at their start.
+  auto video = mixer.add_video_output(picture, output->live_->video_sink(), {.hold_size = true});
   if (!video) return video.error().with_context("picture");
   output->video_ = *video;
-  mixer.hold_size(*video);  // files and FLV say it once, at their start
   output->wish_ = std::make_shared<KeyframeWish>(mixer, *video);
   output->live_->set_feedback(output->wish_);
   return output;

@@ -32,7 +32,7 @@ Result<mixer::OutputId> Room::add_still(core::VideoSize size, std::shared_ptr<co
   auto rendition = picture();
   rendition.codec = core::Codec::jpeg;
   rendition.size = size;
-  auto still = mixer_->add_video_output(rendition, std::move(sink));
+  auto still = mixer_->add_video_output(rendition, std::move(sink), {.may_wait = true});
   if (still) stills_.insert(*still);
   return still;
 }

@@ -61,6 +61,16 @@ struct VideoRendition {
   auto operator<=>(const VideoRendition&) const = default;
 };
 
+/// How a video output joins the mix.
+struct VideoOutputTraits {
+  /// Its receiver cannot follow a change of size (a file says it in its head): its room keeps its size under overload,
+  /// too.
+  bool hold_size = false;
+  /// Its receiver has time, or sees something else meanwhile: it begins when the mix is worth looking at, 400 ms later
+  /// at most.
+  bool may_wait = false;
+};
+
 /// What a receiver of video can take that we have not encoded ourselves.
 struct PassLimits {
   uint8_t h264_profile_idc = 66;  ///< ITU-T H.264 A.2; 66: baseline
@@ -162,14 +172,12 @@ class RoomMixer {
   virtual std::unique_ptr<Member> add_member(MemberConfig config) = 0;
   /// The whole mix, nobody left out (live outputs, the stream for pure viewers).
   virtual core::Result<OutputId> add_audio_output(AudioFormat format, std::shared_ptr<core::FrameSink> sink) = 0;
-  virtual core::Result<OutputId> add_video_output(VideoRendition rendition, std::shared_ptr<core::FrameSink> sink) = 0;
+  virtual core::Result<OutputId> add_video_output(VideoRendition rendition, std::shared_ptr<core::FrameSink> sink,
+                                                  VideoOutputTraits traits = {}) = 0;
   virtual void remove_output(OutputId output) = 0;  ///< the sink is not called after it returns
   /// For any video output, of a member or of the room: its receiver needs a keyframe. Merged to one per 500 ms an
   /// encoder.
   virtual void request_keyframe(OutputId output) = 0;
-  /// For any video output: its receiver cannot follow a change of size (a file says it in its head). Its room keeps its
-  /// size under overload, too.
-  virtual void hold_size(OutputId output) = 0;
   /// For any video output, and who looks at it (null: nobody in the room): while it would show nothing but one member's
   /// picture (of two members the other's, or that of the only publisher) and its receiver can take it, it gets that
   /// stream as it is, not decoded and not encoded. Changes over and back at keyframes. Sound is passed likewise where
@@ -178,6 +186,9 @@ class RoomMixer {
   /// For any video output: what the way to its receiver carries. The encoder follows the slowest of its receivers, down
   /// to half the rendition's bitrate; whoever has less takes another rendition.
   virtual void set_output_target(OutputId output, core::Bitrate target) = 0;
+  /// For any audio output, of a member or of the room: another bitrate or expected loss, and nothing else. Whoever is
+  /// passed another member's packets goes on getting them.
+  virtual core::Result<> set_audio_format(OutputId output, AudioFormat format) = 0;
   virtual core::Result<> set_layout(std::string layout) = 0;
   /// Everybody hears it; not while another one is heard.
   virtual void play(Tone tone) = 0;

@@ -183,10 +183,10 @@ core::Result<OutputId> RoomMixerImpl::add_audio_output(AudioFormat format, std::
   return id;
 }
 
-core::Result<OutputId> RoomMixerImpl::add_video_output(VideoRendition rendition,
-                                                       std::shared_ptr<core::FrameSink> sink) {
+core::Result<OutputId> RoomMixerImpl::add_video_output(VideoRendition rendition, std::shared_ptr<core::FrameSink> sink,
+                                                       VideoOutputTraits traits) {
   const OutputId id = room_->next_output.fetch_add(1);
-  if (auto added = room_->video->add_output(id, rendition, std::move(sink)); !added) return added.error();
+  if (auto added = room_->video->add_output(id, rendition, std::move(sink), traits); !added) return added.error();
   return id;
 }
 

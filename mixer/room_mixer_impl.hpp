@@ -124,13 +124,16 @@ class RoomMixerImpl final : public RoomMixer {
 
   std::unique_ptr<Member> add_member(MemberConfig config) override;
   core::Result<OutputId> add_audio_output(AudioFormat format, std::shared_ptr<core::FrameSink> sink) override;
-  core::Result<OutputId> add_video_output(VideoRendition rendition, std::shared_ptr<core::FrameSink> sink) override;
+  core::Result<OutputId> add_video_output(VideoRendition rendition, std::shared_ptr<core::FrameSink> sink,
+                                          VideoOutputTraits traits) override;
   void remove_output(OutputId output) override { room_->remove_output(output); }
   void request_keyframe(OutputId output) override { room_->video->request_keyframe(output); }
-  void hold_size(OutputId output) override { room_->video->hold_size(output); }
   void allow_pass_through(OutputId output, const Member* viewer, PassLimits limits) override;
   void set_output_target(OutputId output, core::Bitrate target) override {
     room_->video->set_output_target(output, target);
+  }
+  core::Result<> set_audio_format(OutputId output, AudioFormat format) override {
+    return room_->audio->set_format(output, format);
   }
   core::Result<> set_layout(std::string layout) override { return room_->video->set_layout(std::move(layout)); }
   void play(Tone tone) override { room_->audio->play(tone); }

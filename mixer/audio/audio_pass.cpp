@@ -139,9 +139,9 @@ AudioPass::State AudioValve::state() const {
   return pass_.state();
 }
 
-bool AudioValve::misfit() const {
+bool AudioValve::take_misfit() {
   const std::lock_guard lock(mutex_);
-  return pass_.misfit();
+  return pass_.take_misfit();
 }
 
 void AudioValve::shut() {

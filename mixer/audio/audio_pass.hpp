@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "core/frame.hpp"
 #include "core/mutex.hpp"
@@ -34,8 +35,8 @@ class AudioPass {
   /// packets are missing before it.
   bool take_mixed(core::EncodedFrame& frame);
   bool take_passed(core::EncodedFrame& frame);
-  /// The source sends what this output's receiver does not expect. Until the next aim().
-  bool misfit() const { return misfit_; }
+  /// The source has sent what this output's receiver does not expect. Said once.
+  bool take_misfit() { return std::exchange(misfit_, false); }
   uint64_t late() const { return late_; }
 
  private:
@@ -67,7 +68,7 @@ class AudioValve final : public core::FrameSink {
   void aim();
   void release(bool at_once);
   AudioPass::State state() const;
-  bool misfit() const;
+  bool take_misfit();
   /// The sink is not called after it returns.
   void shut();
 

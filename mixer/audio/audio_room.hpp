@@ -50,6 +50,8 @@ class AudioRoom {
   /// `member`: whose ears these are; nobody's: the whole mix.
   core::Result<> add_output(OutputId id, std::optional<uint64_t> member, const AudioFormat& format,
                             std::shared_ptr<core::FrameSink> sink);
+  /// Another bitrate or expected loss: whoever is passed packets goes on getting them. `not_found`, `invalid`.
+  core::Result<> set_format(OutputId id, const AudioFormat& format);
   bool remove_output(OutputId id);
   void remove_outputs_of(uint64_t member);
   void close();  ///< all outputs
@@ -113,7 +115,8 @@ class AudioRoom {
   std::optional<uint64_t> wanted_source(const KnownOutput& output) const;
   void turn(KnownOutput& output);
   void open_sources();
-  void come_in(OutputId id);  // not here and below
+  void lift_bars();  // not here and below
+  void come_in(OutputId id);
   void publish_routes();
 
   void post(std::list<Command> command);
@@ -151,6 +154,8 @@ class AudioRoom {
   std::shared_mutex routes_mutex_;  // never the tick's
   std::atomic<bool> any_routes_{false};
   bool passing_allowed_ = true;
+  static constexpr int kBarredPackets = 1000;  // of anybody: some ten seconds
+  std::atomic<int> barred_packets_{0};         // until bars are lifted
   std::atomic<bool> commands_{false};
 
   // The tick's.

@@ -129,6 +129,37 @@ core::Result<> AudioRoom::add_output(OutputId id, std::optional<uint64_t> member
   return {};
 }
 
+core::Result<> AudioRoom::set_format(OutputId id, const AudioFormat& wanted) {
+  const auto format = checked_format(wanted, opus_bitrate_);
+  if (!format) return format.error();
+  const std::lock_guard plan(plan_mutex_);
+  KnownOutput changed;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at = std::ranges::find(outputs_, id, &KnownOutput::id);
+    if (at == outputs_.end()) return core::make_error(core::ErrorCode::not_found, "there is no such output");
+    const AudioFormat& now = at->format;
+    if (now.codec != format->codec || now.channels != format->channels || now.packet_time_ms != format->packet_time_ms)
+      return core::make_error(core::ErrorCode::invalid, "another codec is another output");
+    if (now == *format) return {};
+    if (!at->in_mix) {  // it comes back with it
+      at->format = *format;
+      return {};
+    }
+    changed = *at;
+  }
+  std::list<Command> commands;
+  commands.push_back(removal_of(changed));
+  changed.format = *format;
+  if (auto made = make_coming(changed, commands.emplace_back()); !made) return made;
+  {
+    const std::lock_guard lock(mutex_);
+    std::ranges::find(outputs_, id, &KnownOutput::id)->format = *format;
+  }
+  post(std::move(commands));
+  return {};
+}
+
 bool AudioRoom::remove_output(OutputId id) {
   KnownOutput gone;
   {

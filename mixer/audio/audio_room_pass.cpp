@@ -7,6 +7,10 @@ namespace partyline::mixer {
 
 void AudioRoom::push(AudioSource& source, const core::EncodedFrame& frame) {
   source.push(frame);
+  // What did not fit may fit by now: it is tried again.
+  if (barred_packets_.load(std::memory_order_relaxed) > 0 &&
+      barred_packets_.fetch_sub(1, std::memory_order_relaxed) == 1)
+    lift_bars();
   if (!any_routes_.load(std::memory_order_acquire)) return;
   bool changed = false;
   {
@@ -15,6 +19,14 @@ void AudioRoom::push(AudioSource& source, const core::EncodedFrame& frame) {
       if (member == source.member()) changed = valve->pass(frame) || changed;
   }
   if (changed) replan();
+}
+
+void AudioRoom::lift_bars() {
+  {
+    const std::lock_guard lock(mutex_);
+    for (KnownOutput& output : outputs_) output.barred = false;
+  }
+  replan();
 }
 
 void AudioRoom::allow_passing(bool allowed) {
@@ -43,7 +55,10 @@ std::optional<uint64_t> AudioRoom::wanted_source(const KnownOutput& output) cons
 
 void AudioRoom::turn(KnownOutput& output) {
   AudioValve& valve = *output.valve;
-  output.barred = output.barred || valve.misfit();
+  if (valve.take_misfit()) {
+    output.barred = true;
+    barred_packets_.store(kBarredPackets, std::memory_order_relaxed);
+  }
   const auto want = wanted_source(output);
   if (!want || (output.source && output.source != want)) {
     const auto heard = output.source ? source_of(*output.source) : nullptr;

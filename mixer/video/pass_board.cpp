@@ -12,11 +12,25 @@ constexpr core::Duration kWarmUp = std::chrono::milliseconds(400);  // for decod
 }  // namespace
 
 void PassBoard::add(OutputId id, const VideoRendition& rendition, std::shared_ptr<OutputGate> gate,
-                    std::shared_ptr<VideoValve> valve) {
+                    std::shared_ptr<VideoValve> valve, const VideoOutputTraits& traits, core::TimePoint now) {
   Output& output = outputs_[id];
   output.rendition = rendition;
   output.gate = std::move(gate);
   output.valve = std::move(valve);
+  output.hold_size = traits.hold_size;
+  // A still shows what it begins with for good; others may begin in the middle of what others see.
+  if (traits.may_wait && (!core_.active() || rendition.codec == core::Codec::jpeg)) {
+    output.warm_since = now;
+    await_views();
+  } else {
+    enter(id, output);
+  }
+}
+
+void PassBoard::enter(OutputId id, Output& output) {
+  output.warm_since.reset();
+  output.in_mix = true;
+  core_.add_output(id, output.rendition, output.gate, output.hold_size);
 }
 
 void PassBoard::allow(OutputId id, std::optional<uint64_t> viewer, const PassLimits& limits, core::TimePoint now) {
@@ -29,7 +43,10 @@ void PassBoard::allow(OutputId id, std::optional<uint64_t> viewer, const PassLim
 }
 
 void PassBoard::remove(OutputId id) {
-  if (outputs_.erase(id) > 0) publish_routes();
+  core_.remove_output(id);
+  if (outputs_.erase(id) == 0) return;
+  await_views();
+  publish_routes();
 }
 
 bool PassBoard::request_keyframe(OutputId id, core::TimePoint now) {
@@ -81,6 +98,14 @@ void PassBoard::show_whole() {
   core_.show_whole(members);
 }
 
+// Views are painted before somebody sees them, too.
+void PassBoard::await_views() {
+  std::set<uint64_t> hidden;
+  for (const auto& [id, output] : outputs_)
+    if (output.warm_since) hidden.insert(output.rendition.hidden_member);
+  core_.await_views(hidden);
+}
+
 void PassBoard::replan(core::TimePoint now) {
   const bool pairs = std::ranges::all_of(outputs_, [](const auto& entry) {
     const Output& output = entry.second;
@@ -92,24 +117,31 @@ void PassBoard::replan(core::TimePoint now) {
     if (output.source && output.valve->poll(now)) ask_(*output.source);
   }
   show_whole();
+  await_views();
   publish_routes();
 }
 
 void PassBoard::settle(core::TimePoint now) {
   for (auto& [id, output] : outputs_) {
     if (!output.warm_since || (!core_.settled() && now - *output.warm_since < kWarmUp)) continue;
-    output.warm_since.reset();
-    output.in_mix = true;
-    core_.add_output(id, output.rendition, output.gate);
+    enter(id, output);
   }
+  await_views();
 }
 
 bool PassBoard::warming() const {
   return std::ranges::any_of(outputs_, [](const auto& entry) { return entry.second.warm_since.has_value(); });
 }
 
+bool PassBoard::will_mix() const {
+  return std::ranges::any_of(outputs_, [](const auto& entry) {
+    return entry.second.warm_since && entry.second.rendition.codec != core::Codec::jpeg;
+  });
+}
+
 int PassBoard::passing() const {
-  return static_cast<int>(std::ranges::count_if(outputs_, [](const auto& entry) { return !entry.second.in_mix; }));
+  return static_cast<int>(std::ranges::count_if(
+      outputs_, [](const auto& entry) { return !entry.second.in_mix && entry.second.source.has_value(); }));
 }
 
 void PassBoard::publish_routes() {

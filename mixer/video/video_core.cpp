@@ -38,6 +38,7 @@ void VideoCore::add_tile(uint64_t member, std::string name, bool visible, std::s
   tile->name = std::move(name);
   tile->visible = visible;
   tile->feed = std::move(feed);
+  if (!active() && tile->feed) tile->feed->set_shown_size({});
   tiles_.push_back(std::move(tile));
   arrange_ = true;
 }
@@ -123,7 +124,7 @@ bool VideoCore::may_be_shown(uint64_t member) const {
 }
 
 bool VideoCore::settled() const {
-  return !arrange_ && std::ranges::all_of(tiles_, [](const auto& tile) {
+  return !arrange_ && gallery_.complete() && std::ranges::all_of(tiles_, [](const auto& tile) {
     return !tile->shown || !tile->feed || static_cast<bool>(tile->picture);
   });
 }
@@ -140,7 +141,10 @@ void VideoCore::show_whole(const std::set<uint64_t>& members) {
 }
 
 void VideoCore::rest(core::TimePoint now) {
-  for (const auto& tile : tiles_) want(*tile, false, now);
+  for (const auto& tile : tiles_) {
+    want(*tile, false, now);
+    if (tile->feed && !whole_.contains(tile->member)) tile->feed->set_shown_size({});
+  }
   for (const auto& [hidden, view] : views_) view->rest();
   arrange_ = true;
 }

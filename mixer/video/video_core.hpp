@@ -47,15 +47,16 @@ class VideoCore {
   void set_layout(std::string layout);
 
   /// The rendition was checked (check_rendition).
-  void add_output(OutputId id, VideoRendition rendition, std::shared_ptr<OutputGate> gate);
+  /// `hold_size`: while it is there, no economy touches the room's size.
+  void add_output(OutputId id, VideoRendition rendition, std::shared_ptr<OutputGate> gate, bool hold_size = false);
   void remove_output(OutputId id);
   void request_keyframe(OutputId id);
-  /// While it is there, no economy touches the room's size.
-  void hold_size(OutputId id);
   /// What the room does without from the next tick on: frame_interval() may change.
   void set_economy(const Economy& economy);
   /// These members' pictures, and no others', fill receivers' screens, whatever the layout says.
   void show_whole(const std::set<uint64_t>& members);
+  /// By whom they hide: these views are painted although nothing of them is encoded yet.
+  void await_views(const std::set<uint64_t>& hidden);
   void set_output_target(OutputId id, core::Bitrate target);
   /// What is encoded for this output at present; nothing for one that is unknown.
   std::optional<core::Bitrate> output_bitrate(OutputId id) const;
@@ -68,7 +69,7 @@ class VideoCore {
   std::optional<uint64_t> sole_picture(std::optional<uint64_t> viewer, bool pairs) const;
   /// It is here and nobody has covered its picture.
   bool may_be_shown(uint64_t member) const;
-  /// Everybody who shall be seen can be seen. After a tick.
+  /// Everybody who shall be seen can be seen, and all letters are there. After a tick.
   bool settled() const;
   /// No outputs any more: nothing is wanted from the feeds.
   void rest(core::TimePoint now);
@@ -111,6 +112,7 @@ class VideoCore {
   Economy economy_;
   std::set<OutputId> holding_;  // outputs that keep the size
   std::set<uint64_t> whole_;    // members whose pictures are passed
+  std::set<uint64_t> awaited_;  // views, by whom they hide
   std::map<VideoRendition, std::shared_ptr<Rendition>> renditions_;
   std::shared_ptr<EncodeTotals> totals_ = std::make_shared<EncodeTotals>();
   std::optional<core::TimePoint> origin_;  ///< of the first tick

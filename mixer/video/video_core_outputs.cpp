@@ -6,11 +6,14 @@
 
 namespace partyline::mixer {
 
-void VideoCore::add_output(OutputId id, VideoRendition rendition, std::shared_ptr<OutputGate> gate) {
+void VideoCore::add_output(OutputId id, VideoRendition rendition, std::shared_ptr<OutputGate> gate, bool hold_size) {
+  if (hold_size) holding_.insert(id);
   auto& entry = renditions_[rendition];
   if (!entry) {
     entry = std::make_shared<Rendition>(rendition, room_.frames_per_second, totals_);
     choose_views();
+    economise();
+  } else if (hold_size) {
     economise();
   }
   entry->add(id, std::move(gate));
@@ -33,11 +36,6 @@ void VideoCore::request_keyframe(OutputId id) {
   for (const auto& [what, rendition] : renditions_) {
     if (rendition->has(id)) rendition->request_keyframe();
   }
-}
-
-void VideoCore::hold_size(OutputId id) {
-  const bool known = std::ranges::any_of(renditions_, [id](const auto& entry) { return entry.second->has(id); });
-  if (known && holding_.insert(id).second) economise();
 }
 
 void VideoCore::set_economy(const Economy& economy) {
@@ -79,22 +77,28 @@ int VideoCore::output_count() const {
   return static_cast<int>(count);
 }
 
-// A view lives as long as somebody sees it; the one of everybody stays, and is painted, too, while nothing is encoded
-// yet.
+void VideoCore::await_views(const std::set<uint64_t>& hidden) {
+  if (hidden == awaited_) return;
+  awaited_ = hidden;
+  choose_views();
+  drop_unused_sizes();
+}
+
+// A view lives as long as somebody sees it or will; the one of everybody stays, and is painted, too, while there is no
+// other one.
 void VideoCore::choose_views() {
-  const auto seen = [&](uint64_t hidden) {
-    return std::ranges::any_of(renditions_, [&](const auto& entry) { return entry.first.hidden_member == hidden; });
-  };
-  std::erase_if(views_, [&](const auto& entry) { return entry.first != 0 && !seen(entry.first); });
-  for (const auto& [what, rendition] : renditions_) {
-    auto& view = views_[what.hidden_member];
+  std::set<uint64_t> seen = awaited_;
+  for (const auto& [what, rendition] : renditions_) seen.insert(what.hidden_member);
+  std::erase_if(views_, [&](const auto& entry) { return entry.first != 0 && !seen.contains(entry.first); });
+  for (const uint64_t hidden : seen) {
+    auto& view = views_[hidden];
     if (view) continue;
-    view = std::make_unique<View>(room_, canvas_, gallery_, what.hidden_member);
+    view = std::make_unique<View>(room_, canvas_, gallery_, hidden);
     arrange_ = true;
   }
   std::vector<View*> live;
   for (const auto& [hidden, view] : views_) {
-    if (hidden != 0 || seen(0) || renditions_.empty()) {
+    if (hidden != 0 || seen.contains(0) || seen.empty()) {
       live.push_back(view.get());
     } else {
       view->rest();

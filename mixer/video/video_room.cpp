@@ -82,7 +82,8 @@ void VideoRoom::set_playout_delay(uint64_t member, core::Duration delay) {
   if (const auto source = impl_->source(member)) source->set_playout_delay(delay);
 }
 
-core::Result<> VideoRoom::add_output(OutputId id, VideoRendition rendition, std::shared_ptr<core::FrameSink> sink) {
+core::Result<> VideoRoom::add_output(OutputId id, VideoRendition rendition, std::shared_ptr<core::FrameSink> sink,
+                                     VideoOutputTraits traits) {
   if (auto checked = check_rendition(rendition); !checked) return checked;
   auto valve = std::make_shared<VideoValve>(std::move(sink));
   auto gate = std::make_shared<OutputGate>(valve);
@@ -94,8 +95,7 @@ core::Result<> VideoRoom::add_output(OutputId id, VideoRendition rendition, std:
     }
   }
   impl_->on_strand([=](Impl& impl) {
-    impl.logic.add_output(id, rendition, gate);
-    impl.board.add(id, rendition, gate, valve);
+    impl.board.add(id, rendition, gate, valve, traits, core::Clock::now());
     impl.start_ticking();
   });
   return {};
@@ -111,10 +111,7 @@ void VideoRoom::remove_output(OutputId id) {
     impl_->outputs.erase(found);
   }
   door.shut();
-  impl_->on_strand([id](Impl& impl) {
-    impl.logic.remove_output(id);
-    impl.board.remove(id);
-  });
+  impl_->on_strand([id](Impl& impl) { impl.board.remove(id); });
 }
 
 void VideoRoom::request_keyframe(OutputId id) {
@@ -129,10 +126,6 @@ void VideoRoom::pass_through(std::function<void(bool)> on_mixing) {
 
 void VideoRoom::allow_pass_through(OutputId id, std::optional<uint64_t> viewer, PassLimits limits) {
   impl_->on_strand([=](Impl& impl) { impl.board.allow(id, viewer, limits, core::Clock::now()); });
-}
-
-void VideoRoom::hold_size(OutputId id) {
-  impl_->on_strand([id](Impl& impl) { impl.logic.hold_size(id); });
 }
 
 void VideoRoom::set_economy(const Economy& economy) {

@@ -78,10 +78,10 @@ class VideoRoom {
   /// frame earlier, so that the error is centred.
   void set_playout_delay(uint64_t member, core::Duration delay);
 
-  core::Result<> add_output(OutputId id, VideoRendition rendition, std::shared_ptr<core::FrameSink> sink);
+  core::Result<> add_output(OutputId id, VideoRendition rendition, std::shared_ptr<core::FrameSink> sink,
+                            VideoOutputTraits traits = {});
   void remove_output(OutputId id);     ///< the sink is not called after it returns
   void request_keyframe(OutputId id);  ///< merged to one per 500 ms an encoder, never lost
-  void hold_size(OutputId id);         ///< its receiver cannot follow a change of size
   /// Before outputs come: allow_pass_through() works. `on_mixing` is told on the pool whenever it begins or ends that
   /// pictures are mixed.
   void pass_through(std::function<void(bool)> on_mixing);

@@ -9,7 +9,7 @@ void VideoRoom::Impl::replan() {
   if (!on_mixing || closed) return;
   board.replan(core::Clock::now());
   start_ticking();
-  const bool mixes = logic.mixes() || board.warming();
+  const bool mixes = logic.mixes() || board.will_mix();
   if (std::exchange(mixing, mixes) != mixes) on_mixing(mixes);
   watch_passes();
 }
@@ -110,7 +110,7 @@ void VideoRoom::Impl::publish() {
   const std::lock_guard lock(stats_mutex);
   snapshot.tiles = logic.tile_count();
   snapshot.passed = board.passing();
-  snapshot.outputs = logic.output_count() + snapshot.passed;
+  snapshot.outputs = board.outputs();
   snapshot.encoders = logic.encoder_count();
   snapshot.ticks = ticks;
   snapshot.ticks_late = ticks_late;

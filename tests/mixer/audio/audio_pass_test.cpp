@@ -144,7 +144,7 @@ TEST(AudioPass, only_packets_that_the_receiver_expects_are_passed) {
   Line other(kPcmu);
   other.pass.aim();
   for (int i = 0; i < 100; ++i) EXPECT_FALSE(other.source(opus()));
-  EXPECT_TRUE(other.pass.misfit());
+  EXPECT_TRUE(other.pass.take_misfit());
 }
 
 TEST(AudioPass, a_source_that_changes_its_codec_gives_way_to_the_mix_at_once) {
@@ -152,7 +152,7 @@ TEST(AudioPass, a_source_that_changes_its_codec_gives_way_to_the_mix_at_once) {
   line.pass.aim();
   line.run(100);
   EXPECT_FALSE(line.source(packet(core::Codec::pcmu, std::vector<uint8_t>(160, 0xFF))));
-  EXPECT_TRUE(line.pass.misfit());
+  EXPECT_TRUE(line.pass.take_misfit());
   EXPECT_TRUE(line.mixed());
 }
 

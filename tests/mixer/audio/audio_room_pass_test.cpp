@@ -31,6 +31,7 @@ struct Call {
     std::shared_ptr<AudioSource> source;
     std::shared_ptr<Ear> ear = std::make_shared<Ear>();
     uint8_t voice = 0;
+    core::Codec codec = core::Codec::pcmu;
     int64_t sequence = 0;
   };
   std::map<uint64_t, Person> people;
@@ -51,7 +52,7 @@ struct Call {
     for (const auto until = now + duration; now < until; now += 20ms) {
       for (auto& [member, person] : people) {
         core::EncodedFrame frame;
-        frame.codec = core::Codec::pcmu;
+        frame.codec = person.codec;
         frame.buffer = core::Buffer::copy_of(packet_of(person.voice));
         frame.data = std::as_const(frame.buffer).span();
         frame.sequence = person.sequence;
@@ -168,6 +169,75 @@ TEST(AudioRoomPass, who_is_muted_is_silent_from_the_next_packet_on) {
   call.people[1].ear->heard.clear();
   call.run(1s);
   for (const auto& frame : call.people[1].ear->heard) EXPECT_FALSE(std::ranges::equal(frame.data, packet_of(0x32)));
+}
+
+TEST(AudioRoomPass, who_sends_another_codec_for_a_while_is_passed_again_some_time_after_he_stops) {
+  Call call;
+  call.join(1, 0x21);
+  call.join(2, 0x32);
+  call.run(3s);
+  ASSERT_EQ(call.room.stats().passed, 2);
+  call.people[2].codec = core::Codec::pcma;
+  call.run(5s);
+  EXPECT_EQ(call.room.stats().passed, 1);
+  call.people[2].codec = core::Codec::pcmu;
+  call.run(30s);
+  EXPECT_EQ(call.room.stats().passed, 2);
+  EXPECT_TRUE(call.hears_as_it_was(1, 0x32));
+}
+
+TEST(AudioRoomPass, what_is_passed_goes_on_when_its_encoder_shall_expect_loss) {
+  const AudioFormat opus{core::Codec::opus, 1, 20, {}, 0};
+  AudioFormat lossy = opus;
+  lossy.expected_loss = 10;
+  AudioEncoderConfig config;
+  config.packet_samples = kTickSamples;
+  const auto encoder = std::move(make_opus_encoder(config).value());
+  std::vector<float> silence(kTickSamples);
+  AudioRoom room{core::Bitrate::kbps(64)};
+  room.pass_through();
+  const auto talker = room.add_source(1), listener = room.add_source(2);
+  const auto ear = std::make_shared<Ear>();
+  ASSERT_TRUE(room.add_output(102, 2, opus, ear));
+  core::TimePoint now{1000h};
+  const auto run = [&](int ticks) {
+    static int64_t sequence = 0;
+    for (int i = 0; i < ticks; ++i, now += 20ms) {
+      core::EncodedFrame frame;
+      frame.codec = core::Codec::opus;
+      frame.buffer = core::Buffer::allocate(kMaxEncodedAudio);
+      frame.buffer.resize(encoder->encode(silence, {frame.buffer.data(), kMaxEncodedAudio}));
+      frame.data = std::as_const(frame.buffer).span();
+      frame.sequence = sequence;
+      frame.rtp_time = 960 * sequence++;
+      frame.capture = frame.arrival = now - 5ms;
+      room.push(*talker, frame);
+      room.tick(now);
+    }
+  };
+  run(150);
+  ASSERT_EQ(room.stats().passed, 1);
+  EXPECT_TRUE(room.set_format(102, lossy));
+  run(5);
+  EXPECT_EQ(room.stats().passed, 1);
+  EXPECT_EQ(ear->heard.size(), 155u) << "nothing is missing and nothing is twice there";
+  EXPECT_FALSE(room.set_format(102, kPcmu)) << "another codec is another output";
+  EXPECT_FALSE(room.set_format(7, lossy));
+}
+
+TEST(AudioRoomPass, an_output_in_the_mix_changes_its_encoder_without_a_gap) {
+  Call call;
+  AudioFormat opus{core::Codec::opus, 1, 20, {}, 0};
+  call.join(1, 0x21, opus);
+  call.join(2, 0x32, opus);
+  call.join(3, 0x43, opus);
+  call.run(1s);
+  opus.expected_loss = 10;
+  for (const uint64_t member : {1, 2, 3}) ASSERT_TRUE(call.room.set_format(100 + member, opus));
+  call.run(1s);
+  const auto& heard = call.people[1].ear->heard;
+  ASSERT_GE(heard.size(), 98u);
+  for (size_t i = 1; i < heard.size(); ++i) EXPECT_EQ(heard[i].rtp_time - heard[i - 1].rtp_time, 960) << i;
 }
 
 TEST(AudioRoomPass, one_alone_is_forwarded_to_those_who_only_listen) {

@@ -44,12 +44,12 @@ struct Conference {
     cameras.erase(member);
     board.replan(room.now);
   }
-  void watch(OutputId id, std::optional<uint64_t> member, bool allowed = true) {
+  void watch(OutputId id, std::optional<uint64_t> member, bool allowed = true, VideoOutputTraits traits = {},
+             VideoRendition rendition = kPhone) {
     seen[id] = std::make_shared<KeepingSink>();
     auto valve = std::make_shared<VideoValve>(seen[id]);
     auto gate = std::make_shared<OutputGate>(valve);
-    room.core.add_output(id, kPhone, gate);
-    board.add(id, kPhone, gate, valve);
+    board.add(id, rendition, gate, valve, traits, room.now);
     if (allowed) board.allow(id, member, {}, room.now);
     board.replan(room.now);
   }
@@ -148,6 +148,66 @@ TEST(PassBoard, the_mix_is_shown_again_only_when_there_are_pictures_in_it) {
     EXPECT_FALSE(near(pixel(first->view, 160, 90), to_yuv(kTileBackground)));
     break;
   }
+}
+
+/// The first picture that a receiver got.
+Yuv first_at(const KeepingSink& sink, int x, int y) {
+  const auto picture = decode_last({sink.frames.front()});
+  return picture ? pixel(picture->view, x, y) : Yuv{};
+}
+
+TEST(PassBoard, who_sees_something_already_gets_another_mix_when_there_are_pictures_in_it) {
+  for (const bool may_wait : {false, true}) {
+    Conference call;
+    call.begin();
+    call.watch(21, std::nullopt, false, {.may_wait = may_wait}, {core::Codec::h264, {640, 360}, 15});
+    EXPECT_EQ(call.room.core.active(), !may_wait);
+    call.run(4);
+    ASSERT_FALSE(call.seen[21]->frames.empty());
+    EXPECT_EQ(near(first_at(*call.seen[21], 100, 180), kRed), may_wait) << "else it flashes";
+  }
+}
+
+TEST(PassBoard, who_waits_for_a_mix_without_pictures_waits_for_so_long_only) {
+  Conference call;
+  call.join(1, kRed);
+  call.cameras.clear();
+  call.watch(21, std::nullopt, false, {.may_wait = true});
+  call.run(8);
+  EXPECT_FALSE(call.room.core.active());
+  EXPECT_TRUE(call.board.will_mix());
+  call.run(8);
+  EXPECT_TRUE(call.room.core.active()) << "half a second has passed";
+  EXPECT_EQ(call.board.outputs(), 1);
+}
+
+// Its only frame must not be one of grey cells.
+TEST(PassBoard, a_still_waits_for_pictures_and_letters_and_keeps_nobody_from_passing) {
+  Conference call;
+  call.begin();
+  call.watch(31, std::nullopt, false, {.may_wait = true}, {core::Codec::jpeg, {640, 360}, 30});
+  EXPECT_FALSE(call.board.will_mix()) << "sound goes on as it does";
+  for (int i = 0; i < 20 && call.seen[31]->frames.empty(); ++i) call.step();
+  EXPECT_EQ(call.board.passing(), 2);
+  ASSERT_FALSE(call.seen[31]->frames.empty());
+  call.board.remove(31);
+  call.run(2);
+  EXPECT_FALSE(call.room.core.active());
+  EXPECT_FALSE(call.feeds[1]->wanted);
+}
+
+TEST(PassBoard, a_view_is_painted_before_it_is_seen) {
+  Conference call;
+  call.join(1, kRed);
+  call.join(2, kBlue);
+  call.join(3, kGreen);
+  VideoRendition own{core::Codec::h264, {640, 360}, 30};
+  own.hidden_member = 3;
+  call.watch(13, 3, false, {.may_wait = true}, own);
+  call.run(4);
+  ASSERT_FALSE(call.seen[13]->frames.empty());
+  EXPECT_TRUE(near(first_at(*call.seen[13], 100, 180), kRed));
+  EXPECT_TRUE(near(first_at(*call.seen[13], 540, 180), kBlue));
 }
 
 TEST(PassBoard, whoever_covers_his_camera_is_seen_no_longer_at_once) {

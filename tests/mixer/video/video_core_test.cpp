@@ -143,6 +143,23 @@ TEST(VideoCore, only_what_is_shown_is_wanted_from_its_source) {
   EXPECT_TRUE(feed->wanted);
 }
 
+TEST(VideoCore, whom_nobody_looks_at_is_asked_for_next_to_nothing) {
+  Room room;
+  const auto feed = room.join(1, "");
+  EXPECT_EQ(feed->shown, core::VideoSize{}) << "before anybody looks";
+  room.watch(1);
+  room.tick();
+  EXPECT_EQ(feed->shown.width, 1280);
+  const auto other = room.join(2, "");
+  room.tick();
+  EXPECT_EQ(other->shown.width, 640);
+  room.core.remove_output(1);
+  room.core.show_whole({2});
+  room.core.rest(room.now);
+  EXPECT_EQ(feed->shown, core::VideoSize{}) << "after everybody has gone";
+  EXPECT_EQ(other->shown.width, 1280) << "but its picture is passed to somebody";
+}
+
 TEST(VideoCore, a_muted_members_picture_gives_way_to_the_name_tile_and_does_not_come_back_stale) {
   Room room;
   room.watch(1, kSmall);
@@ -429,8 +446,7 @@ TEST(VideoCore, a_change_of_economy_does_not_turn_time_back) {
 
 TEST(VideoCore, a_room_with_an_output_that_cannot_follow_keeps_its_size) {
   Room room;
-  const auto file = room.watch(1, kSmall);
-  room.core.hold_size(1);
+  const auto file = room.watch(1, kSmall, true);
   room.core.set_economy({true, 2, 3});
   room.tick();
   EXPECT_EQ(room.core.canvas().size(), (core::VideoSize{1280, 720}));

@@ -79,7 +79,7 @@ struct KeepingSink : core::FrameSink {
 struct ScriptedFeed : PictureFeed {
   bool wanted = false;
   std::optional<Picture> next;
-  core::VideoSize shown;
+  core::VideoSize shown{-1, -1};  // until it is told
   void set_shown_size(core::VideoSize size) override { shown = size; }
   void set_wanted(bool value, core::TimePoint) override { wanted = value; }
   std::optional<Picture> take_due(core::TimePoint, core::Duration) override { return std::exchange(next, {}); }
@@ -102,9 +102,9 @@ struct Room {
     core.add_tile(member, name, true, feed);
     return feed;
   }
-  std::shared_ptr<KeepingSink> watch(OutputId id, VideoRendition rendition = {}) {
+  std::shared_ptr<KeepingSink> watch(OutputId id, VideoRendition rendition = {}, bool hold_size = false) {
     auto sink = std::make_shared<KeepingSink>();
-    core.add_output(id, rendition, std::make_shared<OutputGate>(sink));
+    core.add_output(id, rendition, std::make_shared<OutputGate>(sink), hold_size);
     return sink;
   }
   core::TimePoint now = at(0ms);
