@@ -4,7 +4,6 @@
 //   commands        ▲                    ▲                                  ("*1": what came first does no harm, what
 //                                                                           comes too late does not count)
 //
-// A phone that sends each press both ways (RFC 4733 and SIP INFO) is understood, too: "**11" holds "*1".
 // Pure: keys and the time go in. Thread: owner's.
 #pragma once
 

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/log.hpp"
+#include "core/picture_worth.hpp"
 #include "core/time.hpp"
 #include "gateway/quality.hpp"
 #include "mixer/room_mixer.hpp"
@@ -53,8 +54,10 @@ class Leg {
   virtual std::shared_ptr<core::MediaFeedback> video_feedback() { return nullptr; }
   /// Gets all that the leg sends, as it comes, beside the mix; null: nobody does.
   void set_tap(std::shared_ptr<core::FrameSink> tap) {
+    const bool before = tapped();
     tap_ = std::move(tap);
     on_tap_changed();
+    if (tapped() != before) send_picture_wish(picture_wish());
   }
   /// What it gets of the room's picture; null: nothing.
   virtual const AdaptivePicture* picture() const { return nullptr; }
@@ -74,6 +77,14 @@ class Leg {
     if (tap_) tap_->push(frame);
   }
   bool tapped() const { return tap_ != nullptr; }
+  /// The mix needs so much of its picture; who records it needs all.
+  void wish_picture(core::Bitrate worth) {
+    wished_ = worth;
+    if (!tapped()) send_picture_wish(worth);
+  }
+  core::Bitrate picture_wish() const { return tapped() ? core::kMostPictureWorth : wished_; }
+  /// To the peer.
+  virtual void send_picture_wish(core::Bitrate worth) = 0;
   virtual void on_tap_changed() {}
   /// Once a second: what is sent may follow what the peer reports.
   virtual void adapt() {}
@@ -84,6 +95,7 @@ class Leg {
  private:
   std::string id_, name_;
   std::shared_ptr<core::FrameSink> tap_;
+  core::Bitrate wished_ = core::kMostPictureWorth;
   LegSettings settings_;
   core::TimePoint since_;
   QualityJournal quality_;

@@ -109,12 +109,17 @@ void MixPush::set_watched(bool watched) {
   attach();
 }
 
-void MixPush::add_audio() {
+mixer::AudioFormat MixPush::audio_format() const {
   mixer::AudioFormat format;
   format.codec = core::Codec::opus;
   format.channels = stereo() ? 2 : 1;
   format.bitrate = audio_bitrate();
   format.expected_loss = expected_loss_;
+  return format;
+}
+
+void MixPush::add_audio() {
+  const mixer::AudioFormat format = audio_format();
   auto audio =
       listener_ ? listener_->add_audio_output(format, peer_->sink()) : mixer_.add_audio_output(format, peer_->sink());
   if (audio) audio_ = *audio;
@@ -127,6 +132,7 @@ void MixPush::check(core::TimePoint now) {
   const int expected = peer_->stats().audio.expected_loss;
   if (expected == std::exchange(expected_loss_, expected) || !audio_) return;
   core::log_info("room={} {} prepares its sound for {} % loss", room_, stream_, expected);
+  if (mixer_.set_audio_format(*audio_, audio_format())) return;
   detach();
   add_audio();
 }

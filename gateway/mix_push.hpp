@@ -56,6 +56,7 @@ class MixPush final : private whip_client::PeerEvents {
   bool stereo() const;
   void detach();
   void attach();
+  mixer::AudioFormat audio_format() const;
   void add_audio();
 
   const Services& services_;

@@ -1,5 +1,6 @@
-// Who of a room's receivers gets a view of his own, without himself. Each such view is a rendition more, and a room has
-// three in all: those who came first get theirs while there is room, all others see everybody. Pure.
+// Who of a room's receivers gets a view of his own, without himself. Each such view is a rendition more, and is given
+// only while the room comes to three in all (sizes and codecs may need as many without any): those who came first get
+// theirs, all others see everybody. Pure.
 //
 //   four phones, one codec, two want it:          own A, own B, everybody's (C, D)     three renditions
 //   ... and C's path needs a smaller picture:     own A, everybody's (B, D), smaller   B's own one is given up

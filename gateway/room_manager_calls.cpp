@@ -155,8 +155,7 @@ void RoomManager::on_ended(sip::CallId call, sip::EndCause cause, int status, co
 }
 
 void RoomManager::on_info_digit(sip::CallId call, char pressed) {
-  if (const auto found = calls_.find(call); found != calls_.end())
-    digit(found->second.room, found->second.leg, pressed);
+  if (const auto leg = leg_of(call)) leg->press(pressed);
 }
 
 void RoomManager::on_info_keyframe_request(sip::CallId call) {

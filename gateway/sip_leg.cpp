@@ -30,7 +30,7 @@ class SipLeg::Wishes final : public core::MediaFeedback {
   }
   void set_target_bitrate(core::Bitrate target) override {
     boost::asio::post(executor_, [leg = leg_, target] {
-      if (const auto self = leg.lock(); self && self->video_) self->video_->set_receive_wish(target);
+      if (const auto self = leg.lock()) self->wish_picture(target);
     });
   }
 
@@ -66,7 +66,7 @@ Result<std::shared_ptr<RtpPort>> SipLeg::open_port(MediaKind kind) {
   RtpPort::Handlers handlers;
   const std::weak_ptr<SipLeg> weak = weak_from_this();
   handlers.on_digit = [weak](char digit) {
-    if (const auto self = weak.lock(); self && self->on_digit_) self->on_digit_(digit);
+    if (const auto self = weak.lock()) self->press(digit, KeyPresses::Way::rtp);
   };
   handlers.on_keyframe_request = [weak] {
     if (const auto self = weak.lock()) self->send_keyframe();
@@ -172,11 +172,16 @@ Result<> SipLeg::apply(const std::vector<rtp::sdp::NegotiatedMedia>& media) {
     Leg::apply(settings());
   }
   connect_inputs();
+  if (picture_wish() != core::kMostPictureWorth) send_picture_wish(picture_wish());  // the port may be a new one
   const bool sees = video_ && video_->negotiated() && video_->negotiated()->track.receiving;
   member_->set_video_expected(sees);
   media_since_ = core::Clock::now();
   update_outputs();
   return {};
+}
+
+void SipLeg::send_picture_wish(core::Bitrate worth) {
+  if (video_) video_->set_receive_wish(worth);
 }
 
 void SipLeg::update_outputs() {
@@ -196,6 +201,10 @@ void SipLeg::update_audio_output() {
       choose_audio_format(audio_->negotiated()->track, core::Bitrate::kbps(services_.config->rooms.audio_kbps),
                           stats().audio.expected_loss, call_.stereo);
   if (audio_out_ && audio_out_->format == format) return;
+  if (audio_out_ && mixer_.set_audio_format(audio_out_->id, format)) {
+    audio_out_->format = format;
+    return;
+  }
   drop_audio_output();
   auto added = member_->add_audio_output(format, std::make_shared<OutboxSink>(services_.outbox, audio_));
   if (!added) return core::log_warn("leg={} hears nothing: {}", id(), added.error().message);
@@ -239,8 +248,10 @@ bool SipLeg::may_have_own_view(core::TimePoint now) const {
 
 void SipLeg::set_own_view(bool own, core::TimePoint now) {
   if (own_view_ && !own && !settings().self_view) own_view_lost_ = now;
-  own_view_ = own;
-  if (picture_ && picture_->rendition() && (picture_->rendition()->hidden_member != 0) != own) update_video_output();
+  // Also while a smaller picture is sent: the best one comes back as it was allotted.
+  const bool changed = std::exchange(own_view_, own) != own;
+  const bool differs = picture_ && picture_->rendition() && (picture_->rendition()->hidden_member != 0) != own;
+  if (changed || differs) update_video_output();
 }
 
 void SipLeg::established() {
@@ -251,6 +262,10 @@ void SipLeg::established() {
 
 void SipLeg::send_keyframe() {
   if (picture_) picture_->request_keyframe();
+}
+
+void SipLeg::press(char key, KeyPresses::Way way) {
+  if (presses_.is_new(key, way, core::Clock::now()) && on_digit_) on_digit_(key);
 }
 
 void SipLeg::ask_phone_for_keyframe() {

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "gateway/adaptive_picture.hpp"
+#include "gateway/key_presses.hpp"
 #include "gateway/leg.hpp"
 #include "gateway/rtp_port.hpp"
 #include "gateway/services.hpp"
@@ -53,6 +54,8 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   /// Dialling out: the call's id is known only after the offer was made.
   void set_call(sip::CallId call) { call_.id = call; }
   void set_digit_handler(std::function<void(char)> handler) { on_digit_ = std::move(handler); }
+  /// A key, told by SIP INFO; once, however many ways the phone tells of it.
+  void press(char key) { press(key, KeyPresses::Way::info); }
 
   std::string_view kind() const override { return "sip"; }
   std::string state() const override;
@@ -102,11 +105,13 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   }
   void connect_inputs();
   void on_tap_changed() override { connect_inputs(); }
+  void send_picture_wish(core::Bitrate worth) override;
   void update_outputs();
   void update_audio_output();
   void update_video_output();
   void drop_audio_output();
   void ask_phone_for_keyframe();
+  void press(char key, KeyPresses::Way way);
 
   const Services& services_;
   Call call_;
@@ -127,6 +132,7 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   bool closed_ = false;
   core::TimePoint media_since_;
   std::function<void(char)> on_digit_;
+  KeyPresses presses_;
 };
 
 }  // namespace partyline::gateway

@@ -19,7 +19,7 @@ class WhepLeg::Wishes final : public core::MediaFeedback {
   }
   void set_target_bitrate(core::Bitrate target) override {
     boost::asio::post(executor_, [leg = leg_, target] {
-      if (const auto self = leg.lock(); self && self->peer_) self->peer_->set_bitrate_wish(target);
+      if (const auto self = leg.lock()) self->wish_picture(target);
     });
   }
 
@@ -59,6 +59,10 @@ void WhepLeg::start() {
 
 std::shared_ptr<core::MediaFeedback> WhepLeg::video_feedback() {
   return std::make_shared<Wishes>(services_.executor, weak_from_this());
+}
+
+void WhepLeg::send_picture_wish(core::Bitrate worth) {
+  if (peer_) peer_->set_bitrate_wish(worth);
 }
 
 void WhepLeg::on_peer_state(whip_client::PeerState state, const std::string& why) {

@@ -30,6 +30,7 @@ class WhepLeg final : public Leg, private whip_client::PeerEvents, public std::e
 
  private:
   class Wishes;
+  void send_picture_wish(core::Bitrate worth) override;
   void on_peer_state(whip_client::PeerState state, const std::string& why) override;
   void on_frame(const core::EncodedFrame& frame) override;
   void on_keyframe_request() override {}
