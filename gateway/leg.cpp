@@ -102,6 +102,8 @@ boost::json::object Leg::describe(core::TimePoint now) {
     out["level_dbov"] = rounded(mixed.audio_level_dbov);
     out["playout_delay_ms"] = rounded(mixed.playout_delay_ms);
     out["concealed_ms"] = mixed.audio_concealed_ms;
+    out["quiet_ms"] = mixed.audio_quiet_ms;
+    out["stretched"] = mixed.audio_stretched;
     out["freezes"] = mixed.video_freezes;
     out["frozen_ms"] = mixed.video_frozen_ms;
     if (mixed.video_size.width > 0) {

@@ -43,7 +43,6 @@ class RtpPort final : public rtp::TransportEvents,
   /// Of packets sent again, where RTX is agreed.
   uint32_t rtx_ssrc() const { return ssrc_ ^ 1; }
   const std::optional<rtp::sdp::NegotiatedMedia>& negotiated() const { return negotiated_; }
-  boost::asio::ip::udp::endpoint remote() const { return transport_->remote_rtp(); }
   rtp::SessionStats stats() const { return session_ ? session_->stats() : rtp::SessionStats{}; }
   /// True if the peer understands PLI or FIR.
   bool has_keyframe_feedback() const;

@@ -99,7 +99,8 @@ struct MemberStats {
   bool speaking = false;
   double audio_level_dbov = -127;  ///< last tick, before gain
   uint64_t audio_frames = 0, audio_concealed_ms = 0, audio_late_frames = 0, audio_decode_errors = 0;
-  uint64_t audio_duplicates = 0;     ///< frames that had come before
+  uint64_t audio_quiet_ms = 0;   ///< made up inside pauses: nobody heard it; not in audio_concealed_ms
+  uint64_t audio_stretched = 0;  ///< pitch periods put in or taken out, to follow the network and the sender's clock
   uint64_t audio_fec_recovered = 0;  ///< lost frames played from the next packet's in-band FEC (Opus)
   uint64_t audio_red_recovered = 0;  ///< lost frames played from another packet's redundancy (RFC 2198)
   double playout_delay_ms = 0;       ///< depth of the playout buffer

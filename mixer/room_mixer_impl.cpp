@@ -129,7 +129,8 @@ MemberStats MemberImpl::stats() const {
   stats.audio_concealed_ms = audio.concealed_ms;
   stats.audio_late_frames = audio.late_frames;
   stats.audio_decode_errors = audio.decode_errors;
-  stats.audio_duplicates = audio.duplicates;
+  stats.audio_quiet_ms = audio.quiet_ms;
+  stats.audio_stretched = audio.stretched;
   stats.audio_fec_recovered = audio.fec_recovered;
   stats.audio_red_recovered = audio.red_recovered;
   stats.playout_delay_ms = audio.buffered_ms;

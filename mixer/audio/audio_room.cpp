@@ -21,8 +21,8 @@ class AudioRoom::View final : public MixView {
     const size_t band = std::min(wanted, kBands - 1);  // two channels: the mean at the highest rate
     const std::span<const float> sum = room_.bus_.mix(band);
     const std::span<float> out(room_.without_.data(), sum.size());
-    if (seat->source->contributes()) {
-      const std::span<const float> self = seat->source->samples_at(kBandRates[band]);
+    const auto self = seat->source->contributes() ? seat->source->samples_at(kBandRates[band]) : MixSpan{}.left;
+    if (!self.empty()) {
       for (size_t i = 0; i < out.size(); ++i) out[i] = sum[i] - self[i];
     } else {
       std::copy(sum.begin(), sum.end(), out.begin());

@@ -53,7 +53,6 @@ class AudioRoom {
   /// Another bitrate or expected loss: whoever is passed packets goes on getting them. `not_found`, `invalid`.
   core::Result<> set_format(OutputId id, const AudioFormat& format);
   bool remove_output(OutputId id);
-  void remove_outputs_of(uint64_t member);
   void close();  ///< all outputs
 
   void set_comfort_noise(double dbov) { sounds_.set_comfort_noise(dbov); }

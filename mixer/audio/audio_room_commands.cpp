@@ -185,17 +185,6 @@ bool AudioRoom::remove_output(OutputId id) {
   return true;
 }
 
-void AudioRoom::remove_outputs_of(uint64_t member) {
-  std::vector<OutputId> ids;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const KnownOutput& output : outputs_) {
-      if (output.member == member) ids.push_back(output.id);
-    }
-  }
-  for (const OutputId id : ids) remove_output(id);
-}
-
 void AudioRoom::close() {
   std::vector<OutputId> ids;
   {

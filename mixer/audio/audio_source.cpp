@@ -57,7 +57,6 @@ AudioSourceStats AudioSource::stats() const {
   stats.quiet_ms = shown_.quiet.load(std::memory_order_relaxed) / kSamplesPerMs;
   stats.left_out = shown_.left_out.load(std::memory_order_relaxed);
   stats.late_frames = shown_.late.load(std::memory_order_relaxed);
-  stats.duplicates = shown_.duplicates.load(std::memory_order_relaxed);
   stats.fec_recovered = shown_.fec.load(std::memory_order_relaxed);
   stats.red_recovered = shown_.red.load(std::memory_order_relaxed);
   stats.decode_errors = shown_.errors.load(std::memory_order_relaxed);
@@ -117,13 +116,11 @@ void AudioSource::receive(core::EncodedFrame&& frame, core::TimePoint now) {
   const int64_t samples = entry.samples;
   if (late && is_replaced(entry.frame.sequence)) {
     // Nobody missed it: no reason to wait longer for the next one.
-    shown_.duplicates.fetch_add(1, std::memory_order_relaxed);
     return drops().duplicate.add();
   }
   if (!late) {
     const PlayoutQueue::Insert inserted = queue_.insert(std::move(entry));
     if (inserted == PlayoutQueue::Insert::duplicate) {
-      shown_.duplicates.fetch_add(1, std::memory_order_relaxed);
       return drops().duplicate.add();
     }
     if (inserted == PlayoutQueue::Insert::overflowed) drops().overflow.add();

@@ -53,7 +53,7 @@ namespace partyline::mixer {
 struct AudioSourceStats {
   bool speaking = false;
   double level_dbov = -127;
-  uint64_t frames = 0, concealed_ms = 0, late_frames = 0, duplicates = 0, decode_errors = 0;
+  uint64_t frames = 0, concealed_ms = 0, late_frames = 0, decode_errors = 0;
   uint64_t quiet_ms = 0;       ///< made up inside a pause: nobody heard it; not in concealed_ms
   uint64_t fec_recovered = 0;  ///< lost packets whose sound came from the next one
   uint64_t red_recovered = 0;  ///< lost packets that came with another one (RFC 2198)
@@ -95,10 +95,9 @@ class AudioSource final : public core::FrameSink {
   int rate() const { return kSampleRate / static_cast<int>(ratio_); }  ///< Hz, of samples()
   /// The tick's 20 ms after gain; zeros when it does not contribute.
   std::span<const float> samples() const { return {block_.data(), kTickSamples / ratio_}; }
-  /// The same at another rate, from its first contribution on; for the few who hear at another rate than they speak.
-  /// Takes memory the first time, unless hears_at() has told.
+  /// The same at another rate of which hears_at() has told (else nothing), from its first contribution on; for the few
+  /// who hear at another rate than they speak.
   std::span<const float> samples_at(int rate);
-  std::span<const float> block() { return samples_at(kSampleRate); }
   /// Half the difference of the channels whose mean samples() are; empty when there is none.
   std::span<const float> side() const { return side_ && contributes_ ? side_->block() : std::span<float>(); }
   bool contributes() const { return contributes_; }  ///< samples() belong in the sum
@@ -223,8 +222,8 @@ class AudioSource final : public core::FrameSink {
   struct Shown {
     std::atomic<bool> speaking{false};
     std::atomic<double> level{-127}, buffered_ms{0}, gain_db{0}, echo_ms{0};
-    std::atomic<uint64_t> frames{0}, concealed{0}, late{0}, duplicates{0}, errors{0}, fec{0}, red{0}, stretched{0},
-        quiet{0}, left_out{0};
+    std::atomic<uint64_t> frames{0}, concealed{0}, late{0}, errors{0}, fec{0}, red{0}, stretched{0}, quiet{0},
+        left_out{0};
   };
   Shown shown_;
 };

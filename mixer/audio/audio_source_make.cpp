@@ -68,10 +68,7 @@ void AudioSource::set_processing(const VoiceProcessing& wanted) {
 std::span<const float> AudioSource::samples_at(int rate) {
   const size_t from = band_of(this->rate()), to = band_of(rate);
   if (from == to) return samples();
-  if ((converters_made_.load(std::memory_order_acquire) & bit(from, to)) == 0) {
-    const std::lock_guard lock(making_);
-    make_converter(from, to);
-  }
+  if ((converters_made_.load(std::memory_order_acquire) & bit(from, to)) == 0) return {};
   Converted& converted = *converted_[from][to];
   const std::span<float> out(converted.block.data(), tick_samples(to));
   if (converted.tick == ticks_) return out;

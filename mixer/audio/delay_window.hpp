@@ -38,8 +38,6 @@ class DelayWindow {
   static constexpr core::Duration kMargin = std::chrono::milliseconds(1);
   /// How long to hold a talk spurt's first packet, given its transit (arrival minus media time).
   core::Duration hold(core::Duration transit) const;
-  /// Spread of transit times, but for the worst.
-  core::Duration jitter() const { return spread(kBuckets); }
 
  private:
   static constexpr size_t kBuckets = 16, kRecent = 4;

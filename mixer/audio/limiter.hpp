@@ -13,7 +13,6 @@ class Limiter {
  public:
   /// 20 ms at any rate of kBandRates; of two channels, `right` is turned down as `block` is.
   void process(std::span<float> block, std::span<float> right = {});
-  float gain() const { return gain_; }
 
  private:
   float gain_ = 1;

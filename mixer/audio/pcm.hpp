@@ -37,9 +37,6 @@ constexpr size_t tick_samples(size_t band) {
 constexpr core::Duration samples_to_duration(int64_t samples) {
   return std::chrono::nanoseconds(samples * 62500 / 3);
 }
-constexpr int64_t duration_to_samples(core::Duration duration) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count() * 3 / 62500;
-}
 
 inline int16_t to_int16(float sample) {
   return static_cast<int16_t>(std::lrintf(std::clamp(sample * 32768.0F, -32768.0F, 32767.0F)));

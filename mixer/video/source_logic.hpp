@@ -47,7 +47,6 @@ class SourceLogic {
   /// True when a keyframe should be asked for now.
   bool poll_request(core::TimePoint now) { return wanted_ && seeker_.poll(now); }
   const Drops& drops() const { return drops_; }
-  size_t queued() const { return queue_.size(); }
 
  private:
   void enqueue(const core::EncodedFrame& frame);

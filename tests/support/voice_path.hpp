@@ -112,6 +112,7 @@ class VoicePath {
     talker_.session = std::make_unique<rtp::Session>(session, talker_, local(now));
     session.remote_clock = settings.clock;
     listener_.session = std::make_unique<rtp::Session>(session, listener_, now);
+    ears.hears_at(mixer::kSampleRate);
   }
 
   /// Lets time pass, a tick of the ears at a time.
@@ -127,12 +128,13 @@ class VoicePath {
         if (now >= listener_due_) listener_due_ = listener_.session->tick(now);
       }
       ears.tick(tick);
-      if (settings.keep_heard) heard.insert(heard.end(), ears.block().begin(), ears.block().end());
+      const auto block = ears.samples_at(mixer::kSampleRate);
+      if (settings.keep_heard) heard.insert(heard.end(), block.begin(), block.end());
       if (on_tick) on_tick();
     }
   }
   std::span<const float> last(core::Duration duration) const {
-    const auto samples = static_cast<size_t>(mixer::duration_to_samples(duration));
+    const auto samples = static_cast<size_t>(duration / std::chrono::milliseconds(1) * mixer::kSamplesPerMs);
     return std::span<const float>(heard).last(std::min(samples, heard.size()));
   }
   /// The talker's clock at a moment of ours, and back.

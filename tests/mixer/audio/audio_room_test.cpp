@@ -211,7 +211,7 @@ TEST(AudioRoom, CallsNoSinkAfterItsOutputIsRemovedEvenBeforeTheNextTick) {
   room.add_source(1);
   ASSERT_TRUE(room.add_output(1, 1, format_of(Codec::opus), sink));
   room.tick(kStart);
-  room.remove_outputs_of(1);
+  room.remove_output(1);
   EXPECT_EQ(sink.use_count(), 1);
   room.tick(kStart + kTick);
   EXPECT_EQ(sink->frames.size(), 1u);

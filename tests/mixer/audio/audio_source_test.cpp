@@ -41,7 +41,7 @@ class Line {
       }
       source.tick(tick);
       now_ = tick;
-      heard.insert(heard.end(), source.block().begin(), source.block().end());
+      hear(source, heard);
     }
   }
   void run(core::Duration duration) {
@@ -197,7 +197,7 @@ TEST(AudioSource, StartsAfreshWhenSequenceOrTimeJump) {
     source.push((i < 100 ? first : second).next(now - kTick, now + 5ms));
     now += kTick;
     source.tick(now);
-    heard.insert(heard.end(), source.block().begin(), source.block().end());
+    hear(source, heard);
   }
   EXPECT_NEAR(tone_level(std::span<const float>(heard).last(24000), 440), 0.25, 0.01);
   // Nothing is missing but the packet at the seam.
@@ -216,7 +216,7 @@ TEST(AudioSource, ChangesCodecInTheMiddleOfACallAndInItsPauses) {
       if (i >= 50 + pause) source.push(second.next(now - kTick, now + 5ms));
       now += kTick;
       source.tick(now);
-      heard.insert(heard.end(), source.block().begin(), source.block().end());
+      hear(source, heard);
     }
     if (pause == 0) {
       EXPECT_EQ(source.stats().concealed_ms, 0u);
@@ -305,7 +305,7 @@ TEST(AudioSource, StaysBoundedWhateverAStrangerSends) {
       now += kTick;
       source.set_muted(pick(0, 99) == 0);
       source.tick(now);
-      for (const float sample : source.block()) ASSERT_TRUE(std::isfinite(sample));
+      for (const float sample : at_48_khz(source)) ASSERT_TRUE(std::isfinite(sample));
       ASSERT_GE(source.playout_delay(), 0ms);
       ASSERT_LE(source.playout_delay(), 1s);
     }

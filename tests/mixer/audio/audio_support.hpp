@@ -129,6 +129,16 @@ class Listener final : public core::FrameSink {
   std::unique_ptr<Resampler> resampler_;
 };
 
+/// The tick of a source.
+inline std::span<const float> at_48_khz(AudioSource& source) {
+  source.hears_at(kSampleRate);
+  return source.samples_at(kSampleRate);
+}
+inline void hear(AudioSource& source, std::vector<float>& heard) {
+  const auto tick = at_48_khz(source);
+  heard.insert(heard.end(), tick.begin(), tick.end());
+}
+
 /// The largest step between neighbouring samples: a click is one.
 inline float largest_step(std::span<const float> pcm) {
   float step = 0;

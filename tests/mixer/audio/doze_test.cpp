@@ -66,7 +66,7 @@ class Call {
       }
       now_ += kTick;
       source.tick(now_);
-      heard.insert(heard.end(), source.block().begin(), source.block().end());
+      hear(source, heard);
     }
   }
   void run_quiet(core::Duration length) { run(length, silence()); }

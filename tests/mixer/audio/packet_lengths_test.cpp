@@ -119,7 +119,7 @@ TEST(PacketLength, MayChangeFromPacketToPacket) {
     }
     now += kTick;
     source.tick(now);
-    heard.insert(heard.end(), source.block().begin(), source.block().end());
+    hear(source, heard);
   }
   const auto last = std::span<const float>(heard).last(48000);
   EXPECT_NEAR(tone_level(last, 440), 0.25, 0.02);

@@ -124,7 +124,7 @@ TEST(AudioRoom, LeavesTheDestructionOfWhoLeavesToOtherThreads) {
       EXPECT_EQ(frees - before, 0u) << "member " << leaver << " tick " << tick;
     }
     phones[leaver].source.reset();
-    room.remove_outputs_of(leaver + 1);
+    room.remove_output(leaver + 1);
     room.remove_source(leaver + 1);
   }
 }
