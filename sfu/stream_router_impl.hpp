@@ -1,6 +1,6 @@
-// StreamRouter's inside, private to sfu/stream_router*.cpp. stream_router.cpp: who is there, and RTCP;
-// stream_router_audio.cpp: sound, its losses and redundancy; stream_router_video.cpp: video, layer by layer;
-// stream_router_bandwidth.cpp: layers, paths and limits.
+// StreamRouter's inside, private to sfu/stream_router*.cpp. stream_router.cpp: who is there, and RTCP of and to the
+// publisher; stream_router_feedback.cpp: RTCP of the players; stream_router_audio.cpp: sound, its losses and
+// redundancy; stream_router_video.cpp: video, layer by layer; stream_router_bandwidth.cpp: layers, paths and limits.
 #pragma once
 
 #include <algorithm>

@@ -109,6 +109,16 @@ TEST_F(NarrowPath, is_asked_for_no_more_than_the_player_has_a_use_for) {
   EXPECT_EQ(fast_ticks, 0) << "nothing is being probed";
 }
 
+TEST_F(NarrowPath, that_is_wide_enough_for_a_larger_wish_is_found_so_within_seconds) {
+  begin_behind(Bitrate::kbps(8000), {"h", "m", "l"});
+  wish(150'000);
+  run(20s);
+  ASSERT_EQ(newest(), 2);
+  wish(2'000'000);
+  run(3s);
+  EXPECT_EQ(newest(), 0);
+}
+
 TEST_F(NarrowPath, the_publisher_of_a_single_layer_is_told_what_the_path_carries) {
   begin_behind(Bitrate::kbps(500), {});
   senders[1].sending = senders[2].sending = false;  // 768 kbit/s
