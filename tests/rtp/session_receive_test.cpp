@@ -86,6 +86,27 @@ TEST_F(SessionReceive, red_brings_lost_packets_back_once_in_their_place) {
   EXPECT_EQ(side.session->stats().audio.packets_recovered, 1u);
 }
 
+TEST_F(SessionReceive, red_of_the_packet_before_the_last_is_no_copy_of_the_last) {
+  TrackConfig track = audio_track();
+  track.red = 63;
+  side.make({track});
+  const auto distant = [&](uint16_t sequence) {  // GStreamer's rtpredenc distance=2
+    const auto header = red_header(0, 320, 1);
+    Bytes payload(header.begin(), header.end());
+    payload.insert(payload.end(), {0, static_cast<uint8_t>(sequence - 2), static_cast<uint8_t>(sequence)});
+    packet(63, sequence, uint32_t{160} * sequence, 1, payload);
+  };
+  for (const uint16_t sequence : {20, 21, 22, 25, 26}) distant(sequence);  // 23 and 24 are lost
+  std::vector<int64_t> contents;
+  for (const auto& frame : side.audio) {
+    contents.push_back(frame.data[0]);
+    EXPECT_EQ(frame.rtp_time - side.audio[0].rtp_time, 160 * (frame.data[0] - 20));
+    EXPECT_EQ(frame.recovered, frame.data[0] == 23 || frame.data[0] == 24);
+  }
+  EXPECT_EQ(contents, (std::vector<int64_t>{20, 21, 22, 23, 25, 24, 26}));
+  EXPECT_EQ(sequences(), contents);
+}
+
 TEST_F(SessionReceive, red_that_is_broken_or_of_a_strange_codec_changes_nothing) {
   TrackConfig track = audio_track();
   track.red = 63;
