@@ -83,14 +83,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
   const auto shared = std::make_shared<ServerShared>();
   shared->config.max_body_bytes = 1024;
+  shared->proxies = *TrustedProxies::of({"10.0.0.0/8"});
+  const auto proxy = boost::asio::ip::make_address("10.0.0.1");
   shared->router.add("GET", "/events", stream);
   shared->router.add("*", "/api/v1/rooms/{room}/legs/{id}", echo);
   shared->router.add("POST", "/{rest*}", echo);
   boost::asio::io_context io;
   std::string written;
   const std::string_view input(reinterpret_cast<const char*>(data) + 1, size - 1);
-  boost::asio::co_spawn(io, serve_stream(shared, std::make_unique<FakeStream>(input, 1 + data[0] * 16U, written), {}),
-                        boost::asio::detached);
+  auto carried = std::make_unique<FakeStream>(input, 1 + data[0] * 16U, written);
+  boost::asio::co_spawn(io, serve_stream(shared, std::move(carried), proxy), boost::asio::detached);
   io.run();
   check_head(written);
   if (!shared->connections.empty()) std::abort();
