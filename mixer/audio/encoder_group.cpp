@@ -40,11 +40,7 @@ bool EncoderGroup::take_own(Listener& listener) {
   if (spares_.empty()) return false;
   listener.own = std::move(spares_.back());
   spares_.pop_back();
-  if (shared_warm_) {
-    listener.own->continue_from(*shared_);
-  } else {
-    listener.own->begin_anew();
-  }
+  if (shared_warm_) listener.own->continue_from(*shared_);
   return true;
 }
 

@@ -62,22 +62,5 @@ TEST(EncoderGroup, WhoComesLaterHearsNothingOfWhatWasLeftOverWhenTheSharedEncode
   EXPECT_LT(loudest(viewer->pcm), 0.01F);
 }
 
-TEST(EncoderGroup, AnEncoderThatIsTakenUpAgainBeginsWithWhatIsHeardNow) {
-  Group call;
-  const auto first = call.add(1, 7);
-  call.mix.own.fill(0.5F);
-  call.mix.talks = true;
-  call.run(4);
-  call.mix.talks = false;
-  call.run(3);  // given back
-  EncoderGroup::Belongings gone;
-  call.mix.own.fill(0);
-  call.mix.talks = true;
-  const auto second = call.add(2, 8);
-  call.run(3);
-  ASSERT_FALSE(second->frames.empty());
-  EXPECT_LT(loudest(second->pcm), 0.01F);
-}
-
 }  // namespace
 }  // namespace partyline::mixer::testing

@@ -189,7 +189,9 @@ TEST(PassBoard, a_still_waits_for_pictures_and_letters_and_keeps_nobody_from_pas
   EXPECT_FALSE(call.board.will_mix()) << "sound goes on as it does";
   for (int i = 0; i < 20 && call.seen[31]->frames.empty(); ++i) call.step();
   EXPECT_EQ(call.board.passing(), 2);
-  ASSERT_FALSE(call.seen[31]->frames.empty());
+  ASSERT_EQ(call.seen[31]->frames.size(), 1u);
+  EXPECT_TRUE(near(pixel(call.room.core.canvas().view(), 320, 360), kRed)) << "of that very picture";
+  EXPECT_TRUE(near(pixel(call.room.core.canvas().view(), 960, 360), kBlue));
   call.board.remove(31);
   call.run(2);
   EXPECT_FALSE(call.room.core.active());
