@@ -99,11 +99,11 @@ class Scene {
   std::array<Block, 10> blocks_;
 };
 
-inline Reel make_camera_reel(unsigned seed) {
+inline Reel make_camera_reel(unsigned seed, core::VideoSize size = kCameraSize,
+                             core::Bitrate bitrate = core::Bitrate::kbps(600)) {
   const Scene scene(seed);
-  auto encoder =
-      must(mixer::make_video_encoder({core::Codec::h264, kCameraSize, kCameraRate, core::Bitrate::kbps(600), 0}));
-  mixer::I420Image image(kCameraSize);
+  auto encoder = must(mixer::make_video_encoder({core::Codec::h264, size, kCameraRate, bitrate, 0}));
+  mixer::I420Image image(size);
   Reel reel;
   for (int i = 0; i < kCameraFrames; ++i) {
     scene.draw(image, i);

@@ -243,6 +243,8 @@ int run(bool quick, const std::string& only, const std::string& json) {
   results.print();
   bench_video_rooms(quick, only, voices, results);
   results.print();
+  if (wanted("video_2_passed")) bench_passed_video(length, voices, results);
+  results.print();
   if (wanted("latency_pcmu")) bench_latency(length, results);
   results.print();
   if (wanted("latency_video")) bench_video_latency(3 * length, voices, results);

@@ -50,6 +50,28 @@ void call(const Stand& stand, Crowd& crowd, std::vector<CallPlan> plans, Voices&
   stand.gateway->lend_priority();
 }
 
+/// What the gateway spends on callers who are in their calls, and what they get.
+void measure(const std::string& name, Stand& stand, Crowd& crowd, core::Duration length, Results& results) {
+  crowd.play(kStart, false);
+  crowd.video.take();
+  const double before = stand.gateway->cpu();
+  const core::TimePoint began = core::Clock::now();
+  crowd.play(length, false);
+  const double seconds = std::chrono::duration<double>(core::Clock::now() - began).count();
+  results.add(name, "gateway", (stand.gateway->cpu() - before) / seconds, "cpu s/s");
+  Seen seen;
+  const std::vector<Seen> all = crowd.video.take();
+  for (const Seen& one : all) {
+    seen.packets += one.packets;
+    seen.lost += one.lost;
+    seen.pictures += one.pictures;
+  }
+  const double callers = static_cast<double>(all.size());
+  results.add(name, "pictures", static_cast<double>(seen.pictures) / seconds / callers, "1/caller/s");
+  results.add(name, "packets", static_cast<double>(seen.packets) / seconds / callers, "1/caller/s");
+  results.add(name, "lost", static_cast<double>(seen.lost), "packets");
+}
+
 /// Returns the megabytes that the room took.
 double bench_room(int callers, core::Duration length, std::vector<Reel>& cameras, Voices& voices, Results& results) {
   const std::string name = fmt::format("video_{}_2_talk", callers);
@@ -62,22 +84,7 @@ double bench_room(int callers, core::Duration length, std::vector<Reel>& cameras
   Crowd crowd;
   call(stand, crowd, std::vector<CallPlan>(static_cast<size_t>(callers), {"bench"}), voices, 2,
        [&](size_t i) { return &cameras[i]; });
-  crowd.play(kStart, false);
-  crowd.video.take();
-  const double before = stand.gateway->cpu();
-  const core::TimePoint began = core::Clock::now();
-  crowd.play(length, false);
-  const double seconds = std::chrono::duration<double>(core::Clock::now() - began).count();
-  results.add(name, "gateway", (stand.gateway->cpu() - before) / seconds, "cpu s/s");
-  Seen seen;
-  for (const Seen& one : crowd.video.take()) {
-    seen.packets += one.packets;
-    seen.lost += one.lost;
-    seen.pictures += one.pictures;
-  }
-  results.add(name, "pictures", static_cast<double>(seen.pictures) / seconds / callers, "1/caller/s");
-  results.add(name, "packets", static_cast<double>(seen.packets) / seconds / callers, "1/caller/s");
-  results.add(name, "lost", static_cast<double>(seen.lost), "packets");
+  measure(name, stand, crowd, length, results);
   const double memory = stand.gateway->resident() - empty;
   results.add(name, "memory", memory, "MB");
   results.add(name, "memory/(40+8n)", memory / (40 + 8 * callers), "");
@@ -190,6 +197,16 @@ void bench_video_rooms(bool quick, const std::string& only, Voices& voices, Resu
     memory.emplace_back(n, bench_room(n, quick ? 4s : 8s, cameras, voices, results));
   }
   split_memory(memory, results);
+}
+
+void bench_passed_video(core::Duration length, Voices& voices, Results& results) {
+  Stand stand;
+  constexpr core::VideoSize kSize{1280, 720};
+  const Reel one = make_camera_reel(1, kSize, core::Bitrate::kbps(1500)),
+             other = make_camera_reel(2, kSize, core::Bitrate::kbps(1500));
+  Crowd crowd;
+  call(stand, crowd, std::vector<CallPlan>(2, {"pair"}), voices, 1, [&](size_t i) { return i == 0 ? &one : &other; });
+  measure("video_2_passed", stand, crowd, length, results);
 }
 
 void bench_video_latency(core::Duration length, Voices& voices, Results& results) {

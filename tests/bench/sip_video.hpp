@@ -142,6 +142,8 @@ class VideoGenerator {
 
 /// Rooms of callers with cameras, end to end: what one costs, what it keeps in memory, what comes back.
 void bench_video_rooms(bool quick, const std::string& only, Voices& voices, Results& results);
+/// Two at 1280x720@25 and 1.5 Mbit/s whose media are passed on as they are: what that costs, what comes back.
+void bench_passed_video(core::Duration length, Voices& voices, Results& results);
 /// From a picture's packets to those of the first picture that shows it, at another caller's.
 void bench_video_latency(core::Duration length, Voices& voices, Results& results);
 
