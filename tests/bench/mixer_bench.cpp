@@ -8,6 +8,7 @@
 //                a third more on the same thread: a core that wakes starts with cold caches and a low clock.
 //                Beside it: ffmpeg and GStreamer at the same job.
 //   viewers:     what one more costs who gets the same picture and the same sound.
+//   own view:    what it costs that one gets the picture without himself, beside one more encode of all's picture.
 //   audio rooms: PCMU callers who get PCMU, all of them or one in 25 talking.
 //
 // The feeder's own cost (the same reels played to nobody) is subtracted. Sides run in turn, room, floor, peers, room, …
@@ -161,6 +162,22 @@ void bench_viewers(core::Duration length, Library& library, Results& results) {
   results.add(few.name, "audio_encoders", with.stats.audio_encoders, "");
 }
 
+/// The picture without its receiver, beside one more encode of the picture that all get.
+void bench_own_view(core::Duration length, Library& library, Results& results) {
+  Case what{"own_view", 4, 2, true, 0, core::Codec::opus, length};
+  std::map<Case::Another, RoomRun> best;
+  for (int i = 0; i < kRuns; ++i) {
+    for (const auto another : {Case::Another::none, Case::Another::rendition, Case::Another::own_view}) {
+      what.another = another;
+      keep_better(best[another], run_room(what, library), what);
+    }
+  }
+  const double none = best[Case::Another::none].cpu;
+  results.add(what.name, "rendition", best[Case::Another::rendition].cpu - none, "cpu s/s");
+  results.add(what.name, "own_view", best[Case::Another::own_view].cpu - none, "cpu s/s");
+  results.add(what.name, "video_encoders", best[Case::Another::own_view].stats.video_encoders, "");
+}
+
 void bench_audio(const Case& what, Library& library, Results& results) {
   const double feeder = measure_feeder(what, library);
   RoomRun best;
@@ -193,6 +210,8 @@ int run(bool quick, const std::string& only, const std::string& json) {
   }
   print_video(tables);
   if (std::string_view("more_viewers").find(only) != std::string_view::npos) bench_viewers(length, library, results);
+  results.print();
+  if (std::string_view("own_view").find(only) != std::string_view::npos) bench_own_view(length, library, results);
   results.print();
   for (const core::Codec codec : {core::Codec::pcmu, core::Codec::opus}) {
     const char* const name = codec == core::Codec::pcmu ? "pcmu" : "opus";

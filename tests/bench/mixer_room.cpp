@@ -76,7 +76,10 @@ RoomRun run_room(const Case& what, Library& library) {
     must(members.back()->add_audio_output({what.audio, 1, 20, {}}, sounds.back()));
     if (!what.video) continue;
     pictures.push_back(std::make_shared<LatencySink>());
-    must(members.back()->add_video_output({}, pictures.back()));
+    mixer::VideoRendition picture;
+    if (i == 0 && what.another == Case::Another::rendition) picture.bitrate = core::Bitrate::kbps(1990);
+    if (i == 0 && what.another == Case::Another::own_view) picture.hidden_member = members.back()->id();
+    must(members.back()->add_video_output(picture, pictures.back()));
   }
   for (int i = 0; i < what.viewers; ++i) {
     members.push_back(room->add_member({fmt::format("Viewer {}", i + 1), false}));
