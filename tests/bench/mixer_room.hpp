@@ -24,7 +24,7 @@ struct Case {
   std::string name;
   int members = 0, talking = 0;
   bool video = false;
-  int viewers = 0;                                             // more who hear and see the same and send nothing
+  int viewers = 0;  // more who hear and see the same and send nothing
   core::Codec audio = core::Codec::opus;
   core::Duration length{};
   enum class Another { none, rendition, own_view } another{};  // what the first one gets instead of the others' picture
