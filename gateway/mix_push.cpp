@@ -182,8 +182,10 @@ void MixPush::on_layer_keyframe_request(size_t layer) {
 
 void MixPush::on_layer_target(size_t layer, core::Bitrate target) {
   if (layer > lower_.size()) return;
-  lower_[layer - 1].wanted = target.bits_per_second > 0;
-  start_pictures();
+  Lower& lower = lower_[layer - 1];
+  const bool changed = std::exchange(lower.wanted, target.bits_per_second > 0) != lower.wanted;
+  if (changed) start_pictures();
+  if (lower.wanted) lower.picture->set_available(target, core::Clock::now());
 }
 
 void MixPush::on_target_bitrate(core::Bitrate target) {

@@ -91,9 +91,10 @@ Session::Impl::Impl(SessionConfig with, SessionEvents& events, core::TimePoint n
     : config(std::move(with)),
       outbox(events),
       counters(SessionCounters::get()),
-      clock(config.remote_clock ? config.remote_clock : std::make_shared<RemoteClock>()) {
+      clock(config.remote_clock ? config.remote_clock : std::make_shared<RemoteClock>()),
+      congestion(config.congestion ? config.congestion : std::make_shared<TransportCongestion>()),
+      estimator(congestion->estimator) {
   config.max_packet_bytes = std::clamp<size_t>(config.max_packet_bytes, 200, 9000);
-  transport_sequence = static_cast<uint16_t>(core::random_u32());
   reconfigure(std::move(config.tracks), now);
 }
 
@@ -186,9 +187,11 @@ core::TimePoint Session::Impl::tick(core::TimePoint now) {
   }
   if (next_transport_feedback && now >= *next_transport_feedback) send_transport_feedback(now);
   earlier(next_transport_feedback);
-  estimator.tick(now);
-  send_padding(now);
-  if (estimator.probing()) earlier(now + 1ms);
+  if (config.leads) {
+    estimator.tick(now);
+    send_padding(now);
+    if (estimator.probing()) earlier(now + 1ms);
+  }
   announce_target(now);
   return std::max(next, now + 1ms);
 }
@@ -240,6 +243,14 @@ void Session::reconfigure(std::vector<TrackConfig> tracks, core::TimePoint now) 
 }
 void Session::set_bitrate_wish(core::Bitrate wish) {
   impl_->estimator.set_wish(wish);
+}
+void Session::set_share(core::Bitrate share, core::TimePoint now) {
+  impl_->share = share;
+  impl_->announce_target(now);
+  impl_->flush();
+}
+std::optional<core::Bitrate> Session::allowed() const {
+  return impl_->peer_limit;
 }
 void Session::set_playout_delay(core::Duration delay) {
   impl_->playout_delay = delay;

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,6 +29,8 @@ namespace partyline::rtp {
 /// Maps RTP time of all streams of one sender (one CNAME) to our media clock, so that its audio and video agree
 /// although they arrive in different sessions. Defined in rtp/remote_clock.hpp.
 class RemoteClock;
+/// Numbers and estimate of a transport with several sessions. Defined in rtp/transport_congestion.hpp.
+struct TransportCongestion;
 
 class SessionEvents {
  public:
@@ -54,6 +57,10 @@ struct SessionConfig {
   size_t max_packet_bytes = 1200;             ///< RTP header included, without SRTP's tag
   /// Of other sessions on the same transport (simulcast layers): what RTCP says of them is theirs.
   std::vector<uint32_t> neighbours{};
+  /// Shared with those; null: the session has its own. One of them leads. The target of each is then what
+  /// set_share() says and the peer allows.
+  std::shared_ptr<TransportCongestion> congestion{};
+  bool leads = true;
 };
 
 /// Per kind of media, since the session began.
@@ -104,6 +111,10 @@ class Session {
   /// What more bandwidth would be used for, bits a second: where transport-cc is agreed, the path is probed with
   /// padding up to it, and the target never goes far beyond. 0 (the start): nothing is probed.
   void set_bitrate_wish(core::Bitrate wish);
+  /// Of what the shared transport carries, 0: nothing is to be sent.
+  void set_share(core::Bitrate share, core::TimePoint now);
+  /// What the peer allows by REMB or TMMBR; 0: it wants nothing of this now.
+  std::optional<core::Bitrate> allowed() const;
   /// How long received audio waits until it is played; told to peers that ask for it (RFC 3611 §4.7).
   void set_playout_delay(core::Duration delay);
   /// More video from the peer than this would be of no use: it is told so by TMMBR, else REMB, whichever was agreed,

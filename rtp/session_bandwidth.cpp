@@ -17,7 +17,7 @@ constexpr core::Duration kRaiseAfter = 500ms, kRepeatRemb = 1s, kRepeatTmmbr = 5
 }  // namespace
 
 void Session::Impl::announce_target(core::TimePoint now) {
-  std::optional<core::Bitrate> target = estimator.estimate(now);
+  std::optional<core::Bitrate> target = config.congestion ? share : estimator.estimate(now);
   if (peer_limit) target = target ? std::min(*target, *peer_limit) : *peer_limit;
   if (!target) return;
   Track* const video = video_sender();

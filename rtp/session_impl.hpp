@@ -32,6 +32,7 @@
 #include "rtp/remote_clock.hpp"
 #include "rtp/send_stream.hpp"
 #include "rtp/session.hpp"
+#include "rtp/transport_congestion.hpp"
 #include "rtp/transport_feedback.hpp"
 
 namespace partyline::rtp {
@@ -234,11 +235,12 @@ struct Session::Impl {
   std::vector<std::unique_ptr<Track>> tracks;
   std::vector<FrameAssembler::Picture> pictures;
   // Congestion.
-  uint16_t transport_sequence = 0;
+  std::shared_ptr<TransportCongestion> congestion;  ///< never null
+  std::optional<core::Bitrate> share;               ///< of a shared one
   ArrivalRecorder arrivals;
   std::optional<core::TimePoint> next_transport_feedback;
   rtcp::TransportFeedback feedback;
-  BandwidthEstimator estimator;
+  BandwidthEstimator& estimator;
   std::optional<core::Bitrate> peer_limit;  ///< REMB or TMMBR
   std::optional<core::Bitrate> announced;
   core::Bitrate receive_wish;  ///< 0: none

@@ -106,7 +106,7 @@ void Session::Impl::receive_report_blocks(const rtcp::ReportBlocks& blocks, core
     track->expected_loss.on_report(std::max(fraction, track->out.asked_again()), now);
     std::optional<core::Duration> sample;
     if (block.last_sender_report != 0) sample = round_trip_of(block.last_sender_report, block.delay_since_last, now);
-    if (track->video()) estimator.on_report(fraction, sample, now);
+    if (track->video() && config.leads) estimator.on_report(fraction, sample, now);
     if (!sample) continue;
     on_round_trip(*sample, true);
     track->stats.round_trip_ms = std::chrono::duration<double, std::milli>(*round_trip).count();
@@ -138,7 +138,7 @@ void Session::Impl::receive_transport_block(const rtcp::Block& block, core::Time
     if (track) resend(*track, *nack, now);
     if (!track) count_unknown(nack->media_ssrc);
   } else if (block.count == rtcp::kTransportCc) {
-    if (rtcp::parse_transport_feedback(block, feedback)) estimator.on_feedback(feedback, now);
+    if (config.leads && rtcp::parse_transport_feedback(block, feedback)) estimator.on_feedback(feedback, now);
   } else if (const auto tmmbr = rtcp::parse_tmmbr(block)) {
     receive_bounds(*tmmbr);
   }

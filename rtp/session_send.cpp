@@ -149,9 +149,9 @@ void Session::Impl::transmit(Track& track, core::Buffer packet, core::TimePoint 
     if (track.video()) estimator.on_sent(packet.size());
   } else {
     uint8_t value[2];
-    write_u16(value, transport_sequence);
+    write_u16(value, congestion->next_number);
     if (set_extension(packet.span(), track.config.transport_cc_extension, value)) {
-      estimator.on_sent(Seq16{transport_sequence++}, packet.size(), now);
+      estimator.on_sent(Seq16{congestion->next_number++}, packet.size(), now);
     }
   }
   ++track.stats.packets_sent;

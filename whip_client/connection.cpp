@@ -53,6 +53,7 @@ core::Result<> Connection::connect(Agreement agreement) {
   if (closed_) return core::make_error(core::ErrorCode::cancelled, "stopped");
   tracks_ = std::move(agreement.tracks);
   layer_tracks_ = std::move(agreement.layers);
+  layer_rates_ = std::move(agreement.layer_rates);
   return transport_->set_remote(agreement.ice);
 }
 
@@ -94,8 +95,7 @@ void Connection::close() {
 
 bool Connection::send(const core::EncodedFrame& frame, size_t layer, TimePoint now) {
   if (!session_ || over_ || layer > layers_.size()) return false;
-  rtp::Session& session = layer == 0 ? *session_ : layers_[layer - 1]->session();
-  const bool sent = session.send(frame, now);
+  const bool sent = session_of(layer).send(frame, now);
   pump(now);
   return sent;
 }
@@ -109,7 +109,7 @@ void Connection::request_keyframe(TimePoint now) {
 void Connection::set_bitrate_wish(core::Bitrate wish, TimePoint now) {
   wish_ = wish;
   if (!session_ || over_) return;
-  if (role_ == Role::publisher) session_->set_bitrate_wish(wish);
+  if (role_ == Role::publisher && !shares_) session_->set_bitrate_wish(wish);
   if (role_ == Role::subscriber) session_->set_receive_wish(wish);
   pump(now);
 }
@@ -128,11 +128,20 @@ void Connection::on_transport_connected() {
   config.cname = cname_;
   config.tracks = tracks_;
   for (const rtp::TrackConfig& each : layer_tracks_) config.neighbours.push_back(each.local_ssrc);
+  const auto numbered = [](const rtp::TrackConfig& track) {
+    return track.kind == core::MediaKind::video && track.transport_cc_extension != 0;
+  };
+  if (!layer_tracks_.empty() && std::ranges::any_of(tracks_, numbered)) {
+    congestion_ = config.congestion = std::make_shared<rtp::TransportCongestion>();
+    shares_.emplace(layer_rates_);
+  }
   session_ = std::make_unique<rtp::Session>(std::move(config), *this, now);
   for (const rtp::TrackConfig& each : layer_tracks_) {
     rtp::SessionConfig own;
     own.cname = cname_;
     own.tracks = {each};
+    own.congestion = congestion_;
+    own.leads = congestion_ == nullptr;
     for (const auto* tracks : {&tracks_, &layer_tracks_})
       for (const rtp::TrackConfig& other : *tracks) own.neighbours.push_back(other.local_ssrc);
     layers_.push_back(std::make_unique<LayerSession>(layers_.size() + 1, std::move(own), *this, *this, now));
@@ -191,7 +200,19 @@ void Connection::on_layer_target(size_t layer, core::Bitrate target) {
   if (events_) events_->on_layer_target(layer, target);
 }
 
+void Connection::share_path(TimePoint now) {
+  constexpr core::Duration every = 100ms;
+  if (!shares_ || now < next_share_) return;
+  next_share_ = now + every;
+  std::vector<rtp::Session*> sessions{session_.get()};
+  for (const auto& layer : layers_) sessions.push_back(&layer->session());
+  // What the wish is beyond the largest layer is for the sound.
+  const int64_t sound = wish_ ? wish_->bits_per_second - layer_rates_.front().bits_per_second : 0;
+  split_path(*shares_, *congestion_, sessions, {std::max<int64_t>(0, sound)}, now);
+}
+
 TimePoint Connection::tick(TimePoint now) {
+  share_path(now);
   TimePoint next = session_->tick(now);
   for (const auto& layer : layers_) next = std::min(next, layer->session().tick(now));
   return next;

@@ -15,7 +15,9 @@
 
 #include "rtp/session.hpp"
 #include "rtp/transport/nice_transport.hpp"
+#include "rtp/transport_congestion.hpp"
 #include "whip_client/layer_session.hpp"
+#include "whip_client/layer_shares.hpp"
 #include "whip_client/media_watchdog.hpp"
 #include "whip_client/offer.hpp"
 #include "whip_client/peer.hpp"
@@ -72,6 +74,8 @@ class Connection final : public rtp::TransportEvents,
   void on_layer_keyframe_request(size_t layer) override;
   void on_layer_target(size_t layer, core::Bitrate target) override;
   core::TimePoint tick(core::TimePoint now);
+  rtp::Session& session_of(size_t layer) { return layer == 0 ? *session_ : layers_[layer - 1]->session(); }
+  void share_path(core::TimePoint now);
 
   const Role role_;
   const std::string cname_;
@@ -82,6 +86,10 @@ class Connection final : public rtp::TransportEvents,
   std::vector<rtp::TrackConfig> tracks_, layer_tracks_;
   std::unique_ptr<rtp::Session> session_;              ///< from the moment media may flow
   std::vector<std::unique_ptr<LayerSession>> layers_;  ///< of simulcast, but the first
+  std::vector<core::Bitrate> layer_rates_;
+  std::shared_ptr<rtp::TransportCongestion> congestion_;  ///< of simulcast with transport-cc
+  std::optional<LayerShares> shares_;
+  core::TimePoint next_share_{};
   std::optional<core::Error> over_;
   bool closed_ = false;
   std::optional<core::Bitrate> wish_;

@@ -1,6 +1,6 @@
 // LayerSession: one more simulcast layer on a connection's transport, in an RTP session of its own: its numbers,
-// history, pacing and reports have nothing to do with those of the first layer. The transport's congestion control is
-// the first session's. Thread: the connection's.
+// history, pacing and reports have nothing to do with those of the first layer. Congestion control is the transport's
+// (layer_shares.hpp). Thread: the connection's.
 #pragma once
 
 #include <memory>

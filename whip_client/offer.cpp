@@ -94,6 +94,8 @@ core::Result<Agreement> accept(const Offer& offer, Role role, std::string_view a
       const auto answered = std::ranges::find(description->media, track.mid, &rtp::sdp::Media::mid);
       if (answered != description->media.end()) agreement.layers = agreed_layers(offer.simulcast, *answered, track);
       if (!agreement.layers.empty()) {
+        for (size_t i = 0; i < agreement.layers.size(); ++i)
+          agreement.layer_rates.push_back(offer.simulcast[i].bitrate);
         track = std::move(agreement.layers.front());
         agreement.layers.erase(agreement.layers.begin());
       }

@@ -34,8 +34,9 @@ Offer make_offer(Role role, const PeerConfig& config, const rtp::IceDescription&
 
 struct Agreement {
   std::vector<rtp::TrackConfig> tracks;
-  std::vector<rtp::TrackConfig> layers;  ///< simulcast: of the video beside that of `tracks`, in the offer's order
-  rtp::IceDescription ice;               ///< the server's half
+  std::vector<rtp::TrackConfig> layers;    ///< simulcast: of the video beside that of `tracks`, in the offer's order
+  std::vector<core::Bitrate> layer_rates;  ///< simulcast: of all layers that were taken, the first included
+  rtp::IceDescription ice;                 ///< the server's half
 };
 
 /// What the answer makes of the offer. Sections that are missing or refused are simply not there (SRS leaves out what

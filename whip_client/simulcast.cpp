@@ -72,7 +72,6 @@ std::vector<rtp::TrackConfig> agreed_layers(const std::vector<SimulcastLayer>& l
     if (result.size() == 1) continue;
     track.local_ssrc = core::random_u32() | 1;
     track.local_rtx_ssrc = track.local_ssrc ^ 2;
-    track.transport_cc_extension = 0;
   }
   if (result.size() < 2) return {};
   return result;

@@ -25,7 +25,7 @@ void offer_simulcast(const std::vector<SimulcastLayer>& layers, rtp::sdp::Media&
 
 /// The tracks of the layers that the answer takes, in our order and up to the first that it does not take, made from
 /// the agreed `video` track; nothing where it takes fewer than two: then `video` alone is sent. The first keeps the
-/// track's SSRCs and is the one with transport-cc.
+/// track's SSRCs. Where transport-cc is agreed all of them carry it, in the numbers of the one transport.
 std::vector<rtp::TrackConfig> agreed_layers(const std::vector<SimulcastLayer>& layers, const rtp::sdp::Media& answer,
                                             const rtp::TrackConfig& video);
 

@@ -66,3 +66,32 @@ def test_the_join_page_works_with_an_sfu_written_by_others(stage, folder):
     # Leaving is passed on, too: the SFU forgets both sessions. What is left is the gateway's own, of the mix and its pull.
     carol.click("#leave")
     wait_for(lambda: sfu.stats().get("demo.mix~carol", {}).get("players") == 0, 10, "the SFU to let go of the player")
+
+
+def test_a_narrow_path_to_an_sfu_that_takes_several_sizes_stops_the_largest(stage, folder):
+    """All layers are numbered together (transport-cc), so that the path's estimate is split over them."""
+    wire = stage.wire()
+    sfu = stage.keep(PionSfu(folder, place=wire.place("people"))).start()
+    settings = sfu.settings()
+    settings["simulcast"] = "on"
+    gateway = stage.gateway({"sfu": settings}, place=wire.place("gateway"))
+    stage.phone("alice", place=wire.place("gateway"), busy=True).dial(gateway.sip_uri("narrow"))
+    gateway.wait_pictures("narrow", 1)
+    layers = lambda: sfu.stats().get("narrow.mix", {}).get("rids", {})  # noqa: E731
+    sent = lambda: [layer["rid"] for push in gateway.room("narrow")["pushes"] for layer in push.get("layers", []) if layer["sent"]]  # noqa: E731
+    wait_for(lambda: all(layers().get(rid, 0) > 20 for rid in "hml"), 20, lambda: f"packets of all three layers; now {layers()}")
+    time.sleep(3)
+    wire.set(rate=1300, delay=20)
+    wait_for(lambda: "h" not in sent(), 15, lambda: f"the largest to stop; now {sent()}")
+
+    def others_go_on():
+        lost, before = wire.lost(), layers()
+        time.sleep(4)
+        after = layers()
+        counts = {rid: after[rid] - before[rid] for rid in "hml"}
+        print(counts, "lost", wire.lost() - lost, sent())
+        # What is left of the largest is padding, which asks the path for more.
+        return sent() == ["m", "l"] and counts["h"] < 60 and counts["m"] > 120 and counts["l"] > 60 and wire.lost() - lost < 40
+    wait_for(others_go_on, 25, "the others to go on without loss")
+    wire.set(rate=0)
+    wait_for(lambda: sent() == ["h", "m", "l"], 30, lambda: f"the largest to come back; now {sent()}")

@@ -68,7 +68,7 @@ TEST(PublisherSimulcast, TakenUpGivesEachLayerSourcesOfItsOwn) {
   EXPECT_NE(first.transport_cc_extension, 0);
   EXPECT_EQ(agreed.layers[0].rid, "m");
   EXPECT_EQ(agreed.layers[1].rid, "l");
-  EXPECT_EQ(agreed.layers[1].transport_cc_extension, 0);
+  EXPECT_EQ(agreed.layers[1].transport_cc_extension, first.transport_cc_extension);
   EXPECT_EQ(agreed.layers[1].mid, first.mid);
   std::vector<uint32_t> ssrcs{1111, 2222, 3333};
   for (const auto& layer : agreed.layers) {
