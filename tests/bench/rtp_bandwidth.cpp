@@ -1,7 +1,7 @@
 // Bandwidth rows: whole sessions with a model of an encoder through a bottleneck (tests/rtp/bandwidth_world.hpp).
 //   step        2.5 Mbit/s → 500 kbit/s → 2.5 Mbit/s, one flow
 //     down      until the target is below the new capacity
-//     drained   until no packet of a half second waits 100 ms
+//     drained   until a half second begins in which no packet waits 100 ms
 //     up        until 85 % of the capacity is used again
 //     used      of the capacity, in the 20 s before the step, at 500 kbit/s, and at the end
 //   share       two flows on 2 Mbit/s, the second one 20 s later: the larger one's share over the smaller one's
@@ -50,8 +50,8 @@ void step(Results& results, const std::string& name, const std::function<void(Tr
   double drained = down;
   for (int i = 0; i < 120; ++i) {
     world.take_most_queue_ms();
-    world.run(500ms);
     drained = std::chrono::duration<double>(world.now - stepped).count();
+    world.run(500ms);
     if (world.take_most_queue_ms() < 100) break;
   }
   results.add(name, "down", down, "s");

@@ -18,6 +18,10 @@ from support.stalls import Stalls  # noqa: E402
 from support.wire import Wire  # noqa: E402
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes the better part of a minute or more; scripts/test leaves it out, scripts/test e2e does not")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def reels():
     """All media is made before the first test: encoding it in the middle of one would starve what is being judged."""

@@ -1,6 +1,8 @@
 """The same room with an SFU written by others in place of the embedded one: nothing changes but two URLs."""
 import time
 
+import pytest
+
 from support import judge
 from support.pion import PionSfu
 from support.process import wait_for
@@ -68,6 +70,7 @@ def test_the_join_page_works_with_an_sfu_written_by_others(stage, folder):
     wait_for(lambda: sfu.stats().get("demo.mix~carol", {}).get("players") == 0, 10, "the SFU to let go of the player")
 
 
+@pytest.mark.long  # waits for the path to be believed wide again
 def test_a_narrow_path_to_an_sfu_that_takes_several_sizes_stops_the_largest(stage, folder):
     """All layers are numbered together (transport-cc), so that the path's estimate is split over them."""
     wire = stage.wire()

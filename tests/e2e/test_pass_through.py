@@ -5,6 +5,8 @@ import os
 import pathlib
 import time
 
+import pytest
+
 from support import judge
 from support.media import PARTIES
 from support.process import wait_for
@@ -126,6 +128,7 @@ def picture_sent(gateway, room, name):
     return next(leg for leg in gateway.legs(room) if name in leg["name"])["video"]["sent"]
 
 
+@pytest.mark.long  # waits for the path to be believed wide again
 def test_who_is_passed_more_than_his_path_carries_gets_a_smaller_mix_until_it_recovers(stage, folder):
     wire = stage.wire()
     gateway = stage.gateway(SETTINGS, place=wire.place("gateway"))
