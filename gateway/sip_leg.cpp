@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <boost/asio/post.hpp>
 
 #include "core/log.hpp"
@@ -28,15 +29,18 @@ class SipLeg::Wishes final : public core::MediaFeedback {
       if (const auto self = leg.lock()) self->ask_phone_for_keyframe();
     });
   }
+  // Asio puts what its own thread posts behind what others post meanwhile: the handler takes the newest, not its own.
   void set_target_bitrate(core::Bitrate target) override {
-    boost::asio::post(executor_, [leg = leg_, target] {
-      if (const auto self = leg.lock()) self->wish_picture(target);
+    newest_->store(target.bits_per_second);
+    boost::asio::post(executor_, [leg = leg_, newest = newest_] {
+      if (const auto self = leg.lock()) self->wish_picture({newest->load()});
     });
   }
 
  private:
   boost::asio::any_io_executor executor_;
   std::weak_ptr<SipLeg> leg_;
+  std::shared_ptr<std::atomic<int64_t>> newest_ = std::make_shared<std::atomic<int64_t>>();
 };
 
 SipLeg::SipLeg(const Services& services, std::string id, Call call, mixer::RoomMixer& mixer,

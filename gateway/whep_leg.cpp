@@ -1,5 +1,6 @@
 #include "gateway/whep_leg.hpp"
 
+#include <atomic>
 #include <boost/asio/post.hpp>
 
 #include "core/log.hpp"
@@ -17,15 +18,18 @@ class WhepLeg::Wishes final : public core::MediaFeedback {
       if (const auto self = leg.lock(); self && self->peer_) self->peer_->request_keyframe();
     });
   }
+  // Asio puts what its own thread posts behind what others post meanwhile: the handler takes the newest, not its own.
   void set_target_bitrate(core::Bitrate target) override {
-    boost::asio::post(executor_, [leg = leg_, target] {
-      if (const auto self = leg.lock()) self->wish_picture(target);
+    newest_->store(target.bits_per_second);
+    boost::asio::post(executor_, [leg = leg_, newest = newest_] {
+      if (const auto self = leg.lock()) self->wish_picture({newest->load()});
     });
   }
 
  private:
   boost::asio::any_io_executor executor_;
   std::weak_ptr<WhepLeg> leg_;
+  std::shared_ptr<std::atomic<int64_t>> newest_ = std::make_shared<std::atomic<int64_t>>();
 };
 
 WhepLeg::WhepLeg(const Services& services, std::string id, std::string room, std::string stream,

@@ -46,6 +46,15 @@ void VideoSource::set_feedback(std::shared_ptr<core::MediaFeedback> feedback) {
     wish = wish_;
   }
   if (feedback && wish != core::kMostPictureWorth) feedback->set_target_bitrate(wish);
+  // The strand may have told another one meanwhile: the last word is the newest wish.
+  while (feedback) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (wish_ == wish || feedback_ != feedback) break;
+      wish = wish_;
+    }
+    feedback->set_target_bitrate(wish);
+  }
   ask_if_due(core::Clock::now());
 }
 
