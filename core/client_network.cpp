@@ -6,10 +6,15 @@ namespace partyline::core {
 
 namespace ip = boost::asio::ip;
 
+ip::address plain_address(const ip::address& address) {
+  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
+  return ip::make_address_v4(ip::v4_mapped, address.to_v6());
+}
+
 ip::address client_network(const ip::address& address) {
-  if (!address.is_v6()) return address;
-  if (address.to_v6().is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, address.to_v6());
-  auto bytes = address.to_v6().to_bytes();
+  const ip::address plain = plain_address(address);
+  if (!plain.is_v6()) return plain;
+  auto bytes = plain.to_v6().to_bytes();
   std::fill(bytes.begin() + 8, bytes.end(), 0);
   return ip::address_v6(bytes);
 }

@@ -4,6 +4,7 @@
 
 #include <boost/asio/ip/address.hpp>
 
+#include "core/client_network.hpp"
 #include "core/http/trusted_proxies.hpp"
 #include "gateway/ice_server_setting.hpp"
 #include "gateway/keypad.hpp"
@@ -90,10 +91,8 @@ Setter addresses(Field<std::vector<std::string>> field) {
     if (!values) return values.error();
     for (size_t i = 0; i < values->size(); ++i) {
       boost::system::error_code error;
-      auto address = ip::make_address((*values)[i], error);
+      const auto address = core::plain_address(ip::make_address((*values)[i], error));
       if (error) return error_at((*node.as_array())[i], "'" + key + "' must hold numeric addresses only");
-      if (address.is_v6() && address.to_v6().is_v4_mapped())
-        address = ip::make_address_v4(ip::v4_mapped, address.to_v6());
       (*values)[i] = address.to_string();
     }
     field(config) = std::move(*values);

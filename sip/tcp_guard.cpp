@@ -33,12 +33,6 @@ std::optional<Endpoint> endpoint_of(int descriptor, Ask ask) {
   return endpoint;
 }
 
-/// Without the IPv6 socket's way of writing IPv4.
-boost::asio::ip::address plain(const boost::asio::ip::address& address) {
-  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
-  return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6());
-}
-
 /// The peer, if this is a TCP connection to our `port`.
 std::optional<Endpoint> peer_of(int descriptor, uint16_t port) {
   const auto local = endpoint_of(descriptor, ::getsockname);
@@ -119,7 +113,7 @@ void TcpGuard::note(int descriptor, const Endpoint& peer, core::TimePoint now, s
   if (known) {
     entry = std::move(before->second);
   } else {
-    const bool trusted = std::ranges::find(trusted_, plain(peer.address()).to_string()) != trusted_.end();
+    const bool trusted = std::ranges::find(trusted_, core::plain_address(peer.address()).to_string()) != trusted_.end();
     entry = {std::move(name), now, ++accepted_, now, 0, core::client_network(peer.address()), trusted};
   }
   const uint64_t received = bytes_received(descriptor);

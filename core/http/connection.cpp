@@ -89,12 +89,9 @@ class StreamConnection final : public Connection, public std::enable_shared_from
                    const std::optional<asio::ip::address>& peer)
       : shared_(std::move(shared)), stream_(std::move(stream)) {
     if (!peer) return;
-    auto address = *peer;
-    if (address.is_v6() && address.to_v6().is_v4_mapped())
-      address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-    remote_address_ = address.to_string();
-    remote_is_loopback_ = address.is_loopback();
-    peer_ = address;
+    peer_ = plain_address(*peer);
+    remote_address_ = peer_->to_string();
+    remote_is_loopback_ = peer_->is_loopback();
   }
 
   void close() override { stream_->close(); }
@@ -178,7 +175,7 @@ class StreamConnection final : public Connection, public std::enable_shared_from
     if (peer_ && shared_->proxies.contains(*peer_)) {
       const auto client = shared_->proxies.client(*peer_, request.headers);
       request.remote_address = client.to_string();
-      request.remote_is_loopback = client.is_loopback();
+      request.remote_is_loopback = remote_is_loopback_ && client == *peer_;  // never by a header's word
     }
     request.tls = stream_->is_tls();
     Router::Match match = shared_->router.find(request.method, raw_path);

@@ -5,16 +5,13 @@
 #include <optional>
 #include <string_view>
 
+#include "core/client_network.hpp"
+
 namespace partyline::core::http {
 
 namespace ip = boost::asio::ip;
 
 namespace {
-
-ip::address plain(const ip::address& address) {
-  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
-  return ip::make_address_v4(ip::v4_mapped, address.to_v6());
-}
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -32,7 +29,7 @@ std::optional<ip::address> address_of(std::string_view text) {
   }
   boost::system::error_code error;
   const auto address = ip::make_address(std::string(text), error);
-  return error ? std::nullopt : std::optional(plain(address));
+  return error ? std::nullopt : std::optional(plain_address(address));
 }
 
 }  // namespace
@@ -53,7 +50,7 @@ Result<TrustedProxies> TrustedProxies::of(const std::vector<std::string>& networ
 }
 
 bool TrustedProxies::contains(const ip::address& address) const {
-  const ip::address known = plain(address);
+  const ip::address known = plain_address(address);
   if (known.is_v4())
     return std::ranges::any_of(v4_, [&](const ip::network_v4& network) {
       return ip::network_v4(known.to_v4(), network.prefix_length()).canonical() == network;
@@ -64,7 +61,7 @@ bool TrustedProxies::contains(const ip::address& address) const {
 }
 
 ip::address TrustedProxies::client(const ip::address& peer, const Headers& headers) const {
-  ip::address client = plain(peer);
+  ip::address client = plain_address(peer);
   for (size_t i = headers.size(); i-- > 0;) {
     if (!boost::beast::iequals(headers[i].first, "X-Forwarded-For")) continue;
     std::string_view rest = headers[i].second;

@@ -1,10 +1,10 @@
 // OutputIntake: the thread's end of a live output's queue: which frames a stream begins with, which follow and in what
 // order, and when a keyframe is asked for.
 //
-//   the mix        begins with a keyframe that brings its parameter sets (without video: with any sound), and comes in
-//                  order as it is
-//   a leg's own    (`received`) begins as RecordingStart says; sound is put in order by AudioOrder; left out are
-//   comfort frames         noise, and pictures that need what was lost, up to the next keyframe
+//   the mix      begins with a keyframe that brings its parameter sets, without video with any sound
+//   received     (a leg's own frames) begins as RecordingStart says; AudioOrder puts sound in order
+//
+// Of received frames comfort noise is left out, and so are pictures that need what was lost, up to the next keyframe.
 //
 // Thread: the output's own; set_feedback() from any.
 #pragma once

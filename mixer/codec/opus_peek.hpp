@@ -1,11 +1,9 @@
 // OpusPeek: how loud an Opus packet is, without decoding it: about 1 µs instead of 30.
 //
-//   transform coder (CELT): the coarse energies of the bands, which each frame begins with (RFC 6716 §4.3.2.1): the
-//   level
-//                           to a decibel or two
-//   speech coder (SILK):    the voice activity flags and the gains of the first 20 ms of each frame (§4.2.3, §4.2.7.4):
-//                           the level but for what the prediction filters add
-//   both (hybrid):          the speech coder's, which has everything below 8 kHz
+//   transform coder (CELT)   the bands' coarse energies, each frame's first words (RFC 6716 §4.3.2.1): to 1 or 2 dB
+//   speech coder (SILK)      voice activity flags and gains of each frame's first 20 ms (§4.2.3, §4.2.7.4): the level
+//                            but for what the prediction filters add
+//   both (hybrid)            the speech coder's, which has everything below 8 kHz
 //
 // Deliberately not told: what the speech coder takes for a voice, packets with a second copy of the one before them
 // (only voices have one), and the speech coder in stereo: their gains stand behind more than is worth reading.

@@ -11,6 +11,8 @@
 #include <memory>
 #include <optional>
 
+#include "core/client_network.hpp"
+
 namespace partyline::rtp {
 namespace {
 
@@ -59,8 +61,7 @@ std::vector<address> host_addresses(AddressFamilies families) {
 }
 
 boost::asio::ip::udp::endpoint unmapped(const boost::asio::ip::udp::endpoint& endpoint) {
-  if (!endpoint.address().is_v6() || !endpoint.address().to_v6().is_v4_mapped()) return endpoint;
-  return {boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, endpoint.address().to_v6()), endpoint.port()};
+  return {core::plain_address(endpoint.address()), endpoint.port()};
 }
 
 core::Result<address> source_address_towards(const address& remote) {

@@ -129,6 +129,11 @@ TEST_F(ServerTest, ATrustedProxySaysWhoAsksAndAnybodyElseDoesNot) {
     EXPECT_EQ(body.at("loopback"), remote == "127.0.0.1");
   }
   ServerConfig config;
+  config.trusted_proxies = {"127.0.0.1"};
+  start(config);
+  const auto claimed = test::fetch(io_, "GET", url("/echo/x"), {}, {{"X-Forwarded-For", "127.0.0.5"}});
+  ASSERT_TRUE(claimed) << claimed.error().message;
+  EXPECT_EQ(boost::json::parse(claimed->body).as_object().at("loopback"), false) << "a proxy's own users are not ours";
   config.trusted_proxies = {"proxy.example"};
   EXPECT_FALSE(Server(io_.get_executor(), config).start());
 }
