@@ -50,8 +50,13 @@ class Leg {
   virtual mixer::Member* member() = 0;
   /// About once a second.
   virtual void check(core::TimePoint) {}
-  /// Whom to ask for keyframes of what it sends; null: nobody. Outlives the leg, and is deaf then.
-  virtual std::shared_ptr<core::MediaFeedback> video_feedback() { return nullptr; }
+  /// Asks the peer for a keyframe of what it sends.
+  virtual void request_keyframe() = 0;
+  /// The mix needs so much of its picture; who records it needs all.
+  void wish_picture(core::Bitrate worth) {
+    wished_ = worth;
+    if (!tapped()) send_picture_wish(worth);
+  }
   /// Gets all that the leg sends, as it comes, beside the mix; null: nobody does.
   void set_tap(std::shared_ptr<core::FrameSink> tap) {
     const bool before = tapped();
@@ -77,11 +82,6 @@ class Leg {
     if (tap_) tap_->push(frame);
   }
   bool tapped() const { return tap_ != nullptr; }
-  /// The mix needs so much of its picture; who records it needs all.
-  void wish_picture(core::Bitrate worth) {
-    wished_ = worth;
-    if (!tapped()) send_picture_wish(worth);
-  }
   core::Bitrate picture_wish() const { return tapped() ? core::kMostPictureWorth : wished_; }
   /// To the peer.
   virtual void send_picture_wish(core::Bitrate worth) = 0;

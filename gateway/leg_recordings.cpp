@@ -7,6 +7,7 @@
 
 #include "core/log.hpp"
 #include "gateway/ids.hpp"
+#include "gateway/leg_feedback.hpp"
 #include "gateway/outputs/output_url.hpp"
 #include "gateway/reaper.hpp"
 #include "gateway/room_output.hpp"
@@ -31,7 +32,7 @@ core::Result<std::string> LegRecordings::record(const std::shared_ptr<Leg>& leg,
   auto live = LiveOutput::create(std::move(config), services_.executor, tell_output_state(services_, room_, id));
   if (!live) return live.error();
   Recording recording{leg, std::move(*live), of_each};
-  recording.live->set_feedback(leg->video_feedback());
+  recording.live->set_feedback(feedback_to(services_.executor, leg));
   leg->set_tap(recording.live->sink());
   recordings_.emplace(id, std::move(recording));
   return id;

@@ -2,11 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
-#include <boost/asio/post.hpp>
-
 #include "core/log.hpp"
 #include "core/random.hpp"
+#include "gateway/leg_feedback.hpp"
 #include "gateway/renditions.hpp"
 #include "gateway/sip_capabilities.hpp"
 #include "rtp/remote_clock.hpp"
@@ -18,30 +16,6 @@ using core::ErrorCode;
 using core::make_error;
 using core::MediaKind;
 using core::Result;
-
-// The decoder's wishes, from a mixer thread to the phone.
-class SipLeg::Wishes final : public core::MediaFeedback {
- public:
-  Wishes(boost::asio::any_io_executor executor, std::weak_ptr<SipLeg> leg)
-      : executor_(std::move(executor)), leg_(std::move(leg)) {}
-  void request_keyframe() override {
-    boost::asio::post(executor_, [leg = leg_] {
-      if (const auto self = leg.lock()) self->ask_phone_for_keyframe();
-    });
-  }
-  // Asio puts what its own thread posts behind what others post meanwhile: the handler takes the newest, not its own.
-  void set_target_bitrate(core::Bitrate target) override {
-    newest_->store(target.bits_per_second);
-    boost::asio::post(executor_, [leg = leg_, newest = newest_] {
-      if (const auto self = leg.lock()) self->wish_picture({newest->load()});
-    });
-  }
-
- private:
-  boost::asio::any_io_executor executor_;
-  std::weak_ptr<SipLeg> leg_;
-  std::shared_ptr<std::atomic<int64_t>> newest_ = std::make_shared<std::atomic<int64_t>>();
-};
 
 SipLeg::SipLeg(const Services& services, std::string id, Call call, mixer::RoomMixer& mixer,
                mixer::VideoRendition room_picture)
@@ -172,7 +146,7 @@ Result<> SipLeg::apply(const std::vector<rtp::sdp::NegotiatedMedia>& media) {
   }
   if (!member_) {
     member_ = mixer_.add_member({name(), true});
-    member_->set_video_feedback(video_feedback());
+    member_->set_video_feedback(feedback_to(services_.executor, weak_from_this()));
     Leg::apply(settings());
   }
   connect_inputs();
@@ -236,10 +210,6 @@ void SipLeg::update_video_output() {
   video_->set_bitrate_wish(picture_->wish());
 }
 
-std::shared_ptr<core::MediaFeedback> SipLeg::video_feedback() {
-  return std::make_shared<Wishes>(services_.executor, weak_from_this());
-}
-
 void SipLeg::check(core::TimePoint now) {
   if (picture_) picture_->check(now);
 }
@@ -272,7 +242,7 @@ void SipLeg::press(char key, KeyPresses::Way way) {
   if (presses_.is_new(key, way, core::Clock::now()) && on_digit_) on_digit_(key);
 }
 
-void SipLeg::ask_phone_for_keyframe() {
+void SipLeg::request_keyframe() {
   if (closed_ || !video_) return;
   if (video_->has_keyframe_feedback()) return video_->request_keyframe();
   // Whose camera is off has nothing to send again, and would be asked every two seconds for ever.

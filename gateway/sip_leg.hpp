@@ -69,12 +69,11 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   /// Changed over to at a keyframe. Called again it goes on with what was begun.
   void set_own_view(bool own, core::TimePoint now);
   bool has_own_view() const { return own_view_; }
-  std::shared_ptr<core::MediaFeedback> video_feedback() override;
+  void request_keyframe() override;
   const AdaptivePicture* picture() const override { return picture_.get(); }
   mixer::Member* member() override { return member_.get(); }
 
  private:
-  class Wishes;
   /// Between port and member while somebody else gets the leg's frames, too.
   class Tee final : public core::FrameSink {
    public:
@@ -110,7 +109,6 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   void update_audio_output();
   void update_video_output();
   void drop_audio_output();
-  void ask_phone_for_keyframe();
   void press(char key, KeyPresses::Way way);
 
   const Services& services_;

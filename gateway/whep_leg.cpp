@@ -1,36 +1,10 @@
 #include "gateway/whep_leg.hpp"
 
-#include <atomic>
-#include <boost/asio/post.hpp>
-
 #include "core/log.hpp"
+#include "gateway/leg_feedback.hpp"
 #include "gateway/names.hpp"
 
 namespace partyline::gateway {
-
-// The decoder's wishes, from a mixer thread to the publisher behind the SFU.
-class WhepLeg::Wishes final : public core::MediaFeedback {
- public:
-  Wishes(boost::asio::any_io_executor executor, std::weak_ptr<WhepLeg> leg)
-      : executor_(std::move(executor)), leg_(std::move(leg)) {}
-  void request_keyframe() override {
-    boost::asio::post(executor_, [leg = leg_] {
-      if (const auto self = leg.lock(); self && self->peer_) self->peer_->request_keyframe();
-    });
-  }
-  // Asio puts what its own thread posts behind what others post meanwhile: the handler takes the newest, not its own.
-  void set_target_bitrate(core::Bitrate target) override {
-    newest_->store(target.bits_per_second);
-    boost::asio::post(executor_, [leg = leg_, newest = newest_] {
-      if (const auto self = leg.lock()) self->wish_picture({newest->load()});
-    });
-  }
-
- private:
-  boost::asio::any_io_executor executor_;
-  std::weak_ptr<WhepLeg> leg_;
-  std::shared_ptr<std::atomic<int64_t>> newest_ = std::make_shared<std::atomic<int64_t>>();
-};
 
 WhepLeg::WhepLeg(const Services& services, std::string id, std::string room, std::string stream,
                  std::string display_name, mixer::RoomMixer& mixer)
@@ -45,7 +19,7 @@ WhepLeg::~WhepLeg() {
 }
 
 void WhepLeg::start() {
-  member_->set_video_feedback(video_feedback());
+  member_->set_video_feedback(feedback_to(services_.executor, weak_from_this()));
   whip_client::PeerConfig config;
   config.url = expand_url(services_.whep_url, room_, stream_);
   const auto& sfu = services_.config->sfu;
@@ -61,8 +35,8 @@ void WhepLeg::start() {
   peer_->start();
 }
 
-std::shared_ptr<core::MediaFeedback> WhepLeg::video_feedback() {
-  return std::make_shared<Wishes>(services_.executor, weak_from_this());
+void WhepLeg::request_keyframe() {
+  if (peer_) peer_->request_keyframe();
 }
 
 void WhepLeg::send_picture_wish(core::Bitrate worth) {

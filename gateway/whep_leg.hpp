@@ -26,10 +26,9 @@ class WhepLeg final : public Leg, private whip_client::PeerEvents, public std::e
   rtp::SessionStats stats() const override;
   void close(const std::string& why) override;
   mixer::Member* member() override { return member_.get(); }
-  std::shared_ptr<core::MediaFeedback> video_feedback() override;
+  void request_keyframe() override;
 
  private:
-  class Wishes;
   void send_picture_wish(core::Bitrate worth) override;
   void on_peer_state(whip_client::PeerState state, const std::string& why) override;
   void on_frame(const core::EncodedFrame& frame) override;
