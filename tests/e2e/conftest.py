@@ -68,9 +68,9 @@ class Stage:
         """Two places with a bad link between them; skips the test where that is not permitted."""
         return self.keep(Wire(**kwargs)).start()
 
-    def browser(self, name, gateway=None, room=None, sees_picture=True, place=HOME, trusted=(), camera="640x360"):
+    def browser(self, name, gateway=None, room=None, sees_picture=True, place=HOME, trusted=(), camera="640x360", sound=None):
         """A browser; joined to the room by the join page if one is given. `trusted`: as if these origins were https."""
-        browser = self.keep(Browser(self.folder, name, place, [gateway.url] if gateway else trusted, camera)).start()
+        browser = self.keep(Browser(self.folder, name, place, [gateway.url] if gateway else trusted, camera, sound)).start()
         if gateway:
             browser.open(f"{gateway.url}/?room={room}&name={name}")
             browser.join(sees_picture)

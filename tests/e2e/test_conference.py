@@ -247,6 +247,37 @@ def test_a_music_room_keeps_left_and_right_apart(stage, folder):
     judge.assert_hears(judge.sound(file, 1, channel=1), ["bob", "carol", "dave"], ["alice"], "the recording's right channel")
 
 
+def test_a_browser_plays_music_in_stereo_and_shows_its_screen(stage, folder):
+    """Chromium's own test screen is dark green, with a pie in it."""
+    gateway = stage.gateway({"rooms": {"stereo": ["music*"]}})
+    dave = stage.phone("dave").dial(gateway.sip_uri("music-1"))
+    carol = stage.browser("carol", sound=media.stereo_file("alice", "bob"))
+    carol.open(f"{gateway.url}/?room=music-1&name=carol")
+    carol.click("#music")
+    carol.join()
+
+    def heard():
+        for channel, (here, there) in enumerate([("alice", "bob"), ("bob", "alice")]):
+            judge.assert_hears(judge.sound(dave.received(), channel=channel)[-judge.RATE:], [here], [there], f"dave's channel {channel}")
+        return True
+    wait_for(heard, 15, "dave to hear left and right apart", every=0.7)
+    side_by_side = judge.assert_shows(judge.wait_shows(dave, ["carol", "dave"], folder / "before.png"), ["carol"], "dave")
+
+    def presented():
+        image = judge.picture(dave.snapshot(folder / "screen.png"))
+        height, width, _ = image.shape
+        red, green, blue = (int(value) for value in image[height // 3, width // 5])
+        return [image] if red < 40 and 100 < green < 160 and blue < 40 else []
+    carol.click("#screen")
+    image, = wait_for(presented, 15, "the screen to be large in dave's picture")
+    beside = judge.assert_shows(image, ["carol", "dave"], "dave beside the screen")
+    assert beside["carol"][2] < side_by_side["carol"][2] / 2, (beside, side_by_side)
+    carol.click("#screen")
+    wait_for(lambda: not presented(), 15, "the screen to go")
+    judge.wait_shows(dave, ["carol", "dave"], folder / "after.png")
+    wait_for(lambda: len(gateway.legs("music-1")) == 2, 10, "the screen's stream to leave the room")
+
+
 def test_the_layout_changes_while_the_room_goes_on(stage, folder):
     gateway = stage.gateway()
     phones = [stage.phone("alice").dial(gateway.sip_uri("demo")), stage.phone("bob", video="h264").dial(gateway.sip_uri("demo"))]

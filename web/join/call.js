@@ -1,6 +1,7 @@
 // The call: one session that publishes us and one that plays the room, and the facts the page shows about them.
 // No page elements here but the <video> that plays.
 
+import { ScreenShare } from './screen.js';
 import { MediaSession, preferCodecs } from './session.js';
 
 const kVideoBitsPerSecond = 1_000_000;
@@ -10,7 +11,7 @@ const kLayers = [
   { rid: 'm', maxBitrate: 500_000, maxFramerate: 30, scaleResolutionDownBy: 2 },
   { rid: 'l', maxBitrate: 150_000, maxFramerate: 15, scaleResolutionDownBy: 4 },
 ];
-const kAudioBitsPerSecond = 48_000;
+const kVoiceBitsPerSecond = 48_000, kMusicBitsPerSecond = 160_000;
 const kSilenceMs = 10000;   // connected, media came before, nothing comes now
 const kWatchMs = 1000;
 
@@ -31,9 +32,11 @@ export class Call extends EventTarget {
     video.onresize = () => this.#showPictures(video.videoWidth > 0);  // the first decoded picture, sooner than statistics
     if (this.publishing) {
       this.publish = new MediaSession({
-        url: urls.publish, token, prepare: (pc) => this.#preparePublish(pc), onstate: (...facts) => this.#onPublish(...facts),
+        url: urls.publish, token, prepare: (pc) => this.#preparePublish(pc), stereo: devices.music, onstate: (...facts) => this.#onPublish(...facts),
       });
     }
+    this.screen = new ScreenShare({ url: urls.screen, token });
+    this.screen.addEventListener('change', () => this.#say('change'));
     this.play = new MediaSession({
       url: this.publishing ? urls.playOwn : urls.playAll, token, prepare: (pc) => this.#preparePlay(pc),
       // "No such stream" and "busy" mean that the mix is not there yet.
@@ -50,6 +53,7 @@ export class Call extends EventTarget {
   stop() {
     clearInterval(this.watchdog);
     this.devices.removeEventListener('change', this.onDevices);
+    this.screen.stop();
     this.publish?.stop();
     this.play.stop();
     this.video.onresize = null;
@@ -59,6 +63,7 @@ export class Call extends EventTarget {
 
   hurry() {
     this.publish?.hurry();
+    this.screen.hurry();
     this.play.hurry();
   }
 
@@ -66,10 +71,10 @@ export class Call extends EventTarget {
     const stream = new MediaStream();
     const add = (kind, ...encodings) => {
       const transceiver = pc.addTransceiver(this.devices[`${kind}Track`] ?? kind, { direction: 'sendonly', streams: [stream], sendEncodings: encodings });
-      preferCodecs(transceiver, kind, 'send', this.redundancy);
+      preferCodecs(transceiver, kind, 'send', this.redundancy && !this.devices.music);
       this.senders[kind] = transceiver.sender;
     };
-    add('audio', { maxBitrate: kAudioBitsPerSecond });
+    add('audio', { maxBitrate: this.devices.music ? kMusicBitsPerSecond : kVoiceBitsPerSecond });
     add('video', ...(this.simulcast ? kLayers : [{ maxBitrate: kVideoBitsPerSecond, maxFramerate: 30 }]));
   }
 

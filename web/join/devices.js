@@ -2,7 +2,8 @@
 
 const kSmall = { width: { ideal: 640 }, height: { ideal: 360 } }, kLarge = { width: { ideal: 1280 }, height: { ideal: 720 } };
 const kFrameRate = { ideal: 30, max: 30 };
-const kAudio = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+const kVoice = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+const kMusic = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: { ideal: 2 } };
 const kBlackFramesMs = 250;
 
 export class Devices extends EventTarget {
@@ -14,6 +15,7 @@ export class Devices extends EventTarget {
     this.videoId = '';
     this.micOn = true;
     this.camOn = true;
+    this.music = false;  // the microphone as it is, in stereo: what helps a voice spoils an instrument
     this.large = false;  // worth it only where the server takes it in several sizes
     this.errors = { audio: null, video: null };
     if (navigator.mediaDevices) navigator.mediaDevices.addEventListener('devicechange', () => this.#changed());
@@ -48,6 +50,12 @@ export class Devices extends EventTarget {
     this[`${kind}Id`] = id;
     if (kind === 'video' && !this.camOn) return;
     await this.#openOne(kind);
+    this.#changed();
+  }
+
+  async setMusic(on) {
+    this.music = on;
+    if (this.audioTrack) await this.#openOne('audio');
     this.#changed();
   }
 
@@ -88,7 +96,7 @@ export class Devices extends EventTarget {
   }
 
   #audio() {
-    return { ...kAudio, ...(this.audioId ? { deviceId: { ideal: this.audioId } } : {}) };
+    return { ...(this.music ? kMusic : kVoice), ...(this.audioId ? { deviceId: { ideal: this.audioId } } : {}) };
   }
 
   #video() {

@@ -3,6 +3,7 @@
 import { Call } from './call.js';
 import { Devices, LevelMeter } from './devices.js';
 import { endpoints, initialOf, inviteLink, isStreamName, readAddress, streamNameFor } from './names.js';
+import { ScreenShare } from './screen.js';
 import { captureWords, joinWords, retryWords } from './words.js';
 
 const $ = (id) => document.getElementById(id);
@@ -63,6 +64,11 @@ async function askForDevices() {
   if (audio && video) showNotice(captureWords(video, 'camera and microphone'));
   else if (video && devices.camOn) showNotice(captureWords(video, 'camera'));
   else if (audio) showNotice(captureWords(audio, 'microphone'));
+}
+
+function chooseMusic(on) {
+  remember('music', on ? '1' : '');
+  opening = opening.then(() => devices.setMusic(on));  // the microphone may only just be opening for a voice
 }
 
 async function showDevices() {
@@ -163,6 +169,7 @@ async function join() {
   document.title = `${room} · Partyline`;
   history.replaceState(null, '', inviteLink(document.baseURI, room));
   view('call');
+  $('screen').hidden = !call.publishing || !ScreenShare.possible;
   showPlayback(true);
   showCall();
   call.start();
@@ -182,11 +189,39 @@ function showCall() {
   if (pill.lastElementChild.textContent !== text) pill.lastElementChild.textContent = text;
   pill.dataset.tone = tone;
   const troubled = call.state === 'reconnecting' && call.problem;
-  $('banner').hidden = !troubled;
-  $('banner').textContent = troubled ? retryWords(call.problem, call.seconds) : '';
+  showTrouble(troubled ? retryWords(call.problem, call.seconds) : '');
+  showScreen();
   $('stage').classList.toggle('live', call.pictures && call.play.state === 'connected');
   $('stage-text').textContent = call.state === 'joining' ? 'Joining the room…'
     : call.state === 'reconnecting' ? 'Coming back…' : 'You are in. The picture starts when the room has one.';
+}
+
+function showTrouble(text) {
+  $('banner').hidden = !text;
+  $('banner').textContent = text;
+}
+
+function showScreen() {
+  const { active, problem } = call.screen;
+  if (problem) {
+    const { title, text } = joinWords(problem, { name: 'Your screen', room: $('room').value.trim() });
+    showTrouble(`Your screen is not shared. ${title}: ${text}`);
+  }
+  $('screen').classList.toggle('on', active);
+  const does = active ? 'Stop sharing your screen' : 'Share your screen';
+  Object.assign($('screen'), { ariaLabel: does, title: does });
+  $('screen').querySelector('.label').textContent = active ? 'Stop' : 'Present';
+}
+
+async function toggleScreen() {
+  if (call.screen.active) return call.screen.stop();
+  const { screen } = call;
+  try {
+    await screen.start();
+    if (call?.screen !== screen) screen.stop();  // left while the browser was asking
+  } catch (error) {
+    if (error.name !== 'NotAllowedError') showTrouble(`Your screen cannot be shared: ${error.message}`);
+  }
 }
 
 function showPlayback(allowed) {
@@ -299,6 +334,8 @@ $('cam-select').addEventListener('change', (event) => devices.choose('video', ev
 for (const id of ['lobby-mic', 'mic']) $(id).addEventListener('click', toggleMic);
 for (const id of ['lobby-cam', 'cam']) $(id).addEventListener('click', toggleCam);
 $('share').addEventListener('click', invite);
+$('screen').addEventListener('click', toggleScreen);
+$('music').addEventListener('change', (event) => chooseMusic(event.target.checked));
 $('full').addEventListener('click', toggleFull);
 $('leave').addEventListener('click', leave);
 $('unmute-playback').addEventListener('click', () => $('mix').play().then(() => showPlayback(true)));
@@ -318,5 +355,6 @@ window.addEventListener('pageshow', (event) => { if (event.persisted && call) ba
 devices.addEventListener('change', showDevices);
 
 if (!document.documentElement.requestFullscreen && !HTMLVideoElement.prototype.webkitEnterFullscreen) $('full').hidden = true;
+$('music').checked = devices.music = recall('music') === '1';
 fillForm();
 openDevices();

@@ -1,6 +1,7 @@
 // What the address bar and the form mean. Pure functions, no page.
 
 const kStreamName = /^[A-Za-z0-9_.-]{1,64}$/;
+const kScreen = '~screen';  // a stream with such a name is a screen
 const kReserved = new Set(['mix', '.', '..']);
 
 /** True when `text` can stand in a WHIP URL as it is. */
@@ -50,7 +51,9 @@ function randomSuffix() {
 /** Endpoints below the page's own address, so that a reverse proxy may put everything under a path. */
 export function endpoints(base, room, stream, display) {
   const query = display ? `?display=${encodeURIComponent(display)}` : '';
+  const screen = `${stream.slice(0, 64 - kScreen.length)}${kScreen}`;
   return {
+    screen: new URL(`whip/${room}/${screen}?display=${encodeURIComponent(`${display || stream} · screen`)}`, base).href,
     publish: new URL(`whip/${room}/${stream}${query}`, base).href,
     // Who publishes gets the mix without himself; who only listens gets the whole mix.
     playOwn: new URL(`whep/${room}/mix~${stream}`, base).href,

@@ -24,10 +24,11 @@ export class MediaSession {
    * @param url     the WHIP or WHEP endpoint
    * @param prepare (pc) => void: adds transceivers before each offer
    * @param patient kinds of refusal that mean "not yet" here
+   * @param stereo  what we send is two channels
    * @param onstate (state, {problem, seconds}) => void
    */
-  constructor({ url, token = '', prepare, patient = [], onstate = () => {} }) {
-    Object.assign(this, { url, token, prepare, patient: new Set(patient), onstate });
+  constructor({ url, token = '', prepare, patient = [], stereo = false, onstate = () => {} }) {
+    Object.assign(this, { url, token, prepare, patient: new Set(patient), stereo, onstate });
     this.state = 'idle';
     this.attempt = null;  // {pc, resource, timers}
     this.failures = 0;
@@ -79,7 +80,7 @@ export class MediaSession {
       if (this.attempt !== attempt) return;
       if (iceServers.length) attempt.pc.setConfiguration({ ...attempt.pc.getConfiguration(), iceServers });
       await attempt.pc.setLocalDescription(offer).catch(() => attempt.pc.setLocalDescription(plain));
-      await attempt.pc.setRemoteDescription({ type: 'answer', sdp: answer });
+      await attempt.pc.setRemoteDescription({ type: 'answer', sdp: this.stereo ? withStereo(answer) : answer });
       attempt.timers.push(setTimeout(() => {
         if (attempt.pc.connectionState !== 'connected') this.#fail(attempt, new Problem('blocked'));
       }, kConnectMs));
@@ -219,12 +220,17 @@ export function withAudioRepeats(sdp) {
   });
 }
 
-/** What is played is played in two channels if it comes so (RFC 7587 §6.1): browsers fold it to one unless they say that. */
+/**
+ * Whoever receives wants two channels (RFC 7587 §6.1). In our offer: browsers fold what they play to one unless they say that.
+ * In an answer: they send one unless the server says it.
+ */
 export function withStereo(sdp) {
   return sdp.replace(/^m=audio[^]*?(?=^m=|$(?![^]))/gm, (section) => {
     const opus = section.match(/^a=rtpmap:(\d+) opus\//m)?.[1];
     if (!opus || !/^a=recvonly\s*$/m.test(section) || /[ ;]stereo=/.test(section)) return section;
-    return section.replace(new RegExp(`^a=fmtp:${opus} [^\r\n]*`, 'm'), '$&;stereo=1');
+    const parameters = new RegExp(`^a=fmtp:${opus} [^\r\n]*`, 'm');
+    if (parameters.test(section)) return section.replace(parameters, '$&;stereo=1');
+    return section.replace(new RegExp(`^a=rtpmap:${opus} .*\r\n`, 'm'), `$&a=fmtp:${opus} stereo=1\r\n`);
   });
 }
 

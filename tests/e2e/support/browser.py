@@ -94,9 +94,10 @@ WATCH = """async ([url, leftOut]) => {
 
 
 class Browser:
-    def __init__(self, folder, name, place=HOME, trusted=(), camera="640x360"):
-        """`trusted`: origins that get camera and microphone although they are neither https nor localhost."""
-        self.name, self.place, self.trusted, self.camera = name, place, trusted, camera
+    def __init__(self, folder, name, place=HOME, trusted=(), camera="640x360", sound=None):
+        """`trusted`: origins that get camera and microphone although they are neither https nor localhost; `sound`: a WAV file,
+        the party's tone otherwise."""
+        self.name, self.place, self.trusted, self.camera, self.sound = name, place, trusted, camera, sound or wav_file(name)
         self.folder = pathlib.Path(folder) / f"browser-{name}"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.popen = None
@@ -104,7 +105,7 @@ class Browser:
     def start(self):
         with self.place.inside():
             self.popen = subprocess.Popen(
-                ["node", str(FOLDER / "support/browser.mjs"), str(wav_file(self.name)), str(y4m_file(self.name, self.camera))],
+                ["node", str(FOLDER / "support/browser.mjs"), str(self.sound), str(y4m_file(self.name, self.camera))],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(self.folder / "log", "ab"), cwd=FOLDER,
                 env={**os.environ, "TRUSTED_ORIGINS": ",".join(self.trusted)}, start_new_session=True,
                 preexec_fn=die_with_the_tests)
