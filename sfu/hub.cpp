@@ -147,8 +147,10 @@ asio::awaitable<core::Result<CreatedSession>> Hub::publish(SessionRequest reques
   if (!found) co_return found.error();
   Stream& stream = **found;
   // One claimant at a time: the hooks take the last one they were asked of for the publisher.
-  if (stream.claimant != nullptr || (stream.publisher != nullptr && is_alive(*stream.publisher)))
-    co_return name_is_taken(stream);
+  if (stream.claimant != nullptr)
+    co_return make_error(ErrorCode::unavailable, "somebody else asks for the stream " +
+                                                     core::printable(stream.label()) + " at this moment: try again");
+  if (stream.publisher != nullptr && is_alive(*stream.publisher)) co_return name_is_taken(stream);
   const auto session = add_session(SessionKind::publish, *found, request);
   if (stream.publisher == nullptr) stream.publisher = session.get();
   stream.claimant = session.get();

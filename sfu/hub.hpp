@@ -37,8 +37,8 @@ class Hub final : public SessionOwner, public std::enable_shared_from_this<Hub> 
   void set_identity(std::shared_ptr<const rtp::DtlsIdentity> identity) { ice_.set_identity(std::move(identity)); }
   const SfuConfig& config() const { return config_; }
 
-  /// `conflict` while another publisher of that name is alive or is being judged by the hooks, `limit`, `invalid`,
-  /// `unsupported`, `forbidden` (hooks).
+  /// `conflict` while another publisher of that name is alive, `unavailable` while one is being judged by the hooks,
+  /// `limit`, `invalid`, `unsupported`, `forbidden` (hooks).
   boost::asio::awaitable<core::Result<CreatedSession>> publish(SessionRequest request);
   boost::asio::awaitable<core::Result<CreatedSession>> play(SessionRequest request);
   /// Null when there is none (any more).

@@ -18,7 +18,6 @@ namespace {
 constexpr core::Duration kArrivalsEvery = std::chrono::milliseconds(100);
 constexpr core::Duration kReportEvery = std::chrono::seconds(1);
 constexpr core::Duration kReportsApart = std::chrono::milliseconds(100);  // of one track, to its players
-constexpr size_t kRtcpBytes = 1200;
 
 }  // namespace
 
@@ -239,7 +238,8 @@ void StreamRouter::ask_publisher(VideoLayer& layer, TimePoint now) {
   const auto lost = video.losses().due(now, LossList::kMostMissing, gave_up);
   if (!lost.empty()) something = writer.nack(header, lost);
   if (gave_up && is_needed(layer)) layer.keyframe.wish();
-  const bool comes = layer.active(now) || (layer.on_demand() && layer.told_to_send);
+  // One of several sizes that does not come (any more) makes no keyframe; a lone one may only have had nothing to show.
+  const bool comes = source_->layers.size() == 1 || layer.active(now) || (layer.on_demand() && layer.told_to_send);
   if (comes && layer.keyframe.due(now)) {
     counters().keyframes_asked.add();
     const bool use_fir = video.format().fir && !video.format().pli;

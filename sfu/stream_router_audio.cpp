@@ -22,7 +22,7 @@ namespace rtcp = rtp::rtcp;
 
 namespace {
 
-constexpr size_t kRtcpBytes = 1200, kMostRedPayload = 1000;
+constexpr size_t kMostRedPayload = 1000;
 constexpr size_t kMostCopies = 2;
 constexpr core::Duration kReportLasts = std::chrono::seconds(15);
 

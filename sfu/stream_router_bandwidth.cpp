@@ -20,10 +20,10 @@ constexpr core::Duration kWishesApart = std::chrono::milliseconds(50);  // that 
 constexpr double kNoLimit = 10e6, kLeastWish = 3e6;                     // bits a second
 constexpr double kSmallWish = 300e3;  // who gets no picture, or hardly any: sound, twice redundant
 constexpr int kRaises = 5;            // how often a raised limit is told, once a second
+constexpr double kLeastLimit = 64e3;  // told to a publisher: a REMB of 0 is no limit to some
 constexpr double kWishOverSource = 1.25, kMuchLower = 0.95;
 constexpr double kUsable = 0.9;         // of a path, the rest is headers
 constexpr uint8_t kPaddingBytes = 224;  // a packet: its count is one byte
-constexpr size_t kRtcpBytes = 600;
 
 }  // namespace
 
@@ -156,6 +156,7 @@ void StreamRouter::limit_publisher(TimePoint now) {
     if (!takes_video(*player)) continue;
     most = std::max(most, std::min(player->wish.value_or(kNoLimit), player->path.limit(now).value_or(kNoLimit)));
   }
+  most = std::max(most, kLeastLimit);
   const double told = source_->limit.value_or(kNoLimit);
   if (most > told) source_->raises = kRaises;
   if (most == kNoLimit && told == kNoLimit && source_->raises == 0) return;

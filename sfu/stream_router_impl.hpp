@@ -19,6 +19,8 @@
 
 namespace partyline::sfu {
 
+constexpr size_t kRtcpBytes = 1200;  // of one compound packet that the router sends
+
 struct RouterCounters {
   core::Counter& malformed = core::counter("partyline_sfu_dropped_total", "reason=\"malformed\"");
   core::Counter& stranger = core::counter("partyline_sfu_dropped_total", "reason=\"unknown_ssrc\"");

@@ -339,7 +339,7 @@ TEST_F(HookTest, WhoMayNotPublishThrowsNoSilentPublisherOut) {
   ASSERT_EQ(sfu_->streams().size(), 1u);
 }
 
-TEST_F(HookTest, WhileTheHooksAreAskedOfOnePublisherTheNameIsTaken) {
+TEST_F(HookTest, WhileTheHooksAreAskedOfOnePublisherAnotherOneWaits) {
   start_with_hook({200, {}, "0", {}}, std::chrono::milliseconds(0));  // each is silent at once
   ASSERT_EQ(post("/whip/a/b", publish_offer_).status, 201);
   // Another one comes while the hook takes its time over the second.
@@ -355,7 +355,7 @@ TEST_F(HookTest, WhileTheHooksAreAskedOfOnePublisherTheNameIsTaken) {
   };
   const auto second = post("/whip/a/b", publish_offer_);
   EXPECT_EQ(second.status, 201);
-  EXPECT_EQ(refused, 409);
+  EXPECT_EQ(refused, 503) << "it may be refused, and the name free again";
   EXPECT_EQ(request("GET", header(second, "Location")).status, 204);
   size_t asked = 0;
   for (const auto& body : bodies_) asked += body.find("on_publish") != std::string::npos;
@@ -363,10 +363,10 @@ TEST_F(HookTest, WhileTheHooksAreAskedOfOnePublisherTheNameIsTaken) {
 }
 
 TEST_F(HookTest, WhoeverTheHooksLetInIsNoSilentPublisherYet) {
-  constexpr auto kSilence = std::chrono::milliseconds(200);
+  constexpr auto kSilence = std::chrono::milliseconds(1000);  // real time: a machine may halt for some of it
   start_with_hook({200, {}, "0", {}}, kSilence);
   during_hook_ = [&]() -> boost::asio::awaitable<void> {
-    boost::asio::steady_timer timer(io_.get_executor(), 2 * kSilence);
+    boost::asio::steady_timer timer(io_.get_executor(), kSilence * 5 / 4);
     co_await timer.async_wait(boost::asio::use_awaitable);
   };
   ASSERT_EQ(post("/whip/a/b", publish_offer_).status, 201);

@@ -22,7 +22,7 @@ struct SingleLayer : testing::Test {
     formats.video.emplace();
     formats.video->codec = Codec::vp8;
     formats.video->payload_type = 96;
-    formats.video->remb = true;
+    formats.video->pli = formats.video->remb = true;
     router.set_publisher(formats, publisher, now);
     wanted.video = {{Codec::vp8, 97, 0}};
     wanted.video_ssrc = 0x99;
@@ -103,6 +103,23 @@ TEST_F(SingleLayer, a_packet_full_of_wishes_is_answered_once_and_not_read_for_ev
   wish(a, 512'000, 50);
   EXPECT_EQ(cut.value(), before + 1);
   EXPECT_EQ(first.owners_told().size(), 2u);
+}
+
+TEST_F(SingleLayer, nobody_pauses_it_for_it_may_take_no_limit_at_all_for_that) {
+  wish(router.add_player(wanted, first, now), 0);
+  const auto limits = told();
+  ASSERT_FALSE(limits.empty());
+  EXPECT_LE(limits.size(), 2u) << "not with every choice";
+  EXPECT_EQ(limits.back(), 64'000u);
+}
+
+TEST_F(SingleLayer, that_has_nothing_to_send_for_a_while_is_asked_for_a_keyframe_all_the_same) {
+  told();
+  for (int i = 0; i < 80; ++i, now += 25ms) router.tick(now);
+  publisher.rtcp.clear();
+  router.add_player(wanted, first, now);
+  router.tick(now);
+  EXPECT_EQ(publisher.plis().size(), 1u);
 }
 
 }  // namespace
