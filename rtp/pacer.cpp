@@ -6,7 +6,7 @@ namespace partyline::rtp {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr core::Duration kLongestWait = 10ms, kLongestMeasured = 200ms, kBurst = 20ms;
+constexpr core::Duration kLongestWait = 80ms, kLongestMeasured = 200ms, kBurst = 20ms;
 constexpr int64_t kMostBurst = 8192, kLeastBurst = 2400;  // bytes
 constexpr size_t kMaxQueue = 2048;                        // packets; more go at once
 

@@ -130,9 +130,22 @@ void Session::Impl::reconfigure(std::vector<TrackConfig> configs, core::TimePoin
     if (track) clock->remove_stream(track->clock_id);
   }
   tracks = std::move(kept);
+  forget_what_is_told_no_more();
   for (const auto& track : tracks) {
     if (track->video() && track->config.bandwidth) estimator.set_start(*track->config.bandwidth);
   }
+}
+
+// A call was handed to a peer that knows less than the one before: the last one's word would hold for ever.
+void Session::Impl::forget_what_is_told_no_more() {
+  const Track* const video = video_sender();
+  if (!video || !video->config.send_format) return;
+  if (estimator.has_feedback() && video->config.transport_cc_extension == 0) {
+    const core::Bitrate wish = estimator.wish();
+    estimator = BandwidthEstimator();
+    estimator.set_wish(wish);
+  }
+  if (!video->config.send_format->remb && !video->config.send_format->tmmbr) peer_limit.reset();
 }
 
 core::Duration Session::Impl::retry_interval() const {

@@ -158,6 +158,7 @@ struct Session::Impl {
   /// True where a repair that is lost again would be seen as a freeze.
   bool lossy_and_long(double loss) const;
   /// A sample; `measured`: from reports, which outdo what recoveries suggest.
+  void forget_what_is_told_no_more();
   void on_round_trip(core::Duration sample, bool measured);
 
   // session_receive.cpp

@@ -107,6 +107,7 @@ class AudioRoom {
   class View;
 
   bool apart(const AudioFormat& format) const { return stereo_ && format.channels == 2; }
+  core::Result<> change_format(OutputId id, const AudioFormat& wanted);
   core::Result<> make_coming(const KnownOutput& output, Command& command);  // plan_mutex_ held, here and below
   void make_space(const AudioFormat& format, Command& command) const;
   static Command removal_of(const KnownOutput& output);

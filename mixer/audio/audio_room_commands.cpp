@@ -130,6 +130,12 @@ core::Result<> AudioRoom::add_output(OutputId id, std::optional<uint64_t> member
 }
 
 core::Result<> AudioRoom::set_format(OutputId id, const AudioFormat& wanted) {
+  auto changed = change_format(id, wanted);
+  if (changed) replan();  // with second copies it is not passed, without them it may be
+  return changed;
+}
+
+core::Result<> AudioRoom::change_format(OutputId id, const AudioFormat& wanted) {
   const auto format = checked_format(wanted, opus_bitrate_);
   if (!format) return format.error();
   const std::lock_guard plan(plan_mutex_);

@@ -42,9 +42,10 @@ std::shared_ptr<AudioSource> AudioRoom::source_of(uint64_t member) const {
   return found == sources_.end() ? nullptr : *found;
 }
 
-// Of two the other one; of one alone, for whoever is somebody else.
+// Of two the other one; of one alone, for whoever is somebody else. Not for a listener whose path loses: what the
+// talker sent has no second copies for him, an encode of ours does.
 std::optional<uint64_t> AudioRoom::wanted_source(const KnownOutput& output) const {
-  if (!passing_allowed_ || output.barred) return std::nullopt;
+  if (!passing_allowed_ || output.barred || output.format.expected_loss > 0) return std::nullopt;
   const bool pair = sources_.size() == 2 && output.member && source_of(*output.member) &&
                     std::ranges::all_of(outputs_, [](const KnownOutput& o) { return o.member.has_value(); });
   if (sources_.size() != 1 && !pair) return std::nullopt;

@@ -170,6 +170,39 @@ TEST(Bandwidth, a_pause_of_the_sender_is_no_silence_of_the_peer) {
   EXPECT_LT(*estimator.estimate(now), *before) << "now the peer is silent";
 }
 
+TEST(Bandwidth, a_call_handed_to_a_phone_without_feedback_still_follows_its_path) {
+  BandwidthWorld world({.delay = 25ms, .rate = core::Bitrate::kbps(2500)});
+  Flow& flow = world.add_flow(core::Bitrate::kbps(2000));
+  world.run(15s);
+  auto track = video_track(true, core::Codec::vp8);
+  track.transport_cc_extension = 0;
+  flow.sender.session->reconfigure({track}, world.now);
+  track.sending = false;
+  flow.receiver.session->reconfigure({track}, world.now);
+  world.run(5s);
+  world.bottleneck.settings.rate = core::Bitrate::kbps(500);
+  world.run(30s);
+  const auto sent = world.bottleneck.sent, lost = world.bottleneck.lost;
+  world.run(10s);
+  EXPECT_LT(world.bottleneck.lost - lost, (world.bottleneck.sent - sent) / 10)
+      << "the last feedback would hold for ever";
+}
+
+TEST(Bandwidth, a_keyframe_does_not_overrun_the_queue_of_a_path_that_carries_the_stream) {
+  for (const uint8_t transport_cc : {0, 3}) {
+    BandwidthWorld world({.delay = 25ms, .rate = core::Bitrate::kbps(4000), .queue_bytes = 32000});
+    Flow& flow = world.add_flow(core::Bitrate::kbps(2000),
+                                [&](TrackConfig& track) { track.transport_cc_extension = transport_cc; });
+    world.run(10s);
+    const auto before = world.bottleneck.lost;
+    for (int i = 0; i < 20; ++i) {
+      flow.sender.keyframe_requests++;
+      world.run(1500ms);
+    }
+    EXPECT_EQ(world.bottleneck.lost, before) << int{transport_cc};
+  }
+}
+
 TEST(Bandwidth, without_a_wish_nothing_is_probed) {
   BandwidthWorld world({.delay = 25ms, .rate = Bitrate::kbps(400)}, 7);
   Flow& flow = world.add_flow(Bitrate::kbps(2000));
