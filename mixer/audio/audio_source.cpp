@@ -149,12 +149,15 @@ void AudioSource::start(core::TimePoint) {
   capture_ = front.frame.capture;
   replaced_.fill(INT64_MIN);
   window_.restart();
+  opens_at_ = 0;
+  if (!comfort_.wanted()) applied_gain_ = 0;  // it may begin in the middle of a wave
   // Silence goes on for as long as what is here does not last until the packet behind it.
   const int64_t length = queue_.front().samples, tick = kTickSamples;
   const int64_t spare = std::max(tick - ready_samples(), length > tick ? length % tick : 0);
   if (spare <= 0 || queue_.front().frame.comfort_noise) return;
   grow(static_cast<size_t>(spare) / ratio_);
   std::fill_n(pcm_.begin(), filled_, 0.0F);
+  opens_at_ = filled_;
 }
 
 void AudioSource::stop() {
@@ -277,7 +280,7 @@ float AudioSource::processed(double level) {
 }
 
 // Level, gate and gain; whatever changes does so along a ramp. What nobody will hear is not copied.
-void AudioSource::finish_block() {
+void AudioSource::finish_block(bool ends) {
   const std::span<float> block(block_.data(), kTickSamples / ratio_);
   const bool dozed_at_start = dozed_ > 0;
   const bool suppresses = playing_ && suppress_noise_.load(std::memory_order_relaxed);
@@ -300,18 +303,20 @@ void AudioSource::finish_block() {
   shown_.speaking.store(speaking(), std::memory_order_relaxed);
   shown_.buffered_ms.store(buffered_ms_, std::memory_order_relaxed);
   const float more = processed(level + own);
-  const float target = active() ? gain_.load(std::memory_order_relaxed) * more : 0.0F;
+  const float target = active() && !ends ? gain_.load(std::memory_order_relaxed) * more : 0.0F;
   contributes_ = target > 0 || applied_gain_ > 0;
   if (waits) pull(contributes_ ? block : std::span<float>());
   if (!contributes_) return silence();
   if (waits) silent_ = false;
   if (target == 1.0F && applied_gain_ == 1.0F) return;
   // Opening takes 2.5 ms, so that a word's first sound is there; everything else the whole tick.
-  const size_t ramp = applied_gain_ == 0.0F ? block.size() / 8 : block.size();
-  const float step = (target - applied_gain_) / static_cast<float>(ramp);
+  const bool opens = applied_gain_ == 0.0F;
+  const size_t from = opens ? std::min(std::exchange(opens_at_, 0), block.size()) : 0;
+  const size_t ramp = opens ? std::min(block.size() / 8, block.size() - from) : block.size();
+  const float step = (target - applied_gain_) / static_cast<float>(std::max<size_t>(ramp, 1));
   const auto amplify = [&](std::span<float> samples) {
-    for (size_t i = 0; i < ramp; ++i) samples[i] *= applied_gain_ + step * static_cast<float>(i);
-    for (size_t i = ramp; i < samples.size(); ++i) samples[i] *= target;
+    for (size_t i = 0; i < ramp; ++i) samples[from + i] *= applied_gain_ + step * static_cast<float>(i);
+    for (size_t i = from + ramp; i < samples.size(); ++i) samples[i] *= target;
   };
   amplify(block);
   if (side_ && !side_->block().empty()) amplify(side_->block());
@@ -342,8 +347,9 @@ void AudioSource::tick(core::TimePoint now) {
   } else {
     silence();
   }
-  finish_block();
-  if (playing_ && stalled_ > kLongestStall) stop();
+  const bool ends = playing_ && stalled_ > kLongestStall;
+  finish_block(ends);
+  if (ends) stop();
 }
 
 }  // namespace partyline::mixer

@@ -158,7 +158,7 @@ class AudioSource final : public core::FrameSink {
   int64_t ready_samples() const;
   int64_t filled_time() const { return static_cast<int64_t>(filled_ * ratio_); }
   void pull(std::span<float> block);
-  void finish_block();
+  void finish_block(bool ends);  ///< `ends`: nothing comes any more, it fades out
   void silence();
   float processed(double level);
   void measure_delay(core::TimePoint now);
@@ -204,6 +204,7 @@ class AudioSource final : public core::FrameSink {
   int adapt_skipped_ = 0;
   bool muted_now_ = false;
   float applied_gain_ = 0;
+  size_t opens_at_ = 0;  ///< samples of silence before what opens
   bool contributes_ = false;
   Activity activity_;
   GainControl loudness_;
