@@ -59,7 +59,11 @@ std::vector<Rect> cells_of(const LayoutRegion& region, const Rect& box, int coun
 class Usher {
  public:
   Usher(const LayoutPlan& plan, std::span<const Guest> guests, std::optional<uint64_t> active)
-      : plan_(plan), waiting_(guests.begin(), guests.end()), active_(active), seated_(plan.regions.size()) {}
+      : plan_(plan),
+        guests_(guests),
+        waiting_(guests.begin(), guests.end()),
+        active_(active),
+        seated_(plan.regions.size()) {}
 
   void seat_everybody() {
     const bool presenting = std::ranges::any_of(waiting_, &Guest::presenting);
@@ -67,6 +71,7 @@ class Usher {
     each(Role::speaker, [&](size_t i) { seat_speakers(i); });
     each(Role::anybody, [&](size_t i) { fill(i, nullptr); });
     keep_the_speaker_in_sight();
+    if (places_are_alike()) seat_by_joining();
   }
   const std::vector<Guest>& seated(size_t region) const { return seated_[region]; }
 
@@ -99,8 +104,31 @@ class Usher {
     fill(region, &Guest::pinned);
     if (full(region) || waiting_.empty()) return;
     const auto active = std::ranges::find(waiting_, active_, [](const Guest& g) { return std::optional(g.member); });
+    const size_t pinned = seated_[region].size();
     if (active != waiting_.end()) seat(region, active);
-    while (!full(region) && !waiting_.empty()) seat(region, waiting_.begin());
+    fill(region, nullptr);
+    sort(std::span(seated_[region]).subspan(pinned));
+  }
+  // Whoever came first sits first, so that nobody moves because somebody else speaks.
+  void sort(std::span<Guest> seated) const {
+    std::ranges::sort(seated, {}, [this](const Guest& guest) {
+      return std::ranges::find(guests_, guest.member, &Guest::member) - guests_.begin();
+    });
+  }
+  bool places_are_alike() const {
+    return std::ranges::all_of(plan_.regions, [this](const LayoutRegion& region) {
+      return region.spread == Spread::one && region.role != Role::presentation &&
+             region.width == plan_.regions[0].width && region.height == plan_.regions[0].height;
+    });
+  }
+  void seat_by_joining() {
+    std::vector<Guest> seated;
+    for (const auto& region : seated_) seated.insert(seated.end(), region.begin(), region.end());
+    const auto others = std::ranges::stable_partition(seated, &Guest::pinned);
+    sort(std::span(others.begin(), others.end()));
+    auto next = seated.begin();
+    for (auto& region : seated_)
+      for (Guest& guest : region) guest = *next++;
   }
   // Whoever speaks is seen, be it in the last seat.
   void keep_the_speaker_in_sight() {
@@ -114,6 +142,7 @@ class Usher {
   }
 
   const LayoutPlan& plan_;
+  std::span<const Guest> guests_;  // in order of joining
   std::vector<Guest> waiting_;
   std::optional<uint64_t> active_;
   std::vector<std::vector<Guest>> seated_;

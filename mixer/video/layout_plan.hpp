@@ -6,10 +6,11 @@
 //                {"area": [0, 0.75, 1, 0.25], "spread": "row", "most": 8}]}
 //
 // area: x, y, width, height in fractions of the canvas; later regions lie above earlier ones. role: "anybody" (also the
-// default), "speaker" (pinned members, then who speaks, then who came first), "presentation" (screen shares; without
-// one it is a speaker's). spread: "grid" (default), "row", "column" or "one". most: members at once. automatic: "auto"
-// may choose it, for that many members, or with "presentation": true while somebody shares a screen. A region that is
-// the only one with anybody in it takes the place of the others as well.
+// default), "speaker" (pinned members, then who speaks, then who came first; inside a region for several, and where all
+// places are alike, they sit in the order of joining), "presentation" (screen shares; without one it is a speaker's).
+// spread: "grid" (default), "row", "column" or "one". most: members at once. automatic: "auto" may choose it, for that
+// many members, or with "presentation": true while somebody shares a screen. A region that is the only one with anybody
+// in it takes the place of the others as well.
 //
 // Thread: pure; a catalog is not changed once it is shared.
 #pragma once

@@ -115,6 +115,31 @@ TEST(PanelLayout, has_the_whole_canvas_while_nobody_is_left_for_the_strip) {
   EXPECT_LT(take_seats(shipped("panel"), kCanvas, people(5), 1)[0].cell.width, 640);
 }
 
+TEST(PanelLayout, nobody_on_the_panel_moves_because_somebody_speaks) {
+  const auto plan = shipped("panel");
+  const auto seated = [&](uint64_t active) { return members(take_seats(plan, kCanvas, people(6), active)); };
+  const std::vector<uint64_t> joined{1, 2, 3, 4, 5, 6};
+  for (const uint64_t active : {1, 2, 3, 4}) EXPECT_EQ(seated(active), joined) << active;
+  EXPECT_EQ(seated(6), (std::vector<uint64_t>{1, 2, 3, 6, 4, 5})) << "who is not on it takes its last place";
+  auto guests = people(6);
+  guests[4].pinned = true;
+  EXPECT_EQ(members(take_seats(plan, kCanvas, guests, 2)), (std::vector<uint64_t>{5, 1, 2, 3, 4, 6}));
+}
+
+TEST(OneOnOneLayout, both_stay_where_they_are_whoever_speaks) {
+  const auto plan = shipped("one-on-one");
+  const auto seated = [&](size_t count, uint64_t active) {
+    return members(take_seats(plan, kCanvas, people(count), active));
+  };
+  EXPECT_EQ(seated(2, 1), (std::vector<uint64_t>{1, 2}));
+  EXPECT_EQ(seated(2, 2), (std::vector<uint64_t>{1, 2}));
+  EXPECT_EQ(seated(4, 2), (std::vector<uint64_t>{1, 2}));
+  EXPECT_EQ(seated(4, 4), (std::vector<uint64_t>{1, 4}));
+  auto guests = people(4);
+  guests[2].pinned = true;
+  EXPECT_EQ(members(take_seats(plan, kCanvas, guests, 1)), (std::vector<uint64_t>{3, 1}));
+}
+
 TEST(OneRegion, keeps_to_its_own_area) {
   LayoutPlan plan{"inset", {{0.25, 0.25, 0.5, 0.5}}, std::nullopt, false};
   const auto seats = take_seats(plan, kCanvas, people(2), 1);
