@@ -4,6 +4,7 @@
 
 #include <boost/json/array.hpp>
 #include <cmath>
+#include <utility>
 
 #include "gateway/adaptive_picture.hpp"
 
@@ -63,7 +64,11 @@ void Leg::apply(const LegSettings& settings) {
 }
 
 void Leg::observe(core::TimePoint now) {
-  quality_.add(stats(), mixed(), now);
+  const rtp::SessionStats session = stats();
+  quality_.add(session, mixed(), now);
+  // A stream that waits for a keyframe is no camera that is off. Padding has no bytes.
+  const bool sends = std::exchange(video_bytes_, session.video.bytes_received) != session.video.bytes_received;
+  if (auto* const m = member(); m && sends) m->note_video_packets(session.video.last_packet);
   adapt();
 }
 

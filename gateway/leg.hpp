@@ -99,6 +99,7 @@ class Leg {
   LegSettings settings_;
   core::TimePoint since_;
   QualityJournal quality_;
+  uint64_t video_bytes_ = 0;  ///< received when last looked
 };
 
 }  // namespace partyline::gateway

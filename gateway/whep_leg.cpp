@@ -54,7 +54,6 @@ void WhepLeg::on_frame(const core::EncodedFrame& frame) {
   if (!member_) return;
   tee(frame);
   if (core::kind_of(frame.codec) == core::MediaKind::audio) return member_->audio_input().push(frame);
-  if (!std::exchange(video_seen_, true)) member_->set_video_expected(true);
   member_->video_input().push(frame);
 }
 

@@ -40,7 +40,6 @@ class WhepLeg final : public Leg, private whip_client::PeerEvents, public std::e
   std::unique_ptr<mixer::Member> member_;
   std::shared_ptr<whip_client::Peer> peer_;
   std::string waiting_because_;
-  bool video_seen_ = false;
   bool closed_ = false;
 };
 

@@ -146,6 +146,10 @@ class Member {
   /// Where wishes about video_input go: for keyframes, and for no more bits than the size it is shown at needs. May be
   /// null.
   virtual void set_video_feedback(std::shared_ptr<core::MediaFeedback> feedback) = 0;
+  /// The last packet of its picture came then, be it that nothing could be put together of it: who sends has not
+  /// switched his camera off. Three seconds without frames and packets show the name tile until the next picture; a
+  /// screen share stays.
+  virtual void note_video_packets(core::TimePoint last) = 0;
   virtual void set_name(std::string name) = 0;         ///< the label on the tile, UTF-8
   virtual void set_video_expected(bool expected) = 0;  ///< false: a name tile; true: the same until the first picture
   virtual void set_muted(bool muted) = 0;              ///< its audio is not in the mix

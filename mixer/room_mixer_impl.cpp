@@ -21,14 +21,14 @@ core::Counter& dropped_notes() {
 SpeechRelay::SpeechRelay(const boost::asio::any_io_executor& pool, std::shared_ptr<VideoRoom> video)
     : notes_(
           core::Mailbox<Note>::create(boost::asio::make_strand(pool), kNotes, [video = std::move(video)](Note& note) {
-            if (note.speaking) video->set_speaking(note.member, *note.speaking);
+            if (note.speech) video->set_speech(note.member, *note.speech);
             if (note.delay) video->set_playout_delay(note.member, *note.delay);
           })) {
   dropped_notes();
 }
 
-void SpeechRelay::on_speaking(uint64_t member, bool speaking) {
-  if (!notes_->push({member, speaking, {}})) dropped_notes().add();
+void SpeechRelay::on_speech(uint64_t member, Speech speech) {
+  if (!notes_->push({member, speech, {}})) dropped_notes().add();
 }
 
 void SpeechRelay::on_playout_delay(uint64_t member, core::Duration delay) {
@@ -61,6 +61,10 @@ MemberImpl::~MemberImpl() {
 
 void MemberImpl::set_video_feedback(std::shared_ptr<core::MediaFeedback> feedback) {
   room_->video->set_feedback(id_, std::move(feedback));
+}
+
+void MemberImpl::note_video_packets(core::TimePoint last) {
+  room_->video->note_packets(id_, last);
 }
 
 void MemberImpl::set_name(std::string name) {

@@ -42,13 +42,13 @@ struct EngineParts {
 class SpeechRelay final : public AudioRoomObserver {
  public:
   SpeechRelay(const boost::asio::any_io_executor& pool, std::shared_ptr<VideoRoom> video);
-  void on_speaking(uint64_t member, bool speaking) override;
+  void on_speech(uint64_t member, Speech speech) override;
   void on_playout_delay(uint64_t member, core::Duration delay) override;
 
  private:
   struct Note {
     uint64_t member = 0;
-    std::optional<bool> speaking;
+    std::optional<Speech> speech;
     std::optional<core::Duration> delay;
   };
   std::shared_ptr<core::Mailbox<Note>> notes_;
@@ -75,6 +75,7 @@ class MemberImpl final : public Member {
   core::FrameSink& audio_input() override { return audio_input_; }
   core::FrameSink& video_input() override { return video_input_; }
   void set_video_feedback(std::shared_ptr<core::MediaFeedback> feedback) override;
+  void note_video_packets(core::TimePoint last) override;
   void set_name(std::string name) override;
   void set_video_expected(bool expected) override;
   void set_muted(bool muted) override;

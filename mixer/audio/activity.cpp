@@ -13,7 +13,8 @@ constexpr double kTalkOverGate = 3;   // dB
 constexpr double kLowestTalk = -50;   // dBov
 constexpr int kHoldTicks = 50;        // 1 s
 constexpr int kQuietTicks = 30;       // 600 ms
-constexpr double kFloorRise = 0.02;   // dB a tick: 1 dB/s
+constexpr uint64_t kLastFive = 31, kLastSecond = (uint64_t{1} << 50) - 1;
+constexpr double kFloorRise = 0.02;  // dB a tick: 1 dB/s
 }  // namespace
 
 double Activity::gate() const {
@@ -30,10 +31,14 @@ void Activity::update(double level_dbov) {
     --hold_;
   }
   const bool loud = level > std::max(gate + kTalkOverGate, kLowestTalk);
-  loud_ = ((loud_ << 1) | (loud ? 1U : 0U)) & 31U;
+  loud_ = (loud_ << 1) | (loud ? 1U : 0U);
   quiet_ = loud ? 0 : quiet_ + 1;
-  if (std::popcount(loud_) >= 3) speaking_ = true;
-  if (quiet_ >= kQuietTicks) speaking_ = false;
+  if (speech_ == Speech::none && std::popcount(loud_ & kLastFive) >= 3) speech_ = Speech::begun;
+  if (speech_ == Speech::begun && std::popcount(loud_ & kLastSecond) >= 25) speech_ = Speech::lasting;
+  if (quiet_ >= kQuietTicks) {
+    speech_ = Speech::none;
+    loud_ = 0;
+  }
 }
 
 }  // namespace partyline::mixer

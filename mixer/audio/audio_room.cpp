@@ -70,14 +70,14 @@ void AudioRoom::rest() {
 }
 
 void AudioRoom::tell(Seat& seat) {
-  const bool speaking = seat.source->speaking();
+  const Speech speech = seat.source->speech();
   const core::Duration delay = seat.source->playout_delay();
   const bool moved = seat.source->playing() && (delay > seat.delay + kDelayStep || delay < seat.delay - kDelayStep);
-  if (speaking == seat.speaking && !moved) return;
+  if (speech == seat.speech && !moved) return;
   const auto observer = observer_.lock();
-  if (speaking != seat.speaking && observer) observer->on_speaking(seat.source->member(), speaking);
+  if (speech != seat.speech && observer) observer->on_speech(seat.source->member(), speech);
   if (moved && observer) observer->on_playout_delay(seat.source->member(), delay);
-  seat.speaking = speaking;
+  seat.speech = speech;
   if (moved) seat.delay = delay;
 }
 

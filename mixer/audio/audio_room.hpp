@@ -30,7 +30,7 @@ namespace partyline::mixer {
 class AudioRoomObserver {
  public:
   virtual ~AudioRoomObserver() = default;
-  virtual void on_speaking(uint64_t member, bool speaking) = 0;
+  virtual void on_speech(uint64_t member, Speech speech) = 0;
   virtual void on_playout_delay(uint64_t member, core::Duration delay) = 0;
 };
 
@@ -84,10 +84,10 @@ class AudioRoom {
     std::shared_ptr<AudioSource> source;
     std::array<Own, kBands + 1> own;  // of kStereoBand, too
     int outputs = 0;
-    double sent_level = -127;  // of its own mix, in this tick
-    int apart = 0;             // ticks for which it still gets a mix of its own
-    bool speaking = false;     // as told
-    core::Duration delay{};    // as told
+    double sent_level = -127;      // of its own mix, in this tick
+    int apart = 0;                 // ticks for which it still gets a mix of its own
+    Speech speech = Speech::none;  // as told
+    core::Duration delay{};        // as told
   };
   struct Command {
     std::unique_ptr<Seat> add_seat;

@@ -102,7 +102,8 @@ class AudioSource final : public core::FrameSink {
   std::span<const float> side() const { return side_ && contributes_ ? side_->block() : std::span<float>(); }
   bool contributes() const { return contributes_; }  ///< samples() belong in the sum
   bool active() const { return activity_.contributes() && !muted_now_; }
-  bool speaking() const { return activity_.speaking() && !muted_now_; }
+  bool speaking() const { return speech() != Speech::none; }
+  Speech speech() const { return muted_now_ ? Speech::none : activity_.speech(); }
   bool playing() const { return playing_; }
   /// After the tick, for a member who hears something: its level (dBov).
   void note_sent(double level);

@@ -91,16 +91,14 @@ Rect fit_into(const Rect& cell, core::VideoSize source, int aspect_num, int aspe
   return {cell.x + even((cell.width - width) / 2), cell.y + even((cell.height - height) / 2), width, height};
 }
 
-std::optional<uint64_t> ActiveSpeaker::update(std::span<const uint64_t> speaking, core::TimePoint now) {
-  if (current_ && std::find(speaking.begin(), speaking.end(), *current_) != speaking.end()) {
-    last_heard_ = now;
-    return current_;
-  }
-  if (!speaking.empty() && (!current_ || now - last_heard_ >= kHold)) {
-    current_ = speaking.front();
-    last_heard_ = now;
-  }
-  return current_;
+std::optional<uint64_t> ActiveSpeaker::update(std::span<const Voice> voices, core::TimePoint now) {
+  const bool goes_on = current_ && std::ranges::find(voices, *current_, &Voice::member) != voices.end();
+  if (goes_on) last_heard_ = now;
+  if (goes_on || (current_ && now - last_heard_ < kHold)) return current_;
+  const auto next = current_ ? std::ranges::find(voices, Speech::lasting, &Voice::speech) : voices.begin();
+  if (next == voices.end()) return current_;
+  last_heard_ = now;
+  return current_ = next->member;
 }
 
 }  // namespace partyline::mixer

@@ -19,6 +19,7 @@
 
 #include "core/frame.hpp"
 #include "core/time.hpp"
+#include "mixer/speech.hpp"
 
 namespace partyline::mixer {
 
@@ -43,13 +44,19 @@ std::vector<Rect> line_cells(core::VideoSize box, int count, bool row);
 /// unstretched.
 Rect fit_into(const Rect& cell, core::VideoSize source, int aspect_num = 1, int aspect_den = 1);
 
-/// Who gets the large cell: holds a speaker while he speaks, and for 1.5 s at least, so that a cough does not cut.
-/// Thread: owner's.
+/// A member who speaks now.
+struct Voice {
+  uint64_t member = 0;
+  Speech speech = Speech::lasting;
+};
+
+/// Who gets the large cell: holds a speaker while he speaks and for 1.5 s of silence; after that it takes more than a
+/// cough to follow him. Thread: owner's.
 class ActiveSpeaker {
  public:
   static constexpr core::Duration kHold = std::chrono::milliseconds(1500);
-  /// `speaking`: those who speak now, longest first. The answer is nobody until somebody has spoken.
-  std::optional<uint64_t> update(std::span<const uint64_t> speaking, core::TimePoint now);
+  /// `voices`: longest first. The answer is nobody until somebody has spoken.
+  std::optional<uint64_t> update(std::span<const Voice> voices, core::TimePoint now);
   void forget(uint64_t member) {
     if (current_ == member) current_.reset();
   }

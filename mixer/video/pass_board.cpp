@@ -107,6 +107,7 @@ void PassBoard::await_views() {
 }
 
 void PassBoard::replan(core::TimePoint now) {
+  core_.watch_senders(now);
   const bool pairs = std::ranges::all_of(outputs_, [](const auto& entry) {
     const Output& output = entry.second;
     return output.rendition.codec == core::Codec::jpeg || (output.allowed && output.viewer);

@@ -12,6 +12,7 @@
 #include "core/frame.hpp"
 #include "core/time.hpp"
 #include "mixer/codec/video_picture.hpp"
+#include "mixer/speech.hpp"
 
 namespace partyline::mixer {
 
@@ -24,19 +25,25 @@ class PictureFeed {
   /// In pixels; more than that is lost on the way to the canvas. 0x0: not shown.
   virtual void set_shown_size(core::VideoSize) {}
   virtual std::optional<Picture> take_due(core::TimePoint now, core::Duration half_frame) = 0;
+  /// When its sender last sent something of its picture, be it of use or not; nothing: it never has.
+  virtual std::optional<core::TimePoint> last_sent() const = 0;
 };
 
 struct Tile {
   uint64_t member = 0;
   std::string name;
-  bool visible = true, expected = true, video_muted = false, audio_muted = false, speaking = false;
+  bool visible = true, expected = true, video_muted = false, audio_muted = false;
   bool pinned = false, presenting = false;
+  Speech speech = Speech::none;
   core::TimePoint speaking_since{};
   std::shared_ptr<PictureFeed> feed;
   bool shown = false;  ///< in any view
+  bool off = false;    ///< it sends no picture, without having said so
+  std::optional<core::TimePoint> watched_since;
   Picture picture;
   uint64_t pictures = 0;  ///< another number: another picture, or none any more
 
+  bool speaking() const { return speech != Speech::none; }
   bool may_show_video() const { return expected && !video_muted; }
 };
 

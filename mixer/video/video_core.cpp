@@ -6,6 +6,9 @@
 namespace partyline::mixer {
 namespace {
 
+// Some telephones send a picture of their own with one frame a second.
+constexpr core::Duration kPictureLife = std::chrono::seconds(3);
+
 core::VideoSize sane_canvas(core::VideoSize size) {
   const auto sane = [](int side) { return std::clamp(side, 64, 4096) & ~1; };
   return {sane(size.width), sane(size.height)};
@@ -74,11 +77,11 @@ void VideoCore::set_audio_muted(uint64_t member, bool muted) {
   if (Tile* tile = find(member)) tile->audio_muted = muted;
 }
 
-void VideoCore::set_speaking(uint64_t member, bool speaking, core::TimePoint now) {
+void VideoCore::set_speech(uint64_t member, Speech speech, core::TimePoint now) {
   Tile* tile = find(member);
-  if (!tile || tile->speaking == speaking) return;
-  tile->speaking = speaking;
-  tile->speaking_since = now;
+  if (!tile) return;
+  if (!tile->speaking()) tile->speaking_since = now;
+  tile->speech = speech;
 }
 
 void VideoCore::set_pinned(uint64_t member, bool pinned) {
@@ -114,7 +117,7 @@ std::optional<uint64_t> VideoCore::sole_picture(std::optional<uint64_t> viewer, 
   }
   const bool pair = pairs && tiles_.size() == 2 && visible == 2 && viewer && other &&
                     std::ranges::any_of(tiles_, [&](const auto& tile) { return tile->member == viewer; });
-  if (!other || !(visible == 1 || pair) || !other->may_show_video()) return std::nullopt;
+  if (!other || !(visible == 1 || pair) || !other->may_show_video() || other->off) return std::nullopt;
   return other->member;
 }
 
@@ -125,7 +128,7 @@ bool VideoCore::may_be_shown(uint64_t member) const {
 
 bool VideoCore::settled() const {
   return !arrange_ && gallery_.complete() && std::ranges::all_of(tiles_, [](const auto& tile) {
-    return !tile->shown || !tile->feed || static_cast<bool>(tile->picture);
+    return !tile->shown || !tile->feed || tile->off || static_cast<bool>(tile->picture);
   });
 }
 
@@ -152,14 +155,14 @@ void VideoCore::rest(core::TimePoint now) {
 void VideoCore::hear(core::TimePoint now) {
   std::vector<const Tile*> talking;
   for (const auto& tile : tiles_) {
-    if (tile->visible && tile->speaking) talking.push_back(tile.get());
+    if (tile->visible && tile->speaking()) talking.push_back(tile.get());
   }
   std::stable_sort(talking.begin(), talking.end(),
                    [](const Tile* a, const Tile* b) { return a->speaking_since < b->speaking_since; });
-  std::vector<uint64_t> ids;
-  for (const Tile* tile : talking) ids.push_back(tile->member);
+  std::vector<Voice> voices;
+  for (const Tile* tile : talking) voices.push_back({tile->member, tile->speech});
   for (View* const view : live_) {
-    view->hear(ids, now);
+    view->hear(voices, now);
     arrange_ = arrange_ || view->unseated();
   }
 }
@@ -168,9 +171,24 @@ void VideoCore::want(Tile& tile, bool wanted, core::TimePoint now) {
   tile.shown = wanted;
   if (tile.feed) tile.feed->set_wanted(wanted, now);
   // What comes after a pause starts with the name tile, not with a picture from before it.
-  if (!wanted && tile.picture) {
-    tile.picture = {};
-    ++tile.pictures;
+  if (!wanted) drop_picture(tile);
+}
+
+void VideoCore::drop_picture(Tile& tile) {
+  if (!tile.picture) return;
+  tile.picture = {};
+  ++tile.pictures;
+}
+
+void VideoCore::watch_senders(core::TimePoint now) {
+  for (const auto& tile : tiles_) {
+    if (!tile->feed) continue;
+    if (!tile->watched_since) tile->watched_since = now;
+    const std::optional<core::TimePoint> sent = tile->feed->last_sent();
+    const bool off = !(sent && tile->presenting) && now - sent.value_or(*tile->watched_since) >= kPictureLife;
+    switched_ = switched_ || off != tile->off;
+    tile->off = off;
+    if (off) drop_picture(*tile);
   }
 }
 
@@ -204,6 +222,7 @@ std::vector<EncodeJob> VideoCore::tick(core::TimePoint now) {
   hear(now);
   if (arrange_) arrange(now);
   take_pictures(now);
+  watch_senders(now);
   for (size_t i = 0; i < live_.size(); ++i) {
     live_[i]->paint(std::span<const View* const>(live_.data(), i), now);
     if (active()) live_[i]->light();

@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/result.hpp"
@@ -38,7 +39,7 @@ class VideoCore {
   void set_video_expected(uint64_t member, bool expected);
   void set_video_muted(uint64_t member, bool muted);
   void set_audio_muted(uint64_t member, bool muted);
-  void set_speaking(uint64_t member, bool speaking, core::TimePoint now);
+  void set_speech(uint64_t member, Speech speech, core::TimePoint now);
   /// Its picture belongs in the speaker's region, whoever speaks.
   void set_pinned(uint64_t member, bool pinned);
   /// It is a screen share.
@@ -67,6 +68,11 @@ class VideoCore {
   /// Whose picture alone this viewer (nobody: one who is not in the room) would see; nothing: a mix is needed. `pairs`:
   /// of two members each sees the other.
   std::optional<uint64_t> sole_picture(std::optional<uint64_t> viewer, bool pairs) const;
+  /// Whose pictures have stopped coming is a name again until the next one; a screen share may stand still for ever.
+  /// Done by every tick; by whoever passes pictures without ticks, now and then.
+  void watch_senders(core::TimePoint now);
+  /// Somebody has begun or ceased to send since this was last asked.
+  bool take_switched() { return std::exchange(switched_, false); }
   /// It is here and nobody has covered its picture.
   bool may_be_shown(uint64_t member) const;
   /// Everybody who shall be seen can be seen, and all letters are there. After a tick.
@@ -94,6 +100,7 @@ class VideoCore {
   void arrange(core::TimePoint now);
   void want(Tile& tile, bool wanted, core::TimePoint now);
   void take_pictures(core::TimePoint now);
+  static void drop_picture(Tile& tile);
   void choose_views();
   void drop_unused_sizes();
   void economise();
@@ -105,6 +112,7 @@ class VideoCore {
   std::string layout_;
   View::Tiles tiles_;  // in order of joining
   bool arrange_ = true;
+  bool switched_ = false;
   Gallery gallery_;
   core::VideoSize canvas_;
   std::map<uint64_t, std::unique_ptr<View>> views_;  // by whom they hide; 0 is always there

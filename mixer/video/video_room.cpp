@@ -70,12 +70,16 @@ void VideoRoom::set_audio_muted(uint64_t member, bool muted) {
   impl_->on_strand([=](Impl& impl) { impl.logic.set_audio_muted(member, muted); });
 }
 
-void VideoRoom::set_speaking(uint64_t member, bool speaking) {
-  impl_->on_strand([=](Impl& impl) { impl.logic.set_speaking(member, speaking, core::Clock::now()); });
+void VideoRoom::set_speech(uint64_t member, Speech speech) {
+  impl_->on_strand([=](Impl& impl) { impl.logic.set_speech(member, speech, core::Clock::now()); });
 }
 
 void VideoRoom::set_feedback(uint64_t member, std::shared_ptr<core::MediaFeedback> feedback) {
   if (const auto source = impl_->source(member)) source->set_feedback(std::move(feedback));
+}
+
+void VideoRoom::note_packets(uint64_t member, core::TimePoint last) {
+  if (const auto source = impl_->source(member)) source->note_packets(last);
 }
 
 void VideoRoom::set_playout_delay(uint64_t member, core::Duration delay) {

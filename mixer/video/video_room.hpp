@@ -4,7 +4,7 @@
 //
 //   push ─▶ VideoSource (own strand: decode, picture queue) ─┐
 //                                                            ├─▶ tick: select, compose ─▶ encode jobs ─▶ FrameSinks
-//   set_speaking, set_name … ─▶ room strand ─────────────────┘
+//   set_speech, set_name … ─▶ room strand ───────────────────┘
 //
 // Thread: every method from any thread. Sinks and feedback are called on pool threads and must not block. Call stop()
 // before the last reference goes and before the pool is joined. Deliberately not here: audio, RTP, who may join.
@@ -21,6 +21,7 @@
 #include "core/result.hpp"
 #include "core/time.hpp"
 #include "mixer/room_mixer.hpp"
+#include "mixer/speech.hpp"
 
 namespace partyline::mixer {
 
@@ -66,6 +67,9 @@ class VideoRoom {
   /// Never blocks; bounded: a source that outruns its decoder is dropped up to its next keyframe.
   void push(uint64_t member, const core::EncodedFrame& frame);
 
+  /// See Member::note_video_packets.
+  void note_packets(uint64_t member, core::TimePoint last);
+
   void set_name(uint64_t member, const std::string& name);
   void set_video_expected(uint64_t member, bool expected);  ///< false: a name tile, nothing is decoded
   void set_video_muted(uint64_t member, bool muted);        ///< the same, by somebody's wish
@@ -73,7 +77,7 @@ class VideoRoom {
   void set_presenting(uint64_t member, bool presenting);
   void set_audio_muted(uint64_t member, bool muted);  ///< draws the icon
   void set_feedback(uint64_t member, std::shared_ptr<core::MediaFeedback> feedback);
-  void set_speaking(uint64_t member, bool speaking);
+  void set_speech(uint64_t member, Speech speech);
   /// Audio's present delay from capture to being heard: a picture captured at c is shown from c + delay on, and half a
   /// frame earlier, so that the error is centred.
   void set_playout_delay(uint64_t member, core::Duration delay);

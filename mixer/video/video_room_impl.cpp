@@ -64,6 +64,7 @@ void VideoRoom::Impl::on_timer() {
   } else {
     ++ticks;
     run(logic.tick(origin + frame * interval));
+    if (logic.take_switched()) replan();
     if (board.warming()) board.settle(core::Clock::now());
     draw_wishes();
   }

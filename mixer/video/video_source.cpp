@@ -31,6 +31,7 @@ void VideoSource::push(const core::EncodedFrame& frame) {
   const core::TimePoint now = core::Clock::now();
   {
     const std::lock_guard lock(mutex_);
+    last_sent_ = now;
     logic_.push(frame, now);
     if (logic_.has_work()) wake();
   }
@@ -71,6 +72,16 @@ void VideoSource::request_keyframe() {
 void VideoSource::set_playout_delay(core::Duration delay) {
   const std::lock_guard lock(mutex_);
   pictures_.set_delay(delay);
+}
+
+void VideoSource::note_packets(core::TimePoint last) {
+  const std::lock_guard lock(mutex_);
+  if (!last_sent_ || last > *last_sent_) last_sent_ = last;
+}
+
+std::optional<core::TimePoint> VideoSource::last_sent() const {
+  const std::lock_guard lock(mutex_);
+  return last_sent_;
 }
 
 VideoMemberStats VideoSource::stats() const {

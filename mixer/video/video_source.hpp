@@ -27,6 +27,8 @@ class VideoSource final : public PictureFeed, public std::enable_shared_from_thi
   void push(const core::EncodedFrame& frame);
   void set_feedback(std::shared_ptr<core::MediaFeedback> feedback);
   void set_playout_delay(core::Duration delay);
+  /// Packets came, whether a picture comes of them or not.
+  void note_packets(core::TimePoint last);
   VideoMemberStats stats() const;
   /// For somebody else who decodes its frames. Not merged with wishes of our own.
   void request_keyframe();
@@ -34,6 +36,7 @@ class VideoSource final : public PictureFeed, public std::enable_shared_from_thi
   void set_wanted(bool wanted, core::TimePoint now) override;
   void set_shown_size(core::VideoSize size) override;
   std::optional<Picture> take_due(core::TimePoint now, core::Duration half_frame) override;
+  std::optional<core::TimePoint> last_sent() const override;
 
  private:
   void drain();  // strand
@@ -49,6 +52,7 @@ class VideoSource final : public PictureFeed, public std::enable_shared_from_thi
   VideoMemberStats stats_;
   FreezeMeter freezes_;
   bool scheduled_ = false;
+  std::optional<core::TimePoint> last_sent_;
   core::Bitrate wish_ = core::kMostPictureWorth;  ///< of the size it is shown at
   uint64_t epoch_ = 0;                            // grows when pictures in flight have become unwanted
   // The strand's own.

@@ -10,9 +10,9 @@ namespace partyline::mixer {
 View::View(const RoomConfig& room, core::VideoSize canvas, Gallery& gallery, uint64_t hidden)
     : room_(room), gallery_(gallery), hidden_(hidden), fade_(room.cross_fade), canvas_(canvas) {}
 
-void View::hear(std::span<const uint64_t> talking, core::TimePoint now) {
-  std::vector<uint64_t> heard(talking.begin(), talking.end());
-  std::erase_if(heard, [this](uint64_t member) { return hides(member); });
+void View::hear(std::span<const Voice> talking, core::TimePoint now) {
+  std::vector<Voice> heard(talking.begin(), talking.end());
+  std::erase_if(heard, [this](const Voice& voice) { return hides(voice.member); });
   const std::optional<uint64_t> before = speaker_.current();
   if (speaker_.update(heard, now) != before) unseated_ = unseated_ || speaker_has_a_seat_;
 }

@@ -33,8 +33,8 @@ class View {
   /// `hidden`: the member it leaves out; 0: nobody. `room` and `gallery` must outlive it.
   View(const RoomConfig& room, core::VideoSize canvas, Gallery& gallery, uint64_t hidden);
 
-  /// `talking`: members, longest first.
-  void hear(std::span<const uint64_t> talking, core::TimePoint now);
+  /// `talking`: longest first.
+  void hear(std::span<const Voice> talking, core::TimePoint now);
   /// Its tile goes.
   void forget(const Tile& tile);
   /// Who speaks now belongs elsewhere.

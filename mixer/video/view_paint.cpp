@@ -123,7 +123,7 @@ bool View::refresh_art(Place& place) {
   if (size == canvas_.size()) {  // alone: the picture goes to the rim
     place.edge.reset();
   } else {
-    look(place.edge, {place.framed ? ArtKind::frame : ArtKind::edge, {}, tile.speaking, size});
+    look(place.edge, {place.framed ? ArtKind::frame : ArtKind::edge, {}, tile.speaking(), size});
   }
   if (tile.picture) {
     place.placeholder.reset();

@@ -21,6 +21,7 @@ struct LastPicture final : mixer::PictureFeed {
   std::optional<mixer::Picture> next;
   void set_wanted(bool, core::TimePoint) override {}
   std::optional<mixer::Picture> take_due(core::TimePoint, core::Duration) override { return std::exchange(next, {}); }
+  std::optional<core::TimePoint> last_sent() const override { return core::TimePoint::max(); }
 };
 
 /// Encodes and throws away.

@@ -97,6 +97,29 @@ def test_a_phone_and_a_browser_are_passed_through_and_a_third_makes_it_a_mix_wit
     judge.assert_shows(judge.picture(seen, folder / "carol.png"), ["alice", "bob", "carol"], "carol")
 
 
+def test_a_camera_that_is_switched_off_is_a_name_and_no_black_picture(stage, folder):
+    gateway = stage.gateway(SETTINGS)
+    alice = stage.phone("alice").dial(gateway.sip_uri("talk"))
+    leg = gateway.wait_legs("talk", 1)[0]["id"]
+    assert gateway.api("PATCH", f"/rooms/talk/legs/{leg}", {"video_muted": True})[0] == 200  # carol's is the only picture
+    carol = stage.browser("carol", gateway, "talk")
+    judge.wait_full_screen(alice, "carol", ["alice"], folder / "on.png")
+    assert passed(gateway, "talk")[1] == 1
+    carol.click("#cam")
+    wait_for(lambda: passed(gateway, "talk")[1] == 0, 8, "the mix to be shown instead of what does not come")
+
+    def both_names():
+        image = judge.picture(alice.snapshot(folder / "off.png"))
+        judge.assert_shows(image, [], "alice", ["alice", "carol"])
+        height, width, _ = image.shape
+        middles = [image[height * 9 // 20:height * 11 // 20, x - width // 20:x + width // 20] for x in (width // 4, width * 3 // 4)]
+        return all(middle.max() > 180 for middle in middles)  # the first letters of both
+    wait_for(both_names, 8, "alice to see two names", every=0.5)
+    carol.click("#cam")
+    judge.wait_full_screen(alice, "carol", ["alice"], folder / "on-again.png")
+    assert passed(gateway, "talk")[1] == 1
+
+
 def test_what_an_operator_does_or_somebody_else_watches_needs_the_mix(stage, folder):
     gateway = stage.gateway({**SETTINGS, "recording": {"directory": str(folder)}})
     alice = stage.phone("alice").dial(gateway.sip_uri("talk"))

@@ -263,9 +263,9 @@ TEST(AudioRoom, LetsAudioThroughWithinItsDelayBudget) {
 
 class Notes final : public AudioRoomObserver {
  public:
-  void on_speaking(uint64_t member, bool speaking) override { speech.emplace_back(member, speaking); }
+  void on_speech(uint64_t member, Speech now) override { speech.emplace_back(member, now); }
   void on_playout_delay(uint64_t member, core::Duration delay) override { delays.emplace_back(member, delay); }
-  std::vector<std::pair<uint64_t, bool>> speech;
+  std::vector<std::pair<uint64_t, Speech>> speech;
   std::vector<std::pair<uint64_t, core::Duration>> delays;
 };
 
@@ -278,7 +278,9 @@ TEST(AudioRoom, TellsWhoSpeaksAndHowLateHeIsHeardOnceEach) {
   TimePoint now = run(room, {&a, &b}, kStart, 100);
   a.talker->set_signal(silence());
   run(room, {&a, &b}, now, 100);
-  EXPECT_THAT(notes->speech, ::testing::ElementsAre(std::pair(uint64_t{1}, true), std::pair(uint64_t{1}, false)));
+  EXPECT_THAT(notes->speech,
+              ::testing::ElementsAre(std::pair(uint64_t{1}, Speech::begun), std::pair(uint64_t{1}, Speech::lasting),
+                                     std::pair(uint64_t{1}, Speech::none)));
   ASSERT_FALSE(notes->delays.empty());
   EXPECT_LE(notes->delays.size(), 3u);
   EXPECT_NEAR(std::chrono::duration<double>(notes->delays.back().second).count(), 0.035, 0.004);

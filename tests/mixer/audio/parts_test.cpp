@@ -189,5 +189,31 @@ TEST(Activity, GatesANoiseFloorButNeverATone) {
   EXPECT_TRUE(tone.speaking());
 }
 
+/// In which state so much of each leaves it: loud and quiet milliseconds in turn.
+Speech after(Activity activity, std::initializer_list<int> loud_and_quiet) {
+  bool loud = true;
+  for (const int ms : loud_and_quiet) {
+    for (int i = 0; i < ms / 20; ++i) activity.update(loud ? -30 : -70);
+    loud = !loud;
+  }
+  return activity.speech();
+}
+
+TEST(Activity, TellsSpeechFromACough) {
+  Activity room;
+  for (int i = 0; i < 500; ++i) room.update(-70);
+  EXPECT_EQ(after(room, {40}), Speech::none);
+  EXPECT_EQ(after(room, {60}), Speech::begun);
+  EXPECT_EQ(after(room, {260}), Speech::begun);
+  EXPECT_EQ(after(room, {260, 580}), Speech::begun) << "still, but no more of it";
+  EXPECT_EQ(after(room, {260, 600}), Speech::none);
+  EXPECT_EQ(after(room, {480}), Speech::begun);
+  EXPECT_EQ(after(room, {500}), Speech::lasting);
+  EXPECT_EQ(after(room, {180, 60, 180, 60, 140}), Speech::lasting) << "words";
+  EXPECT_EQ(after(room, {500, 580}), Speech::lasting);
+  EXPECT_EQ(after(room, {400, 600, 200}), Speech::begun) << "two coughs";
+  EXPECT_EQ(after(room, {60, 400, 60, 400, 60, 400, 60, 400, 60}), Speech::begun) << "a keyboard";
+}
+
 }  // namespace
 }  // namespace partyline::mixer::testing

@@ -61,7 +61,7 @@ I420Image canvas_of(const Scene& scene) {
     if (i % 3 != 1 || scene.pictures_for_all) feed->next = person(size, i);
     if (feed->next && scene.stretched) feed->next->aspect_num = 2;
     room.core.set_audio_muted(id, i % 4 == 1);
-    room.core.set_speaking(id, i == 2 || scene.members == 1, room.now);
+    room.speak(id, i == 2 || scene.members == 1);
     room.core.set_presenting(id, i == 3 && scene.layout == "presentation");
   }
   // The first tick asks for the art, the second one has it.

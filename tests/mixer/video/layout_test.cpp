@@ -94,10 +94,20 @@ TEST(Fit, survives_absurd_shapes) {
   }
 }
 
+constexpr Voice heard(uint64_t member) {
+  return {member, Speech::lasting};
+}
+
+constexpr Voice cough(uint64_t member) {
+  return {member, Speech::begun};
+}
+
+using Voices = std::vector<Voice>;
+
 TEST(ActiveSpeaker, holds_the_speaker_for_a_second_and_a_half_of_silence) {
   ActiveSpeaker speaker;
   const core::TimePoint t0(100h);
-  const std::vector<uint64_t> nobody, one{1}, two{2}, both{2, 1};
+  const Voices nobody, one{heard(1)}, two{heard(2)}, both{heard(2), heard(1)};
   EXPECT_EQ(speaker.update(nobody, t0), std::nullopt);
   EXPECT_EQ(speaker.update(one, t0), 1u) << "the first speaker at once";
   EXPECT_EQ(speaker.update(both, t0 + 5s), 1u) << "nobody is cut off while speaking";
@@ -107,6 +117,17 @@ TEST(ActiveSpeaker, holds_the_speaker_for_a_second_and_a_half_of_silence) {
   EXPECT_EQ(speaker.update(nobody, t0 + 60s), 2u) << "silence changes nothing";
   speaker.forget(2);
   EXPECT_EQ(speaker.current(), std::nullopt);
+}
+
+TEST(ActiveSpeaker, a_cough_in_a_pause_takes_nobodys_place) {
+  ActiveSpeaker speaker;
+  const core::TimePoint t0(100h);
+  EXPECT_EQ(speaker.update(Voices{cough(1)}, t0), 1u) << "where nobody has spoken yet, whoever comes first";
+  EXPECT_EQ(speaker.update(Voices{}, t0 + 1s), 1u);
+  EXPECT_EQ(speaker.update(Voices{cough(2)}, t0 + 2200ms), 1u);
+  EXPECT_EQ(speaker.update(Voices{cough(2)}, t0 + 2900ms), 1u) << "its echo";
+  EXPECT_EQ(speaker.update(Voices{cough(2), cough(1)}, t0 + 3s), 1u) << "and on he talks";
+  EXPECT_EQ(speaker.update(Voices{cough(2), heard(3)}, t0 + 6s), 3u) << "who really speaks does";
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ struct Conference {
   PassBoard board;
   std::map<uint64_t, int> asked;
   std::set<uint64_t> deaf;  // to wishes for a keyframe
+  std::set<uint64_t> off;   // cameras that are, without a word
   std::map<uint64_t, std::shared_ptr<ScriptedFeed>> feeds;
   std::map<uint64_t, std::unique_ptr<Camera>> cameras;
   std::map<uint64_t, Yuv> colours;
@@ -56,10 +57,12 @@ struct Conference {
   /// A camera gives a keyframe when it is asked.
   void step() {
     for (auto& [member, camera] : cameras) {
+      if (off.contains(member)) continue;
       const bool keyframe = std::exchange(asked[member], 0) > 0 && !deaf.contains(member);
       const I420Image image = solid({640, 360}, colours[member]);
       core::EncodedFrame frame = camera->take(image.view(), keyframe, room.now);
       frame.rtp_time = static_cast<int64_t>(member) * 1'000'000'000 + (room.now - at(0ms)) / 1us * 9 / 100;
+      feeds[member]->sent = room.now;
       if (feeds[member]->wanted) feeds[member]->next = image.picture();
       board.route(member, frame, room.now);
     }
@@ -223,6 +226,25 @@ TEST(PassBoard, whoever_covers_his_camera_is_seen_no_longer_at_once) {
   EXPECT_TRUE(call.seen[11]->frames.front().keyframe) << "of the mix";
   EXPECT_FALSE(near(call.centre(11), kBlue));
   EXPECT_TRUE(near(call.centre(12), kRed)) << "the other way goes on";
+}
+
+TEST(PassBoard, whose_camera_goes_off_without_a_word_is_a_name_in_the_mix_and_is_passed_again_when_it_is_on) {
+  Conference call;
+  call.begin();
+  call.off = {2};
+  call.run(88);
+  EXPECT_EQ(call.board.passing(), 2) << "for three seconds it may be the network";
+  call.seen[11]->frames.clear();
+  call.run(30);
+  EXPECT_EQ(call.board.passing(), 1) << "the other way goes on";
+  ASSERT_FALSE(call.seen[11]->frames.empty());
+  EXPECT_TRUE(call.seen[11]->frames.front().keyframe) << "of the mix";
+  EXPECT_TRUE(near(call.left(11), kRed)) << "himself";
+  EXPECT_FALSE(near(first_at(*call.seen[11], 540, 180), kBlue));
+  call.off.clear();
+  call.run(60);
+  EXPECT_EQ(call.board.passing(), 2);
+  EXPECT_TRUE(near(call.centre(11), kBlue));
 }
 
 TEST(PassBoard, what_else_is_watched_or_wished_keeps_the_mix) {

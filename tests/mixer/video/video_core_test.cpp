@@ -87,7 +87,7 @@ TEST(VideoCore, a_tile_is_painted_only_when_something_about_it_changed) {
   room.tick();  // the new label is being drawn
   room.tick();
   EXPECT_EQ(room.core.tiles_painted(), before + 2);
-  room.core.set_speaking(1, true, room.now);
+  room.speak(1, true);
   room.tick();
   room.tick();
   EXPECT_EQ(room.core.tiles_painted(), before + 3);
@@ -175,6 +175,70 @@ TEST(VideoCore, a_muted_members_picture_gives_way_to_the_name_tile_and_does_not_
   EXPECT_TRUE(near(pixel(room.core.canvas().view(), 100, 100), to_yuv(kTileBackground)));
 }
 
+/// A room of one, whose picture is a name or green.
+struct Camera1 {
+  Camera1() {
+    room.watch(1, kSmall);
+    feed = room.join(1, "");
+    send();
+  }
+  void send() {
+    feed->next = solid_picture({1280, 720}, kGreen);
+    feed->sent = room.now;
+    room.tick();
+  }
+  void wait(core::Duration time) {
+    for (const auto end = room.now + time; room.now < end;) room.tick();
+  }
+  bool is_seen() { return near(pixel(room.core.canvas().view(), 100, 100), kGreen); }
+  bool is_a_name() { return near(pixel(room.core.canvas().view(), 100, 100), to_yuv(kTileBackground)); }
+  Room room;
+  std::shared_ptr<ScriptedFeed> feed;
+};
+
+TEST(VideoCore, whose_pictures_stop_without_a_word_is_a_name_until_the_next_one) {
+  Camera1 camera;
+  camera.wait(2900ms);
+  EXPECT_TRUE(camera.is_seen());
+  EXPECT_FALSE(camera.room.core.take_switched());
+  camera.wait(200ms);
+  EXPECT_TRUE(camera.is_a_name());
+  EXPECT_TRUE(camera.room.core.take_switched());
+  EXPECT_TRUE(camera.feed->wanted) << "it is waited for";
+  camera.send();
+  EXPECT_TRUE(camera.is_seen());
+  EXPECT_TRUE(camera.room.core.take_switched());
+}
+
+TEST(VideoCore, a_stream_that_waits_for_a_keyframe_is_no_camera_that_is_off) {
+  Camera1 camera;
+  for (int i = 0; i < 20; ++i) {
+    camera.wait(1s);
+    camera.feed->sent = camera.room.now;  // packets, and no picture
+  }
+  EXPECT_TRUE(camera.is_seen());
+}
+
+TEST(VideoCore, a_screen_on_which_nothing_changes_stays) {
+  Camera1 camera;
+  camera.room.core.set_presenting(1, true);
+  camera.wait(60s);
+  EXPECT_TRUE(camera.is_seen());
+}
+
+TEST(VideoCore, who_never_sends_a_picture_is_waited_for_for_three_seconds) {
+  for (const bool presenting : {false, true}) {
+    Room room;
+    room.watch(1, kSmall);
+    room.join(1, "")->sent.reset();
+    room.core.set_presenting(1, presenting);
+    while (room.now < at(2900ms)) room.tick();
+    EXPECT_FALSE(room.core.settled());
+    while (room.now < at(3100ms)) room.tick();
+    EXPECT_TRUE(room.core.settled());
+  }
+}
+
 TEST(VideoCore, the_26th_member_is_shown_when_it_speaks) {
   Room room;
   room.watch(1, kSmall);
@@ -183,7 +247,7 @@ TEST(VideoCore, the_26th_member_is_shown_when_it_speaks) {
   room.tick();
   EXPECT_TRUE(feeds[24]->wanted);
   EXPECT_FALSE(feeds[25]->wanted);
-  room.core.set_speaking(25, true, room.now);
+  room.speak(25, true);
   room.tick();
   EXPECT_FALSE(feeds[24]->wanted);
   EXPECT_TRUE(feeds[25]->wanted);
@@ -200,7 +264,7 @@ TEST(VideoCore, the_speaker_layout_follows_the_speaker) {
   b->next = solid_picture({640, 360}, kBlue);
   room.tick();
   EXPECT_TRUE(near(pixel(room.core.canvas().view(), 640, 200), kRed)) << "who came first until somebody speaks";
-  room.core.set_speaking(2, true, room.now);
+  room.speak(2, true);
   room.tick();
   EXPECT_TRUE(near(pixel(room.core.canvas().view(), 640, 200), kBlue));
   EXPECT_TRUE(near(pixel(room.core.canvas().view(), 640, 610), kRed));

@@ -80,9 +80,11 @@ struct ScriptedFeed : PictureFeed {
   bool wanted = false;
   std::optional<Picture> next;
   core::VideoSize shown{-1, -1};  // until it is told
+  std::optional<core::TimePoint> sent = core::TimePoint::max();
   void set_shown_size(core::VideoSize size) override { shown = size; }
   void set_wanted(bool value, core::TimePoint) override { wanted = value; }
   std::optional<Picture> take_due(core::TimePoint, core::Duration) override { return std::exchange(next, {}); }
+  std::optional<core::TimePoint> last_sent() const override { return sent; }
 };
 
 /// A VideoCore with its art drawn and its jobs run at once.
@@ -101,6 +103,9 @@ struct Room {
     auto feed = std::make_shared<ScriptedFeed>();
     core.add_tile(member, name, true, feed);
     return feed;
+  }
+  void speak(uint64_t member, bool speaks, Speech speech = Speech::lasting) {
+    core.set_speech(member, speaks ? speech : Speech::none, now);
   }
   std::shared_ptr<KeepingSink> watch(OutputId id, VideoRendition rendition = {}, bool hold_size = false) {
     auto sink = std::make_shared<KeepingSink>();

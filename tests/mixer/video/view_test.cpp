@@ -115,7 +115,7 @@ TEST(View, it_is_the_very_picture_of_a_room_in_which_that_member_is_not) {
     without_it.room.core.remove_tile(2, without_it.room.now);
     for (Meeting* meeting : {&with, &without_it}) {
       meeting->show_all();
-      meeting->room.core.set_speaking(1, true, meeting->room.now);
+      meeting->room.speak(1, true);
       meeting->room.core.set_audio_muted(1, true);
       meeting->tick(3);
       meeting->show(1);
@@ -166,6 +166,7 @@ TEST(View, a_source_is_asked_for_the_largest_size_it_is_shown_at) {
     void set_wanted(bool, core::TimePoint) override {}
     void set_shown_size(core::VideoSize shown) override { size = shown; }
     std::optional<Picture> take_due(core::TimePoint, core::Duration) override { return std::nullopt; }
+    std::optional<core::TimePoint> last_sent() const override { return std::nullopt; }
   };
   Meeting meeting(1);
   const auto feed = std::make_shared<Sized>();
@@ -185,7 +186,7 @@ TEST(View, who_speaks_does_not_get_his_own_picture_in_the_speakers_place) {
   Meeting meeting(3, {.name = "demo", .layout = "speaker"});
   meeting.room.watch(1, without(0));
   meeting.room.watch(2, without(3));
-  meeting.room.core.set_speaking(3, true, meeting.room.now);
+  meeting.room.speak(3, true);
   meeting.show_all();
   EXPECT_TRUE(near(pixel(meeting.seen(0), 640, 200), kBlue));
   EXPECT_TRUE(near(pixel(meeting.seen(3), 640, 200), kRed)) << "who came first";
@@ -237,7 +238,7 @@ TEST_P(Pile, whatever_is_painted_again_leaves_nothing_behind_in_what_lies_above)
   for (const uint64_t turned : {1, 2, 3, 4, 2, 1}) {
     // A ring around one that lies in the middle is drawn over what shines through the corners of those above.
     for (const bool speaks : {true, false}) {
-      often.room.core.set_speaking(turned, speaks, often.room.now);
+      often.room.speak(turned, speaks);
       often.tick(3);
       often.show(turned);
       often.tick();
@@ -290,7 +291,7 @@ TEST_F(Inset, painting_it_or_what_lies_below_again_changes_nothing) {
     for (Meeting* meeting : {&once, &often}) {
       meeting->room.watch(1, without(0));
       meeting->room.core.set_pinned(1, true);
-      meeting->room.core.set_speaking(2, speaks, meeting->room.now);
+      meeting->room.speak(2, speaks);
       meeting->show_all(1);
       meeting->tick(3);
     }
@@ -299,10 +300,10 @@ TEST_F(Inset, painting_it_or_what_lies_below_again_changes_nothing) {
       often.tick();
     }
     EXPECT_TRUE(same_pixels(once.seen(0), often.seen(0))) << speaks;
-    often.room.core.set_speaking(2, !speaks, often.room.now);
+    often.room.speak(2, !speaks);
     often.tick(60);
     EXPECT_FALSE(same_pixels(once.seen(0), often.seen(0))) << "the ring";
-    often.room.core.set_speaking(2, speaks, often.room.now);
+    often.room.speak(2, speaks);
     often.tick(3);
     EXPECT_TRUE(same_pixels(once.seen(0), often.seen(0))) << "nothing of the ring is left behind";
   }
