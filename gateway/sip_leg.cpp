@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/log.hpp"
+#include "core/picture_worth.hpp"
 #include "core/random.hpp"
 #include "gateway/leg_feedback.hpp"
 #include "gateway/renditions.hpp"
@@ -67,6 +68,8 @@ rtp::sdp::LocalTransport SipLeg::local_transport(const RtpPort& port) const {
   transport.ssrc = port.ssrc();
   transport.rtx_ssrc = port.rtx_ssrc();
   transport.cname = id();
+  // Of its picture no more is ever shown than the whole canvas.
+  if (&port == video_.get()) transport.bandwidth = core::picture_worth(room_picture_.size);
   return transport;
 }
 

@@ -82,6 +82,16 @@ bool Track::has_remote_ssrc(uint32_t ssrc) const {
   return std::find(config.remote_ssrcs.begin(), config.remote_ssrcs.end(), ssrc) != config.remote_ssrcs.end();
 }
 
+void Track::fold_event(int64_t sequence, uint32_t time) {
+  const auto place = [&](int64_t n) -> int64_t& {
+    return event_sequences[static_cast<size_t>(n) % event_sequences.size()];
+  };
+  const int64_t last = events_folded > 0 ? place(events_folded - 1) : INT64_MIN;
+  const bool goes_on = event_time == time && last > highest_audio.value_or(INT64_MIN) && sequence - last <= 8;
+  for (int64_t s = goes_on ? last + 1 : sequence; s <= sequence; ++s) place(events_folded++) = s;
+  event_time = time;
+}
+
 uint32_t Track::remote_ssrc() const {
   if (in.active()) return in.ssrc();
   return config.remote_ssrcs.empty() ? 0 : config.remote_ssrcs.front();

@@ -76,6 +76,8 @@ struct Track {
     const auto later = std::ranges::count_if(event_sequences, [&](int64_t s) { return s > sequence; });
     return sequence - events_folded + later;
   }
+  /// The newest packet is an event's; what is missing between it and the one before was one, too.
+  void fold_event(int64_t sequence, uint32_t event_time);
   /// Feedback agreed for what is being received.
   bool nack() const { return last_format && last_format->nack; }
   uint32_t rtx_ssrc();
@@ -103,6 +105,7 @@ struct Track {
   uint16_t candidate_sequence = 0;
   TelephoneEventReceiver events_in;
   std::array<int64_t, 16> event_sequences{};  ///< of the last of events_folded
+  uint32_t event_time = 0;                    ///< RTP timestamp of the last one
   std::array<int64_t, 16> recovered{};        ///< sequence numbers taken from redundancy, a ring
   size_t recovered_count = 0;
   RedPlaces places;

@@ -180,10 +180,7 @@ int64_t Session::Impl::media_time(Track& track, const PacketView& view, core::Ti
 void Session::Impl::receive_event(Track& track, const PacketView& view, const ReceiveStream::Arrival& arrival,
                                   core::TimePoint now) {
   // Packets that are no audio leave the audio's numbering, so that they do not look like loss to who plays it.
-  if (arrival.in_order) {
-    track.event_sequences[static_cast<size_t>(track.events_folded) % track.event_sequences.size()] = arrival.sequence;
-    ++track.events_folded;
-  }
+  if (arrival.newest) track.fold_event(arrival.sequence, view.timestamp.value);
   if (track.config.telephone_event != view.payload_type) {
     if (!view.payload.empty()) counters.unknown_payload.add();
     return;

@@ -55,7 +55,7 @@ ReceiveStream::Arrival ReceiveStream::receive(const PacketView& packet, core::Ti
   if (!highest_) {
     arrival.restarted = next_after_restart_ != 0;
     restart_at(packet.sequence);
-    arrival.in_order = true;
+    arrival.in_order = arrival.newest = true;
   } else {
     const int64_t delta = static_cast<int16_t>(static_cast<uint16_t>(packet.sequence.value - highest_wire_));
     if (delta > kMaxDropout || delta < -kMaxMisorder) {
@@ -64,11 +64,12 @@ ReceiveStream::Arrival ReceiveStream::receive(const PacketView& packet, core::Ti
         return arrival;
       }
       restart_at(packet.sequence);
-      arrival.restarted = arrival.in_order = true;
+      arrival.restarted = arrival.in_order = arrival.newest = true;
     } else if (delta > 0) {
       advance_to(*highest_ + delta);
       highest_wire_ = packet.sequence.value;
       arrival.in_order = delta == 1;
+      arrival.newest = true;
     } else if (seen(*highest_ + delta)) {
       arrival.verdict = Verdict::duplicate;
       return arrival;

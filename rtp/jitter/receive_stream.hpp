@@ -24,6 +24,7 @@ class ReceiveStream {
     Verdict verdict = Verdict::probing;
     int64_t sequence = 0;    ///< unwrapped; valid when fresh
     bool in_order = false;   ///< directly behind the highest so far
+    bool newest = false;     ///< behind all so far, with or without a gap
     bool restarted = false;  ///< the sender began a new numbering with this packet
   };
 

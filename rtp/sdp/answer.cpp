@@ -122,6 +122,7 @@ Media answered_section(const Media& offered, const NegotiatedMedia& agreed, cons
   section.protocol = offered.protocol;
   section.mid = offered.mid;
   section.direction = agreed.direction;
+  section.bandwidth = transport.bandwidth;
   section.rtcp_mux = offered.rtcp_mux && transport.rtcp_mux;
   section.rtcp_reduced_size = track.reduced_size_rtcp;
   for (const PayloadFormat& receive : track.receive_formats) {

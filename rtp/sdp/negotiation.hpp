@@ -42,6 +42,7 @@ struct LocalTransport {
   uint32_t ssrc = 0;      ///< for a=ssrc; 0: none written
   uint32_t rtx_ssrc = 0;  ///< of repetitions, written (a=ssrc-group:FID) where RTX is offered or agreed
   std::string cname{}, msid_stream{}, msid_track{};
+  std::optional<core::Bitrate> bandwidth{};  ///< b=: the most that we have a use for (RFC 3890, RFC 4566 §5.8)
 };
 
 struct NegotiatedMedia {
@@ -79,7 +80,7 @@ struct OfferOptions {
   uint64_t session_id = 0, session_version = 0;
   /// Payload types; the defaults suit Chromium, SRS and Janus' fixed subscriber types (opus 111, VP8 96, H264 107/…).
   uint8_t opus = 111, vp8 = 96, h264_mode1 = 107, h264_mode0 = 108, telephone_event = 101;
-  uint8_t vp8_rtx = 97, h264_mode1_rtx = 109;  ///< offered in WebRTC only: phones know no RTX
+  uint8_t vp8_rtx = 97, h264_mode1_rtx = 109;  ///< RFC 4588
   uint8_t red = 63;                            ///< Chromium's
   uint8_t telephone_event_48k = 110;           ///< beside Opus; `telephone_event` is the one of the 8 kHz codecs
 };

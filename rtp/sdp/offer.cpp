@@ -93,11 +93,15 @@ void add_telephone_events(Media& section, const OfferOptions& options) {
   if (wide) add(options.telephone_event_48k, 48000);
 }
 
+Extension transport_cc_extension() {
+  return {transport_cc_id, std::string(transport_cc_uri)};
+}
+
 void add_extensions(Media& section, const MediaCapabilities& capabilities) {
   if (capabilities.kind == core::MediaKind::audio) {
     section.extensions.push_back({audio_level_id, std::string(audio_level_uri)});
   }
-  if (capabilities.transport_cc) section.extensions.push_back({transport_cc_id, std::string(transport_cc_uri)});
+  if (capabilities.transport_cc) section.extensions.push_back(transport_cc_extension());
   section.extensions.push_back({mid_id, std::string(mid_uri)});
 }
 
@@ -128,6 +132,7 @@ Media offered_section(const MediaCapabilities& capabilities, const LocalTranspor
   Media section;
   section.kind = name_of(capabilities.kind);
   section.direction = capabilities.direction;
+  section.bandwidth = transport.bandwidth;
   section.rtcp_mux = transport.rtcp_mux || options.webrtc;
   for (const Codec codec : capabilities.codecs) {
     if (core::kind_of(codec) == capabilities.kind) add_formats(section, codec, capabilities, options);
@@ -136,7 +141,7 @@ Media offered_section(const MediaCapabilities& capabilities, const LocalTranspor
   if (capabilities.kind == core::MediaKind::audio && capabilities.telephone_event) {
     add_telephone_events(section, options);
   }
-  if (capabilities.kind == core::MediaKind::video && capabilities.rtx && capabilities.nack && options.webrtc) {
+  if (capabilities.kind == core::MediaKind::video && capabilities.rtx && capabilities.nack) {
     add_rtx(section, options);
   }
   if (options.webrtc) {
@@ -147,6 +152,7 @@ Media offered_section(const MediaCapabilities& capabilities, const LocalTranspor
   } else {
     section.protocol = "RTP/AVP";
     section.attributes.emplace_back(receiver_reference_attribute);
+    if (capabilities.transport_cc) section.extensions.push_back(transport_cc_extension());
     if (capabilities.kind == core::MediaKind::audio) section.packet_time_ms = 20;
   }
   write_transport(section, transport);

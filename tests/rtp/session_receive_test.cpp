@@ -180,6 +180,26 @@ TEST_F(SessionReceive, digits_leave_the_numbering_of_the_audio_and_come_once) {
   EXPECT_EQ(side.audio[3].rtp_time - side.audio[2].rtp_time, 160 + 960);
 }
 
+TEST_F(SessionReceive, a_lost_packet_of_a_press_is_no_lost_sound) {
+  uint16_t sequence = 10;
+  uint32_t timestamp = 0;
+  const auto event = [&](uint16_t duration, bool end, bool lost) {
+    std::array<uint8_t, 4> payload{};
+    write_telephone_event(payload, 5, end, duration);
+    now += 20ms;
+    if (!lost) packet(101, sequence, timestamp, 1, {payload.begin(), payload.end()});
+    ++sequence;
+  };
+  for (int i = 0; i < 3; ++i, timestamp += 160) now += 20ms, audio(sequence++, timestamp);
+  for (uint16_t d = 160; d <= 800; d = static_cast<uint16_t>(d + 160)) event(d, false, d == 480);
+  for (int i = 0; i < 3; ++i) event(960, true, i == 0);
+  timestamp += 960;
+  for (int i = 0; i < 3; ++i, timestamp += 160) now += 20ms, audio(sequence++, timestamp);
+  EXPECT_EQ(side.digits, "5");
+  ASSERT_EQ(side.audio.size(), 6u);
+  for (size_t i = 1; i < 6; ++i) EXPECT_EQ(side.audio[i].sequence, side.audio[i - 1].sequence + 1) << i;
+}
+
 TEST_F(SessionReceive, joining_in_the_middle_asks_for_a_keyframe_with_back_off_until_it_comes) {
   const TimePoint began = now;
   for (uint16_t i = 0; i < 100; ++i) {  // 4 s without an answer

@@ -176,6 +176,24 @@ TEST(SdpOffer, our_own_answerer_understands_our_own_offers) {
   }
 }
 
+TEST(SdpOffer, a_phone_can_agree_transport_cc_and_both_sides_say_what_they_have_a_use_for) {
+  MediaCapabilities camera = video();
+  camera.transport_cc = true;
+  LocalTransport ours = plain_transport();
+  ours.bandwidth = core::Bitrate::kbps(2100);
+  const Description offer = parsed(to_string(write_offer({camera}, {ours}, {})));
+  EXPECT_EQ(offer.media[0].bandwidth, ours.bandwidth);
+  const AnswerPlan plan = planned(offer, {camera});
+  EXPECT_NE(plan.media[0].track.transport_cc_extension, 0);
+  EXPECT_EQ(plan.media[0].track.bandwidth, ours.bandwidth);
+  LocalTransport theirs = plain_transport();
+  theirs.bandwidth = core::Bitrate::kbps(900);
+  const auto media = accepted(offer, answered(offer, plan, theirs), {camera});
+  ASSERT_EQ(media.size(), 1U);
+  EXPECT_EQ(media[0].track.bandwidth, theirs.bandwidth);
+  EXPECT_EQ(media[0].track.transport_cc_extension, plan.media[0].track.transport_cc_extension);
+}
+
 TEST(SdpOffer, lost_opus_is_asked_for_only_where_the_peer_takes_that_up) {
   const std::vector<MediaCapabilities> capabilities{audio({Codec::opus, Codec::pcmu})};
   const Description offer = parsed(to_string(write_offer(capabilities, {ice_transport()}, {.webrtc = true})));

@@ -37,12 +37,14 @@ TEST(SdpRtx, is_offered_beside_each_video_format_and_its_source_is_grouped) {
   auto none = repeating(Direction::sendonly);
   none[0].nack = false;
   EXPECT_THAT(to_string(write_offer(none, {with_ssrcs()}, {.webrtc = true})), Not(HasSubstr("rtx")));
-  EXPECT_THAT(to_string(write_offer(repeating(Direction::sendonly), {with_ssrcs()}, {})), Not(HasSubstr("rtx")));
+  EXPECT_THAT(to_string(write_offer(repeating(Direction::sendonly), {with_ssrcs()}, {})), HasSubstr("rtx/90000"));
 }
 
-TEST(SdpRtx, of_an_answer_is_agreed_in_both_directions_and_its_absence_too) {
+class SdpRtxFor : public testing::TestWithParam<bool> {};
+
+TEST_P(SdpRtxFor, an_answer_is_agreed_in_both_directions_and_its_absence_too) {
   const auto ours = repeating(Direction::sendrecv);
-  const auto offer = write_offer(ours, {with_ssrcs()}, {.webrtc = true});
+  const auto offer = write_offer(ours, {with_ssrcs()}, {.webrtc = GetParam()});
   const auto plan = plan_answer(offer, ours);
   ASSERT_TRUE(plan);
   EXPECT_EQ(plan->media[0].track.send_format->rtx_payload_type, 109);
@@ -58,6 +60,8 @@ TEST(SdpRtx, of_an_answer_is_agreed_in_both_directions_and_its_absence_too) {
   EXPECT_FALSE(agreed->front().track.send_format->rtx_payload_type);
   EXPECT_FALSE(agreed->front().track.receive_formats.front().rtx_payload_type);
 }
+
+INSTANTIATE_TEST_SUITE_P(PhonesAndBrowsers, SdpRtxFor, testing::Bool());
 
 TEST(SdpRtx, answers_take_the_type_whose_apt_is_the_chosen_format) {
   const auto offer = parsed(
