@@ -99,23 +99,32 @@ void AdaptivePicture::set_available(core::Bitrate available, core::TimePoint now
   check(now);
 }
 
+void AdaptivePicture::set_limit(std::optional<core::Bitrate> limit, core::TimePoint now) {
+  limit_ = limit;
+  check(now);
+}
+
 void AdaptivePicture::check(core::TimePoint now) {
-  if (!choice_ || !available_ || outputs_.size() != 1) return;  // one change at a time
-  const auto decision = choice_->update(available_, now);
+  if (!choice_ || outputs_.size() != 1) return;  // one change at a time
+  auto available = available_;
+  if (limit_ && *limit_ < available.value_or(steps_.front().bitrate)) available = limit_;
+  const auto decision = choice_->update(available, now);
   if (decision.step != sent_step_) {
     if (auto changed = change_to(steps_[decision.step]); !changed) {
       if (std::exchange(refused_, decision.step) != decision.step)
         core::log_warn("{} keeps its picture: {}", who_, changed.error().message);
-      return;  // tried again with the next estimate
+      // Tried again with the next estimate; until then what is sent is made as small as it can be.
+    } else {
+      ++switches_;
+      counted_switches(decision.step < sent_step_).add();
+      sent_step_ = decision.step;
+      refused_.reset();
     }
-    ++switches_;
-    counted_switches(decision.step < sent_step_).add();
-    sent_step_ = decision.step;
-    refused_.reset();
   }
   // Said again while it is less: the mix forgets it while a member's own stream is passed.
-  if (decision.target == target_ && target_ == rendition_->bitrate) return;
-  target_ = decision.target;
+  const core::Bitrate target = std::min(decision.target, rendition_->bitrate);
+  if (target == target_ && target_ == rendition_->bitrate) return;
+  target_ = target;
   mixer_.set_output_target(outputs_.back().id, target_);
 }
 

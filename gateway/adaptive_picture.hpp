@@ -39,6 +39,8 @@ class AdaptivePicture final : public std::enable_shared_from_this<AdaptivePictur
   void stop();
   /// What the way to the receiver carries now, for video.
   void set_available(core::Bitrate available, core::TimePoint now);
+  /// What it agreed to take at most, whatever the way carries: b= of its SDP.
+  void set_limit(std::optional<core::Bitrate> limit, core::TimePoint now);
   /// About once a second: what takes its time is due.
   void check(core::TimePoint now);
   void request_keyframe();
@@ -74,7 +76,7 @@ class AdaptivePicture final : public std::enable_shared_from_this<AdaptivePictur
   std::optional<RenditionChoice> choice_;
   size_t sent_step_ = 0;           ///< what was chosen and could be had
   std::optional<size_t> refused_;  ///< said once
-  std::optional<core::Bitrate> available_;
+  std::optional<core::Bitrate> available_, limit_;
   std::optional<Pass> pass_;
   std::shared_ptr<RenditionSwitch> switch_;
   std::vector<Output> outputs_;  ///< oldest first; two while changing

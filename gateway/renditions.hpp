@@ -1,6 +1,7 @@
-// Which rendition of the room's picture suits a receiver: as large as the room's, but within what it says it decodes
-// (H.264 level, table A-1; VP8 max-fs) and what its SDP lets through. Few distinct answers, so that encoders are
-// shared. Pure functions.
+// Which rendition of the room's picture suits a receiver: the best rung of the room's ladder (rendition_steps: three)
+// that is within what it says it decodes (H.264 level, table A-1; VP8 max-fs) and of which its SDP lets half through;
+// the encoder goes down that far for its slowest receiver. So phones that differ share encoders. Only who decodes less
+// than the least of them, or fewer pictures a second, gets one more. Pure functions.
 #pragma once
 
 #include "mixer/room_mixer.hpp"

@@ -210,6 +210,7 @@ void SipLeg::update_video_output() {
   if (own_view_) steps.front().hidden_member = member_->id();  // the smaller ones are everybody's
   if (auto started = picture_->start(std::move(steps)); !started)
     return core::log_warn("leg={} sees nothing: {}", id(), started.error().message);
+  picture_->set_limit(track.bandwidth, core::Clock::now());
   video_->set_bitrate_wish(picture_->wish());
 }
 

@@ -56,6 +56,18 @@ TEST(Renditions, TheOffersBandwidthIsNotExceeded) {
   EXPECT_GE(rendition.bitrate, core::Bitrate::kbps(700));
 }
 
+TEST(Renditions, PhonesThatDifferShareTheThreeOfTheLadder) {
+  std::set<std::pair<int, int64_t>> distinct;  // width, bits a second
+  for (const int level : {12, 13, 20, 22, 30, 31, 32, 40, 51})
+    for (int kbps = 200; kbps <= 4000; kbps += 100) {
+      const auto chosen = choose_rendition(h264(level, 1), core::Bitrate::kbps(kbps), room());
+      EXPECT_LE(chosen.bitrate.bits_per_second / 2, kbps * 1000) << "the encoder goes down to half of it";
+      distinct.emplace(chosen.size.width, chosen.bitrate.bits_per_second);
+    }
+  EXPECT_LE(distinct.size(), 3u);
+  EXPECT_EQ(choose_rendition(h264(31, 1), core::Bitrate::kbps(1536), room()), room());
+}
+
 TEST(Renditions, StrangeFrameRatesShareAFewEncoders) {
   std::set<int> rates;
   for (uint32_t rate = 1; rate <= 200; ++rate) {
