@@ -2,42 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/array.hpp>
-#include <cmath>
 #include <utility>
 
 #include "gateway/adaptive_picture.hpp"
+#include "gateway/track_json.hpp"
 
 namespace partyline::gateway {
-namespace {
-
-double rounded(double value) {
-  return std::round(value * 10) / 10;
-}
-
-boost::json::object describe_track(const rtp::TrackStats& track) {
-  return {{"codec", core::name_of(track.codec)},
-          {"packets_received", track.packets_received},
-          {"packets_lost", track.packets_lost},
-          {"packets_recovered", track.packets_recovered},
-          {"packets_sent", track.packets_sent},
-          {"packets_resent", track.packets_resent},
-          {"bytes_received", track.bytes_received},
-          {"bytes_sent", track.bytes_sent},
-          {"jitter_ms", rounded(track.jitter_ms)},
-          {"round_trip_ms", rounded(track.round_trip_ms)},
-          {"peer_fraction_lost", rounded(track.peer_fraction_lost * 100) / 100}};
-}
-
-void add_rates(boost::json::object& leg, std::string_view media, core::Bitrate in, core::Bitrate out) {
-  if (!leg[media].is_object()) return;
-  auto& track = leg[media].get_object();
-  track["bitrate_in"] = in.bits_per_second;
-  track["bitrate_out"] = out.bits_per_second;
-}
-
-}  // namespace
-
 boost::json::object describe_picture(const AdaptivePicture& picture, const rtp::SessionStats& session) {
   const auto& rendition = *picture.rendition();
   boost::json::object out{{"codec", core::name_of(rendition.codec)},
@@ -72,8 +44,17 @@ void Leg::observe(core::TimePoint now) {
   adapt();
 }
 
+rtp::SessionStats Leg::figures() {
+  rtp::SessionStats session = stats();
+  const mixer::MemberStats played = mixed();
+  session.audio.packets_recovered += played.audio_fec_recovered;
+  session.audio.packets_missing -= std::min(session.audio.packets_missing, played.audio_fec_recovered);
+  session.audio.packets_late += played.audio_late_frames;
+  return session;
+}
+
 boost::json::object Leg::describe(core::TimePoint now) {
-  const rtp::SessionStats session = stats();
+  const rtp::SessionStats session = figures();
   boost::json::object out{{"id", id_},
                           {"kind", kind()},
                           {"name", name_},
@@ -86,17 +67,8 @@ boost::json::object Leg::describe(core::TimePoint now) {
                           {"noise_suppression", settings_.voice.noise_suppression},
                           {"echo_guard", settings_.voice.echo_guard},
                           {"pinned", settings_.pinned},
-                          {"self_view", settings_.self_view},
-                          {"audio", nullptr},
-                          {"video", nullptr}};
-  if (session.audio.present) out["audio"] = describe_track(session.audio);
-  if (session.video.present) {
-    auto video = describe_track(session.video);
-    video["frames_received"] = session.video.frames_received;
-    video["keyframes_received"] = session.video.keyframes_received;
-    video["keyframes_requested"] = session.video.keyframes_requested_by_us;
-    out["video"] = std::move(video);
-  }
+                          {"self_view", settings_.self_view}};
+  describe_tracks(out, session, quality_.rates());
   if (const auto* p = picture(); p && p->rendition() && out["video"].is_object()) {
     out["video"].as_object()["sent"] = describe_picture(*p, session);
   }
@@ -107,6 +79,7 @@ boost::json::object Leg::describe(core::TimePoint now) {
     out["level_dbov"] = rounded(mixed.audio_level_dbov);
     out["playout_delay_ms"] = rounded(mixed.playout_delay_ms);
     out["concealed_ms"] = mixed.audio_concealed_ms;
+    out["fec_recovered"] = mixed.audio_fec_recovered;
     out["quiet_ms"] = mixed.audio_quiet_ms;
     out["stretched"] = mixed.audio_stretched;
     out["freezes"] = mixed.video_freezes;
@@ -116,10 +89,8 @@ boost::json::object Leg::describe(core::TimePoint now) {
       out["height"] = mixed.video_size.height;
     }
   }
-  const auto rates = quality_.rates();
-  add_rates(out, "audio", rates.audio_in, rates.audio_out);
-  add_rates(out, "video", rates.video_in, rates.video_out);
   if (const auto mos = quality_.mos()) out["mos"] = rounded(*mos);
+  if (const auto mos = quality_.mos_of_late()) out["mos_of_late"] = rounded(*mos);
   out["quality"] = quality_.verdict(now, std::chrono::system_clock::now());
   std::string why = trouble(now);
   if (auto* m = member(); m && why.empty()) {

@@ -73,6 +73,8 @@ class Leg {
   /// Once a second: keeps the book on its quality.
   void observe(core::TimePoint now);
   const QualityJournal& quality() const { return quality_; }
+  /// stats() with what playing it has told: losses mended by in-band FEC, packets too late for their time.
+  rtp::SessionStats figures();
   mixer::MemberStats mixed() { return member() ? member()->stats() : mixer::MemberStats{}; }
   core::TimePoint since() const { return since_; }
 

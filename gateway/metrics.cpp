@@ -52,15 +52,15 @@ struct LegFigures {
   rtp::SessionStats session;
   mixer::MemberStats mixed;
   QualityJournal::Rates rates;
-  std::optional<double> mos;
+  std::optional<double> mos, mos_of_late;
 };
 
 std::vector<LegFigures> figures_of(const RoomManager& manager) {
   std::vector<LegFigures> all;
   for (const auto& [name, room] : manager.rooms())
     for (const auto& [id, leg] : room->legs())
-      all.push_back({fmt::format("room=\"{}\",leg=\"{}\"", name, id), leg->stats(), leg->mixed(),
-                     leg->quality().rates(), leg->quality().mos()});
+      all.push_back({fmt::format("room=\"{}\",leg=\"{}\"", name, id), leg->figures(), leg->mixed(),
+                     leg->quality().rates(), leg->quality().mos(), leg->quality().mos_of_late()});
   return all;
 }
 
@@ -78,8 +78,18 @@ void write_legs(Writer& writer, const RoomManager& manager) {
             [](const auto& t) { return static_cast<double>(t.packets_received); });
   per_media("partyline_leg_packets_lost", "RTP packets of it that never came",
             [](const auto& t) { return static_cast<double>(t.packets_lost); });
-  per_media("partyline_leg_packets_recovered", "of those lost, repaired in time",
+  per_media("partyline_leg_packets_recovered", "repaired in time: sent again, RED, in-band FEC",
             [](const auto& t) { return static_cast<double>(t.packets_recovered); });
+  per_media("partyline_leg_packets_missing", "RTP packets of it that nothing repaired",
+            [](const auto& t) { return static_cast<double>(t.packets_missing); });
+  per_media("partyline_leg_packets_late", "RTP packets of it that came, but too late",
+            [](const auto& t) { return static_cast<double>(t.packets_late); });
+  per_media("partyline_leg_nacks_sent", "times it was asked to send something again",
+            [](const auto& t) { return static_cast<double>(t.nacks_sent); });
+  per_media("partyline_leg_nacks_received", "times it asked us to",
+            [](const auto& t) { return static_cast<double>(t.nacks_received); });
+  per_media("partyline_leg_packets_resent", "packets sent to it again",
+            [](const auto& t) { return static_cast<double>(t.packets_resent); });
   per_media("partyline_leg_peer_loss_ratio", "loss of what we send, by its last report",
             [](const auto& t) { return t.peer_fraction_lost; });
   per_media("partyline_leg_jitter_seconds", "interarrival jitter (RFC 3550)",
@@ -95,6 +105,19 @@ void write_legs(Writer& writer, const RoomManager& manager) {
         sample(fmt::format("{},media=\"{}\",direction=\"{}\"", leg.labels, media, direction),
                static_cast<double>(rate.bits_per_second));
   });
+  const auto keyframes = [&](std::string_view name, std::string_view help, auto in, auto out) {
+    writer.gauge(name, help, [&](auto&& sample) {
+      for (const auto& leg : legs) {
+        if (!leg.session.video.present) continue;
+        sample(leg.labels + ",direction=\"in\"", static_cast<double>(leg.session.video.*in));
+        sample(leg.labels + ",direction=\"out\"", static_cast<double>(leg.session.video.*out));
+      }
+    });
+  };
+  keyframes("partyline_leg_keyframes", "keyframes it sent (in) and was sent (out)",
+            &rtp::TrackStats::keyframes_received, &rtp::TrackStats::keyframes_sent);
+  keyframes("partyline_leg_keyframes_requested", "times it was asked for a keyframe (in), and asked us (out)",
+            &rtp::TrackStats::keyframes_requested_by_us, &rtp::TrackStats::keyframes_requested_by_peer);
   const auto per_leg = [&](std::string_view name, std::string_view help, auto field) {
     writer.gauge(name, help, [&](auto&& sample) {
       for (const auto& leg : legs) sample(leg.labels, field(leg));
@@ -111,6 +134,10 @@ void write_legs(Writer& writer, const RoomManager& manager) {
   writer.gauge("partyline_leg_mos", "estimated mean opinion score of its speech (E-model)", [&](auto&& sample) {
     for (const auto& leg : legs)
       if (leg.mos) sample(leg.labels, *leg.mos);
+  });
+  writer.gauge("partyline_leg_mos_of_late", "the same of its last ten seconds", [&](auto&& sample) {
+    for (const auto& leg : legs)
+      if (leg.mos_of_late) sample(leg.labels, *leg.mos_of_late);
   });
 }
 

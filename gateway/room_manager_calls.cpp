@@ -159,7 +159,7 @@ void RoomManager::on_info_digit(sip::CallId call, char pressed) {
 }
 
 void RoomManager::on_info_keyframe_request(sip::CallId call) {
-  if (const auto leg = leg_of(call)) leg->send_keyframe();
+  if (const auto leg = leg_of(call)) leg->send_keyframe_by_info();
 }
 
 void RoomManager::digit(const std::string& room, const std::string& leg, char pressed) {

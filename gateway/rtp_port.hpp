@@ -47,8 +47,8 @@ class RtpPort final : public rtp::TransportEvents,
   /// True if the peer understands PLI or FIR.
   bool has_keyframe_feedback() const;
   void request_keyframe();
-  void set_playout_delay(core::Duration delay) {
-    if (session_) session_->set_playout_delay(delay);
+  void set_playout(core::Duration delay, uint64_t packets_late) {
+    if (session_) session_->set_playout(delay, packets_late);
   }
   /// What more bandwidth towards the peer would be used for.
   void set_bitrate_wish(core::Bitrate wish);

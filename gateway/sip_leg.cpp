@@ -252,7 +252,9 @@ void SipLeg::request_keyframe() {
   // Whose camera is off has nothing to send again, and would be asked every two seconds for ever.
   constexpr core::Duration kGone = std::chrono::seconds(3);
   const bool sends = core::Clock::now() - video_->stats().video.last_packet < kGone;
-  if (services_.sip && established_ && sends) services_.sip->send_info_keyframe_request(call_.id);
+  if (!services_.sip || !established_ || !sends) return;
+  ++info_requests_sent_;
+  services_.sip->send_info_keyframe_request(call_.id);
 }
 
 bool SipLeg::held() const {
@@ -301,6 +303,8 @@ rtp::SessionStats SipLeg::stats() const {
     const auto session = video_->stats();
     all.video = session.video;
     all.available_out = session.available_out;
+    all.video.keyframes_requested_by_us += info_requests_sent_;
+    all.video.keyframes_requested_by_peer += info_requests_received_;
   }
   return all;
 }

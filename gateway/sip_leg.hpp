@@ -44,7 +44,10 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   /// The ACK came: the peer is ready to see.
   void established();
   /// SIP INFO asked for a picture (RFC 5168).
-  void send_keyframe();
+  void send_keyframe_by_info() {
+    ++info_requests_received_;
+    send_keyframe();
+  }
   /// The phone wants nothing from us now (a=sendonly or inactive, RFC 3264 §8.4); it may or may not go on sending.
   bool held() const;
   /// True when nothing has come from the phone for too long, hold exempted (RFC 3550 has no say here; phones die
@@ -74,6 +77,7 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   mixer::Member* member() override { return member_.get(); }
 
  private:
+  void send_keyframe();
   /// Between port and member while somebody else gets the leg's frames, too.
   class Tee final : public core::FrameSink {
    public:
@@ -98,8 +102,9 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   core::Result<> apply(const std::vector<rtp::sdp::NegotiatedMedia>& media);
   void adapt() override {
     if (!member_) return;
-    const auto waits = std::chrono::duration<double, std::milli>(member_->stats().playout_delay_ms);
-    if (audio_) audio_->set_playout_delay(std::chrono::duration_cast<core::Duration>(waits));
+    const auto played = member_->stats();
+    const auto waits = std::chrono::duration<double, std::milli>(played.playout_delay_ms);
+    if (audio_) audio_->set_playout(std::chrono::duration_cast<core::Duration>(waits), played.audio_late_frames);
     update_audio_output();
   }
   void connect_inputs();
@@ -128,6 +133,7 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   uint64_t sdp_version_ = 0;
   bool established_ = false;
   bool closed_ = false;
+  uint64_t info_requests_sent_ = 0, info_requests_received_ = 0;  ///< for a keyframe, by SIP INFO
   core::TimePoint media_since_;
   std::function<void(char)> on_digit_;
   KeyPresses presses_;

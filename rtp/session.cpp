@@ -225,6 +225,7 @@ void TrackStats::add_sent(const TrackStats& layer) {
   packets_resent += layer.packets_resent;
   padding_sent += layer.padding_sent;
   frames_sent += layer.frames_sent;
+  keyframes_sent += layer.keyframes_sent;
   keyframes_requested_by_peer += layer.keyframes_requested_by_peer;
   nacks_received += layer.nacks_received;
   peer_fraction_lost = std::max(peer_fraction_lost, layer.peer_fraction_lost);
@@ -275,8 +276,9 @@ void Session::set_share(core::Bitrate share, core::TimePoint now) {
 std::optional<core::Bitrate> Session::allowed() const {
   return impl_->peer_limit;
 }
-void Session::set_playout_delay(core::Duration delay) {
+void Session::set_playout(core::Duration delay, uint64_t packets_late) {
   impl_->playout_delay = delay;
+  impl_->playout_late = packets_late;
 }
 void Session::set_receive_wish(core::Bitrate wish) {
   impl_->receive_wish = wish;
@@ -294,6 +296,7 @@ SessionStats Session::stats() const {
     stats.present = true;
     stats.expected_loss = track->expected_loss.percent();
     stats.packets_lost = track->in.lost();
+    stats.packets_missing = stats.packets_lost - std::min(stats.packets_lost, track->repaired_apart);
     stats.jitter_ms = track->in.jitter_ms();
     if (stats.round_trip_ms == 0 && impl_->round_trip) {
       stats.round_trip_ms = std::chrono::duration<double, std::milli>(*impl_->round_trip).count();

@@ -69,8 +69,10 @@ struct TrackStats {
   core::Codec codec = core::Codec::pcmu;  ///< last received
   core::TimePoint last_packet{};          ///< arrival of the last valid packet; epoch: none yet
   uint64_t packets_received = 0, bytes_received = 0, packets_lost = 0, packets_discarded = 0, packets_recovered = 0;
+  uint64_t packets_missing = 0;  ///< of those lost, not repaired by RTX or RED (what else was repaired is not in lost)
+  uint64_t packets_late = 0;     ///< of those discarded, too late to be of use
   uint64_t packets_sent = 0, bytes_sent = 0, packets_resent = 0, padding_sent = 0;
-  uint64_t frames_received = 0, keyframes_received = 0, frames_sent = 0;
+  uint64_t frames_received = 0, keyframes_received = 0, frames_sent = 0, keyframes_sent = 0;
   uint64_t keyframes_requested_by_us = 0, keyframes_requested_by_peer = 0, nacks_sent = 0, nacks_received = 0;
   double jitter_ms = 0;           ///< RFC 3550 §6.4.1, of what we receive
   double round_trip_ms = 0;       ///< 0: not known yet
@@ -115,8 +117,9 @@ class Session {
   void set_share(core::Bitrate share, core::TimePoint now);
   /// What the peer allows by REMB or TMMBR; 0: it wants nothing of this now.
   std::optional<core::Bitrate> allowed() const;
-  /// How long received audio waits until it is played; told to peers that ask for it (RFC 3611 §4.7).
-  void set_playout_delay(core::Duration delay);
+  /// How long received audio waits until it is played, and how many packets so far were too late for that; told to
+  /// peers that ask for it (RFC 3611 §4.7).
+  void set_playout(core::Duration delay, uint64_t packets_late);
   /// More video from the peer than this would be of no use: it is told so by TMMBR, else REMB, whichever was agreed,
   /// together with what the path carries when it does not measure that itself. 0 (the start): no wish.
   void set_receive_wish(core::Bitrate wish);

@@ -92,6 +92,7 @@ struct Track {
   SendStream out;
   std::optional<core::TimePoint> next_report;
   TrackStats stats;
+  uint64_t repaired_apart = 0;  ///< by RTX or RED: the stream's own numbers know nothing of it
   RemoteClock::StreamId clock_id = 0;
   int candidate_packets = 0;
   bool source_gone = false;   ///< the peer said BYE
@@ -252,6 +253,7 @@ struct Session::Impl {
   core::Duration round_trip_variation{};  ///< mean deviation
   bool round_trip_measured = false;
   core::Duration playout_delay{};  ///< as the owner told
+  uint64_t playout_late = 0;       ///< the same
 };
 
 }  // namespace partyline::rtp

@@ -214,6 +214,7 @@ void Session::Impl::receive_redundancy(Track& track, const core::Buffer& packet,
     frame.data = block.data;
     frame.buffer = packet;
     ++track.stats.packets_recovered;
+    ++track.repaired_apart;
     outbox.push(std::move(frame));
   }
 }
@@ -223,6 +224,7 @@ void Session::Impl::receive_audio(Track& track, core::Buffer packet, const Packe
   if (track.highest_audio && arrival.sequence < *track.highest_audio - kAudioLate) {
     counters.late.add();
     ++track.stats.packets_discarded;
+    ++track.stats.packets_late;
     return;
   }
   track.highest_audio = std::max(track.highest_audio.value_or(arrival.sequence), arrival.sequence);
@@ -233,6 +235,9 @@ void Session::Impl::receive_audio(Track& track, core::Buffer packet, const Packe
   frame.rtp_time = time ? *time : media_time(track, view, now);
   if (arrival.repeated) ++track.stats.packets_recovered;
   if (track.config.voip_metrics) judge_losses(track, arrival.sequence, frame.rtp_time, arrival.in_order);
+  if (track.repaired_apart > 0 && std::ranges::find(track.recovered, arrival.sequence) != track.recovered.end()) {
+    --track.repaired_apart;  // it was merely late
+  }
   if (red) receive_redundancy(track, packet, *red, arrival.sequence, frame.rtp_time, now);
   if (track.config.red) track.places.on_packet(arrival.sequence, static_cast<uint32_t>(frame.rtp_time));
   frame.comfort_noise = view.payload_type == track.config.comfort_noise && !track.format_of(view.payload_type);
@@ -271,6 +276,7 @@ void Session::Impl::store_video(Track& track, VideoPacket video, core::TimePoint
     case ReorderBuffer::Verdict::late:
       counters.late.add();
       ++track.stats.packets_discarded;
+      ++track.stats.packets_late;
       break;
     case ReorderBuffer::Verdict::recovered:
       ++track.stats.packets_recovered;

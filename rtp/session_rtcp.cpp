@@ -264,11 +264,14 @@ void Session::Impl::write_voip_metrics(const Track& track, rtcp::Writer& writer)
   const auto ms = [&](core::Duration time) { return std::chrono::duration<double, std::milli>(time).count(); };
   const LossRuns::Summary runs = track.loss_runs.summary();
   const double packet_ms = static_cast<double>(track.packet_units) * 1000 / std::max(1u, track.in.clock_rate());
-  const double arrived = static_cast<double>(track.stats.packets_received);
+  const auto arrived = static_cast<double>(track.stats.packets_received);
+  const auto late = static_cast<double>(track.stats.packets_late + playout_late);
   rtcp::VoipMetrics metrics;
   metrics.ssrc = track.in.ssrc();
   metrics.lost = runs.lost;
-  metrics.discarded = arrived > 0 ? static_cast<double>(track.stats.packets_discarded) / arrived : 0;
+  // Of all that the sender sent, duplicates left out (§4.7.1).
+  metrics.discarded = arrived > 0 ? std::min(1.0, late / arrived) * (1 - runs.lost) : 0;
+  const double missing = runs.lost + metrics.discarded;
   metrics.burst_density = runs.burst_density;
   metrics.gap_density = runs.gap_density;
   metrics.burst_ms = milliseconds(runs.burst_packets * packet_ms);
@@ -278,8 +281,8 @@ void Session::Impl::write_voip_metrics(const Track& track, rtcp::Writer& writer)
   // Playing and sending: a packet is made in each direction.
   metrics.end_system_ms = milliseconds(ms(playout_delay) + packet_ms);
   const core::Codec codec = track.last_format ? track.last_format->codec : core::Codec::pcmu;
-  metrics.rating = transmission_rating(codec, runs.lost, way / 2 + playout_delay);
-  metrics.listening_score = opinion_score(transmission_rating(codec, runs.lost, 0ms));
+  metrics.rating = transmission_rating(codec, missing, way / 2 + playout_delay);
+  metrics.listening_score = opinion_score(transmission_rating(codec, missing, 0ms));
   metrics.conversation_score = opinion_score(metrics.rating);
   metrics.buffer_ms = milliseconds(ms(playout_delay));
   metrics.buffer_most_ms = kDeepestBuffer;

@@ -63,7 +63,9 @@ void Session::Impl::receive_rtx(Track& track, core::Buffer packet, PacketView vi
   video.marker = view.marker;
   video.arrival = now;
   video.buffer = std::move(packet);
+  const uint64_t before = track.stats.packets_recovered;
   store_video(track, std::move(video), now);
+  track.repaired_apart += track.stats.packets_recovered - before;
 }
 
 void Session::Impl::resend(Track& track, const rtcp::Nack& nack, core::TimePoint now) {

@@ -205,6 +205,8 @@ void AudioSource::rest() {
   echo_.reset();
   contributes_ = false;
   applied_gain_ = 0;
+  buffered_ms_ = 0;
+  shown_.buffered_ms.store(0, std::memory_order_relaxed);
   shown_.speaking.store(false, std::memory_order_relaxed);
   shown_.level.store(-127, std::memory_order_relaxed);
   shown_.echo_ms.store(0, std::memory_order_relaxed);

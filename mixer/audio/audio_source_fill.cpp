@@ -92,7 +92,7 @@ void AudioSource::decode_front(core::TimePoint now) {
   const double waited = std::chrono::duration<double, std::milli>(
                             now - front.frame.arrival + samples_to_duration(static_cast<int64_t>(before * ratio_)))
                             .count();
-  buffered_ms_ += (waited - buffered_ms_) * 0.05;
+  buffered_ms_ = buffered_ms_ == 0 ? waited : buffered_ms_ + (waited - buffered_ms_) * 0.05;
   next_time_ = front.time + front.samples;
   next_sequence_ = front.frame.sequence + 1;
   queue_.pop();

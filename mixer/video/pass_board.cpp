@@ -156,11 +156,13 @@ void PassBoard::publish_routes() {
   any_routes_ = !routes_.empty();
 }
 
-void PassBoard::route(uint64_t member, const core::EncodedFrame& frame, core::TimePoint now) {
-  if (!any_routes_) return;
+bool PassBoard::route(uint64_t member, const core::EncodedFrame& frame, core::TimePoint now) {
+  if (!any_routes_) return false;
+  bool passed = false;
   const std::shared_lock lock(routes_mutex_);
   for (const auto& [source, valve] : routes_)
-    if (source == member) valve->pass(frame, now);
+    if (source == member) passed |= valve->pass(frame, now);
+  return passed;
 }
 
 }  // namespace partyline::mixer

@@ -49,8 +49,8 @@ class PassBoard {
   int passing() const;
   int outputs() const { return static_cast<int>(outputs_.size()); }
 
-  /// A picture of a member, to whom it is passed.
-  void route(uint64_t member, const core::EncodedFrame& frame, core::TimePoint now);
+  /// A picture of a member, to whom it is passed; false: to nobody.
+  bool route(uint64_t member, const core::EncodedFrame& frame, core::TimePoint now);
 
  private:
   using State = VideoPass::State;

@@ -42,8 +42,10 @@ void VideoRoom::remove_tile(uint64_t member) {
 }
 
 void VideoRoom::push(uint64_t member, const core::EncodedFrame& frame) {
-  if (const auto source = impl_->source(member)) source->push(frame);
-  impl_->board.route(member, frame, core::Clock::now());
+  const auto source = impl_->source(member);
+  if (source) source->push(frame);
+  const auto now = core::Clock::now();
+  if (impl_->board.route(member, frame, now) && source) source->note_passed(now);
 }
 
 void VideoRoom::set_name(uint64_t member, const std::string& name) {

@@ -38,6 +38,11 @@ void VideoSource::push(const core::EncodedFrame& frame) {
   ask_if_due(now);
 }
 
+void VideoSource::note_passed(core::TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  if (!logic_.wanted()) freezes_.on_picture(now);  // else it is counted where it is decoded
+}
+
 void VideoSource::set_feedback(std::shared_ptr<core::MediaFeedback> feedback) {
   core::Bitrate wish;
   std::shared_ptr<core::MediaFeedback> before = feedback;  // its destructor runs without the lock

@@ -25,6 +25,8 @@ class VideoSource final : public PictureFeed, public std::enable_shared_from_thi
   explicit VideoSource(const boost::asio::any_io_executor& pool);
 
   void push(const core::EncodedFrame& frame);
+  /// A frame went on to who looks at it as it is: freezes are seen there, too.
+  void note_passed(core::TimePoint now);
   void set_feedback(std::shared_ptr<core::MediaFeedback> feedback);
   void set_playout_delay(core::Duration delay);
   /// Packets came, whether a picture comes of them or not.

@@ -30,10 +30,13 @@ class VideoValve final : public core::FrameSink {
     core::EncodedFrame sent = frame;
     if (sink_ && (!pass_ || pass_->take_mixed(sent))) sink_->push(sent);
   }
-  void pass(const core::EncodedFrame& frame, core::TimePoint now) {
+  /// True: the receiver gets it.
+  bool pass(const core::EncodedFrame& frame, core::TimePoint now) {
     const std::lock_guard lock(mutex_);
     core::EncodedFrame sent = frame;
-    if (sink_ && pass_ && pass_->take_passed(sent, now)) sink_->push(sent);
+    if (!sink_ || !pass_ || !pass_->take_passed(sent, now)) return false;
+    sink_->push(sent);
+    return true;
   }
   void aim(core::TimePoint now) {
     const std::lock_guard lock(mutex_);

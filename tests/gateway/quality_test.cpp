@@ -2,19 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "rtp/voice_quality.hpp"
+
 namespace partyline::gateway {
 namespace {
 
 using namespace std::chrono_literals;
-
-TEST(Mos, FallsWithLossAndDelayWithinItsScale) {
-  using core::Codec;
-  EXPECT_NEAR(estimate_mos(Codec::pcmu, 0, 0ms), 4.41, 0.02) << "G.711 at its best (G.107: R = 93.2)";
-  EXPECT_LT(estimate_mos(Codec::pcmu, 0.05, 50ms), estimate_mos(Codec::pcmu, 0.01, 50ms));
-  EXPECT_LT(estimate_mos(Codec::opus, 0, 400ms), estimate_mos(Codec::opus, 0, 100ms) - 0.5);
-  EXPECT_GE(estimate_mos(Codec::g722, 1, 5s), 1.0);
-  EXPECT_LE(estimate_mos(Codec::opus, 0, 0ms), 4.5);
-}
 
 class JournalTest : public ::testing::Test {
  protected:
@@ -25,6 +18,8 @@ class JournalTest : public ::testing::Test {
     session_.audio.codec = core::Codec::opus;
     session_.audio.packets_received += 50 - lost_in;
     session_.audio.packets_lost += lost_in;
+    session_.audio.packets_missing += lost_in;
+    if (played_here_) mixed_.audio_frames += 50 - lost_in;
     session_.audio.bytes_received += 5000;
     session_.audio.packets_sent += 50;
     session_.audio.bytes_sent += 2500;
@@ -45,6 +40,7 @@ class JournalTest : public ::testing::Test {
   QualityJournal journal_{"phone", start_};
   rtp::SessionStats session_;
   mixer::MemberStats mixed_;
+  bool played_here_ = true;
 };
 
 TEST_F(JournalTest, AGoodCallHasNoTrouble) {
@@ -98,6 +94,43 @@ TEST_F(JournalTest, WhatTheMixerHadToInventIsTold) {
   const auto words = verdict();
   EXPECT_NE(words.find("3.2 s of its audio were concealed"), std::string::npos) << words;
   EXPECT_NE(words.find("its picture stood still 2 times, 1.5 s in all"), std::string::npos) << words;
+}
+
+TEST_F(JournalTest, WhatIsPassedOnIsJudgedByWhatIsMissing) {
+  seconds(5, 0);
+  played_here_ = false;  // from now on its packets go to somebody else as they come
+  seconds(60, 10);
+  EXPECT_LT(journal_.mos().value(), 2.8) << "20 % lost, and nobody here conceals anything";
+  EXPECT_GT(journal_.mos().value(), 1.5);
+}
+
+TEST_F(JournalTest, WhatIsPlayedHereIsJudgedByWhatHadToBeInvented) {
+  seconds(60, 10);  // all of it repaired by RED
+  EXPECT_GT(journal_.mos().value(), 4.3);
+  for (int i = 0; i < 60; ++i) {
+    mixed_.audio_concealed_ms += 200;
+    second(10);
+  }
+  EXPECT_NEAR(journal_.mos().value(), rtp::opinion_score(rtp::transmission_rating(core::Codec::opus, 0.1, 25ms)), 0.05);
+  EXPECT_LT(journal_.mos_of_late().value(), journal_.mos().value() - 0.5) << "the last ten seconds are all bad";
+}
+
+TEST_F(JournalTest, ATimeInWhichNothingIsSaidHealsNothing) {
+  played_here_ = false;
+  seconds(20, 10);
+  const double bad = journal_.mos().value();
+  for (int i = 0; i < 600; ++i) journal_.add(session_, mixed_, now_ += 1s);
+  EXPECT_DOUBLE_EQ(journal_.mos().value(), bad);
+}
+
+TEST_F(JournalTest, WhatComesAgainAfterAllIsNotMissing) {
+  played_here_ = false;
+  for (int i = 0; i < 30; ++i) {
+    second(10);
+    session_.audio.packets_missing -= 10;  // repaired a moment later
+  }
+  second(0);
+  EXPECT_GT(journal_.mos().value(), 4.3);
 }
 
 }  // namespace

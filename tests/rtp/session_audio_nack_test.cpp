@@ -91,6 +91,7 @@ TEST(SessionAudioNack, repairs_what_is_lost_without_rtx_and_says_so) {
   const auto stats = world.b.session->stats().audio;
   EXPECT_GT(stats.packets_recovered, 70u);
   EXPECT_LT(stats.packets_lost, 35u);
+  EXPECT_EQ(stats.packets_missing, stats.packets_lost) << "what came again under its own number is not lost";
   EXPECT_NEAR(static_cast<double>(world.a.session->stats().audio.packets_resent), 100, 30);
   std::set<int64_t> numbers;
   for (const auto& frame : world.b.audio) EXPECT_TRUE(numbers.insert(frame.sequence).second);

@@ -84,6 +84,8 @@ TEST_F(SessionReceive, red_brings_lost_packets_back_once_in_their_place) {
   EXPECT_EQ(times, (std::vector<int64_t>{0, 160, 320, 480, 640}));
   EXPECT_EQ(sequences(), (std::vector<int64_t>{65534, 65535, 65536, 65537, 65538}));
   EXPECT_EQ(side.session->stats().audio.packets_recovered, 1u);
+  EXPECT_EQ(side.session->stats().audio.packets_lost, 1u);
+  EXPECT_EQ(side.session->stats().audio.packets_missing, 0u);
 }
 
 TEST_F(SessionReceive, red_of_the_packet_before_the_last_is_no_copy_of_the_last) {

@@ -43,6 +43,9 @@ TEST(SessionRtx, repairs_as_well_as_plain_repetition_and_on_its_own_source) {
     EXPECT_NEAR(static_cast<double>(stats.packets_received + stats.packets_lost), static_cast<double>(media),
                 20);  // some are on their way
     EXPECT_GT(stats.packets_recovered, stats.packets_lost * 9 / 10);
+    EXPECT_EQ(stats.packets_missing, stats.packets_lost - stats.packets_recovered);
+    EXPECT_GT(stats.keyframes_received, 0u);
+    EXPECT_GE(call.world.a.session->stats().video.keyframes_sent, stats.keyframes_received) << "one may come broken";
     EXPECT_NEAR(call.world.a.session->stats().video.peer_fraction_lost, 0.1, 0.09);  // reports tell the path's loss
     EXPECT_LT(stats.jitter_ms, 10);
   }

@@ -49,6 +49,18 @@ TEST(LossRuns, losses_next_to_each_other_are_a_burst) {
   EXPECT_LT(summary.gap_density, 0.01);
 }
 
+TEST(VoiceQuality, falls_with_loss_and_delay_within_its_scale) {
+  using core::Codec;
+  const auto estimate_mos = [](Codec codec, double lost, core::Duration delay) {
+    return opinion_score(transmission_rating(codec, lost, delay));
+  };
+  EXPECT_NEAR(estimate_mos(Codec::pcmu, 0, 0ms), 4.41, 0.02) << "G.711 at its best (G.107: R = 93.2)";
+  EXPECT_LT(estimate_mos(Codec::pcmu, 0.05, 50ms), estimate_mos(Codec::pcmu, 0.01, 50ms));
+  EXPECT_LT(estimate_mos(Codec::opus, 0, 400ms), estimate_mos(Codec::opus, 0, 100ms) - 0.5);
+  EXPECT_GE(estimate_mos(Codec::g722, 1, 5s), 1.0);
+  EXPECT_LE(estimate_mos(Codec::opus, 0, 0ms), 4.5);
+}
+
 std::optional<rtcp::VoipMetrics> last_metrics(const Side& side) {
   std::optional<rtcp::VoipMetrics> last;
   for (const auto& packet : side.rtcp_sent) {
@@ -66,7 +78,7 @@ TEST(VoipMetrics, tell_a_peer_that_asks_how_its_voice_arrives) {
   asking.voip_metrics = true;
   world.a.make({audio_track()});
   world.b.make({asking});
-  world.b.session->set_playout_delay(60ms);
+  world.b.session->set_playout(60ms, 0);
   Talker talker(world, world.a), back(world, world.b);
   talker.with_video = back.with_video = false;
   world.run(30s, [&] {
@@ -84,6 +96,25 @@ TEST(VoipMetrics, tell_a_peer_that_asks_how_its_voice_arrives) {
   EXPECT_EQ(metrics->buffer_ms, 60);
   EXPECT_NEAR(metrics->rating, transmission_rating(core::Codec::opus, 0.1, 100ms), 6);
   EXPECT_LT(metrics->conversation_score, metrics->listening_score + 0.01);
+}
+
+TEST(VoipMetrics, what_came_too_late_to_be_played_is_discarded) {
+  World world({.delay = 20ms});
+  TrackConfig asking = audio_track();
+  asking.voip_metrics = true;
+  world.a.make({audio_track()});
+  world.b.make({asking});
+  Talker talker(world, world.a);
+  talker.with_video = false;
+  world.run(20s, [&] {
+    talker();
+    world.b.session->set_playout(60ms, world.b.session->stats().audio.packets_received / 5);  // as its owner tells
+  });
+  const auto metrics = last_metrics(world.b);
+  ASSERT_TRUE(metrics);
+  EXPECT_EQ(metrics->lost, 0);
+  EXPECT_NEAR(metrics->discarded, 0.2, 0.01);
+  EXPECT_LT(metrics->rating, 60) << "discarded is as good as lost";
 }
 
 TEST(VoipMetrics, a_sender_that_numbers_anew_has_lost_nothing) {

@@ -86,6 +86,20 @@ TEST(AudioRoomPass, two_of_the_same_codec_are_passed_through_and_nothing_is_enco
   EXPECT_EQ(call.room.stats().encoders, 0);
 }
 
+TEST(AudioRoomPass, nothing_waits_here_while_it_is_passed_on) {
+  Call call;
+  call.join(1, 0x21);
+  call.join(2, 0x32);
+  call.run(900ms);
+  EXPECT_GT(call.people[1].source->stats().buffered_ms, 0);
+  call.run(2s);
+  ASSERT_EQ(call.room.stats().passed, 2);
+  EXPECT_EQ(call.people[1].source->stats().buffered_ms, 0);
+  const auto frames = call.people[1].source->stats().frames;
+  call.run(1s);
+  EXPECT_EQ(call.people[1].source->stats().frames, frames) << "tells that nobody plays it here";
+}
+
 TEST(AudioRoomPass, everybody_hears_a_packet_each_20_ms_whoever_comes_and_goes) {
   Call call;
   call.join(1, 0x21);

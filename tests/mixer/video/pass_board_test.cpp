@@ -26,8 +26,9 @@ struct Conference {
   Room room{automatic()};
   PassBoard board;
   std::map<uint64_t, int> asked;
-  std::set<uint64_t> deaf;  // to wishes for a keyframe
-  std::set<uint64_t> off;   // cameras that are, without a word
+  std::set<uint64_t> deaf;          // to wishes for a keyframe
+  std::set<uint64_t> off;           // cameras that are, without a word
+  std::map<uint64_t, bool> passed;  // the last frame
   std::map<uint64_t, std::shared_ptr<ScriptedFeed>> feeds;
   std::map<uint64_t, std::unique_ptr<Camera>> cameras;
   std::map<uint64_t, Yuv> colours;
@@ -64,7 +65,7 @@ struct Conference {
       frame.rtp_time = static_cast<int64_t>(member) * 1'000'000'000 + (room.now - at(0ms)) / 1us * 9 / 100;
       feeds[member]->sent = room.now;
       if (feeds[member]->wanted) feeds[member]->next = image.picture();
-      board.route(member, frame, room.now);
+      passed[member] = board.route(member, frame, room.now);
     }
     board.replan(room.now);
     if (room.core.active() || board.warming()) {
@@ -109,6 +110,8 @@ TEST(PassBoard, two_members_see_each_other_and_nothing_is_decoded_or_encoded) {
   EXPECT_EQ(call.room.core.totals()->frames.load(), before);
   EXPECT_TRUE(near(call.centre(11), kBlue));
   EXPECT_TRUE(near(call.centre(12), kRed));
+  EXPECT_TRUE(call.passed[1]);
+  EXPECT_TRUE(call.passed[2]);
 }
 
 TEST(PassBoard, a_third_member_makes_it_a_mix_without_a_gap_and_his_leaving_undoes_it) {
@@ -119,6 +122,7 @@ TEST(PassBoard, a_third_member_makes_it_a_mix_without_a_gap_and_his_leaving_undo
   call.run(60);
   EXPECT_EQ(call.board.passing(), 0);
   EXPECT_TRUE(near(call.left(11), call.left(13)));
+  EXPECT_FALSE(call.passed[1]) << "nobody gets it as it is";
   call.leave(3);
   call.room.core.remove_output(13);
   call.board.remove(13);

@@ -54,6 +54,24 @@ TEST_F(VideoSourceTest, a_feedback_that_comes_late_is_asked_at_once) {
   EXPECT_EQ(late->requests, 1);
 }
 
+TEST_F(VideoSourceTest, a_picture_that_is_passed_on_and_not_decoded_stands_still_all_the_same) {
+  core::TimePoint now = core::Clock::now();
+  const auto pass = [&](int pictures) {
+    for (int i = 0; i < pictures; ++i) source->note_passed(now += 33ms);
+  };
+  pass(30);
+  now += 1s;
+  pass(30);
+  EXPECT_EQ(source->stats().freezes, 0u) << "it is decoded here: that is where it is seen";
+  source->set_wanted(false, now);
+  pass(30);
+  EXPECT_EQ(source->stats().freezes, 0u);
+  now += 1s;
+  pass(30);
+  EXPECT_EQ(source->stats().freezes, 1u);
+  EXPECT_NEAR(static_cast<double>(source->stats().frozen_ms), 1000, 20);
+}
+
 TEST_F(VideoSourceTest, a_broken_stream_is_never_shown_and_a_keyframe_mends_it) {
   source->push(shot(kRed, true));
   ASSERT_TRUE(near(pixel(shown()->view, 160, 120), kRed));
