@@ -87,7 +87,7 @@ void Room::start_mixing() {
 void Room::stop_mixing() {
   if (!mixer_) return;
   pushes_.clear();
-  while (!stills_.empty()) remove_still(*stills_.begin());
+  while (!stills_.empty()) remove_still(stills_.begin()->first);
   for (auto& [stream, entry] : streams_) {
     if (!entry.leg.empty()) remove_leg(entry.leg, "nobody needs the mix");
   }

@@ -10,7 +10,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -61,8 +60,8 @@ class Room {
   core::Result<std::string> record_leg(const std::string& leg);
   bool remove_output(const std::string& id);
   /// An output of JPEG pictures, for as long as somebody waits for one. `conflict` when the room is not mixed.
-  core::Result<mixer::OutputId> add_still(core::VideoSize size, std::shared_ptr<core::FrameSink> sink);
-  void remove_still(mixer::OutputId still);
+  core::Result<uint64_t> add_still(core::VideoSize size, std::shared_ptr<core::FrameSink> sink);
+  void remove_still(uint64_t still);
   /// A room for music: two channels for whoever sends and hears them.
   bool stereo() const;
   /// The picture of the room at its best.
@@ -121,7 +120,8 @@ class Room {
   std::map<std::string, std::unique_ptr<MixPush>> pushes_;      ///< by stream name
   std::map<std::string, std::unique_ptr<RoomOutput>> outputs_;  ///< by output id
   LegRecordings recordings_;
-  std::set<mixer::OutputId> stills_;
+  std::map<uint64_t, mixer::OutputId> stills_;  // ids of ours: the mixer's begin anew with each mix
+  uint64_t last_still_ = 0;
   std::map<std::string, Keypad> keypads_;  ///< by leg, once it has pressed something
   int sip_legs_ = 0;
 };

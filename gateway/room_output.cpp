@@ -34,13 +34,13 @@ class RoomOutput::KeyframeWish final : public core::MediaFeedback {
 
 LiveOutput::OnChange tell_output_state(const Services& services, const std::string& room, const std::string& id) {
   return [events = services.events, room, id, told = std::optional<OutputState>(),
-          file = std::string()](const OutputStatus& status) mutable {
+          files = size_t{0}](const OutputStatus& status) mutable {
+    // First: who collects the files of an output that has stopped knows them all by then.
+    for (; files < status.files.size(); ++files)
+      events->publish("output.file", {{"room", room}, {"output", id}, {"file", status.files[files]}});
     if (std::exchange(told, status.state) != status.state)
       events->publish("output.state",
                       {{"room", room}, {"output", id}, {"state", to_string(status.state)}, {"error", status.error}});
-    if (status.files.empty() || status.files.back() == file) return;
-    file = status.files.back();
-    events->publish("output.file", {{"room", room}, {"output", id}, {"file", file}});
   };
 }
 

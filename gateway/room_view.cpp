@@ -27,18 +27,22 @@ mixer::VideoRendition Room::picture() const {
   return rendition;
 }
 
-Result<mixer::OutputId> Room::add_still(core::VideoSize size, std::shared_ptr<core::FrameSink> sink) {
+Result<uint64_t> Room::add_still(core::VideoSize size, std::shared_ptr<core::FrameSink> sink) {
   if (!mixer_) return make_error(ErrorCode::conflict, fmt::format("room {} is not mixed: nobody needs its mix", name_));
   auto rendition = picture();
   rendition.codec = core::Codec::jpeg;
   rendition.size = size;
   auto still = mixer_->add_video_output(rendition, std::move(sink), {.may_wait = true});
-  if (still) stills_.insert(*still);
-  return still;
+  if (!still) return still.error();
+  stills_.emplace(++last_still_, *still);
+  return last_still_;
 }
 
-void Room::remove_still(mixer::OutputId still) {
-  if (stills_.erase(still) > 0) mixer_->remove_output(still);
+void Room::remove_still(uint64_t still) {
+  const auto found = stills_.find(still);
+  if (found == stills_.end()) return;
+  mixer_->remove_output(found->second);
+  stills_.erase(found);
 }
 
 Result<> Room::set_layout(const std::string& layout) {

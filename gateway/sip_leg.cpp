@@ -145,6 +145,7 @@ Result<> SipLeg::apply(const std::vector<rtp::sdp::NegotiatedMedia>& media) {
   if (!has_video && video_) {
     if (picture_) picture_->stop();
     picture_.reset();  // it sends through the port that closes
+    own_view_ = false;
     std::exchange(video_, nullptr)->close();
   }
   if (!member_) {

@@ -227,7 +227,7 @@ Result<bool> LiveOutput::Shared::stream(Muxer& connection, StreamStart start) {
 /// False: this frame is done without, since it would be no file's beginning, or one too many.
 bool LiveOutput::Shared::leave_for_another_file(core::EncodedFrame frame) {
   if (core::kind_of(frame.codec) == core::MediaKind::video && !shape_of(frame)) {
-    intake.refuse(frame, true);
+    intake.refuse(frame, !more_files.exhausted());
     return false;
   }
   if (!more_files.take(Clock::now())) {

@@ -117,10 +117,10 @@ class Parser {
     if (type == "AS") level().as = std::min(*amount, max_bits_per_second / 1000) * 1000;
   }
 
-  // m=<kind> <port>[/count] <protocol> <format> …: printable all through (RFC 8866 §9, token). What is refused is
-  // written back, without such bytes, and must mean the same to whoever reads it.
+  // m=<kind> <port>[/count] <protocol> <format> …: printable all through but for tabs between (RFC 8866 §9, token).
+  // What is refused is written back, without such bytes, and must mean the same to whoever reads it.
   Result<> take_media(std::string_view rest) {
-    if (!std::ranges::all_of(rest, [](unsigned char c) { return c >= ' ' && c < 0x7f; })) {
+    if (!std::ranges::all_of(rest, [](unsigned char c) { return (c >= ' ' && c < 0x7f) || c == '\t'; })) {
       return at_line("m= has bytes that are not printable");
     }
     if (description_.media.size() >= max_sections) return at_line("more than 32 media sections", ErrorCode::limit);

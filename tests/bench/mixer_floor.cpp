@@ -143,7 +143,10 @@ double audio_floor(const Case& what, Library& library) {
   for (size_t tick = 0; tick < ticks; ++tick) {
     std::fill(all.begin(), all.end(), 0.0F);
     for (size_t i = 0; i < members; ++i) {
-      const Reel& reel = library.voice(what.audio, static_cast<int>(i), static_cast<int>(i) < what.talking);
+      const bool talking = static_cast<int>(i) < what.talking;
+      // Of who is silent one packet a second is owed: that says how loud he is (mixer::DecodeGate).
+      if (!talking && what.audio == core::Codec::opus && tick % 50 != i % 50) continue;
+      const Reel& reel = library.voice(what.audio, static_cast<int>(i), talking);
       cpu.start();
       decoders[i]->decode(reel[tick % reel.size()].data, voices[i]);
       cpu.stop();

@@ -143,8 +143,8 @@ int pictures_in(const std::vector<char>& stream, size_t from) {
 
 }  // namespace
 
-std::optional<std::string> Clips::get(int member) {
-  const std::string name = fmt::format("{}/{}", folder_.path, member), clip = name + ".mkv";
+std::optional<std::string> Clips::get(int member, bool talking) {
+  const std::string name = fmt::format("{}/{}{}", folder_.path, member, talking ? "" : "-silent"), clip = name + ".mkv";
   if (std::filesystem::exists(clip)) return clip;
   std::vector<uint8_t> picture, sound;
   const auto append = [](std::vector<uint8_t>& to, const Reel& reel, int round) {
@@ -153,7 +153,7 @@ std::optional<std::string> Clips::get(int member) {
     }
   };
   append(picture, library_.camera(member), kClipSeconds * kCameraRate / kCameraFrames);
-  append(sound, library_.voice(core::Codec::pcmu, member, true), kClipSeconds / 2);
+  append(sound, library_.voice(core::Codec::pcmu, member, talking), kClipSeconds / 2);
   write_file(name + ".h264", picture);
   write_file(name + ".ul", sound);
   const bool made = succeeds(
@@ -180,7 +180,7 @@ bool is_installed(Peer peer) {
 PeerRun run_peer(Peer peer, const Case& what, Clips& clips) {
   std::vector<std::string> files;
   for (int i = 0; i < what.members; ++i) {
-    const auto clip = clips.get(i);
+    const auto clip = clips.get(i, i < what.talking);
     if (!clip) return {};
     files.push_back(*clip);
   }

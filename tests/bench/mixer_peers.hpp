@@ -17,7 +17,7 @@ class Clips {
  public:
   explicit Clips(Library& library) : library_(library) {}
   /// Nothing without ffmpeg.
-  std::optional<std::string> get(int member);
+  std::optional<std::string> get(int member, bool talking);
   const std::string& folder() const { return folder_.path; }
 
  private:

@@ -4,9 +4,15 @@
 // Thread: the benchmark's main thread.
 #pragma once
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
+#include <utility>
 
+#include "core/http/client.hpp"
 #include "tests/bench/bench_media.hpp"
 #include "tests/bench/bench_process.hpp"
 
@@ -32,6 +38,21 @@ inline std::unique_ptr<Child> start_gateway(const std::string& folder, GatewayPo
   binary.resize(static_cast<size_t>(std::max<ssize_t>(::readlink("/proc/self/exe", binary.data(), binary.size()), 0)));
   binary = binary.substr(0, binary.rfind("/tests/")) + "/partyline";
   return start_program({binary, "--config", config}, log);
+}
+
+/// What the gateway's /metrics says of a counter without labels; NaN: nothing.
+inline double counter(const GatewayPorts& ports, const std::string& name) {
+  core::http::ClientRequest request;
+  request.url = "http://127.0.0.1:" + std::to_string(ports.http) + "/metrics";
+  request.max_body_bytes = size_t{64} * 1024 * 1024;  // a thousand callers have a lot to say
+  boost::asio::io_context io;
+  std::string text = "\n";
+  boost::asio::co_spawn(io, core::http::fetch(std::move(request)), [&](std::exception_ptr, auto answer) {
+    if (answer) text += answer->body;
+  });
+  io.run();
+  const size_t at = text.find("\n" + name + " ");
+  return at == std::string::npos ? std::nan("") : std::strtod(text.c_str() + at + 1 + name.size(), nullptr);
 }
 
 }  // namespace partyline::bench

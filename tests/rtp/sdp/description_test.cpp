@@ -143,6 +143,14 @@ TEST(SdpParse, is_lenient_where_peers_are_odd) {
   EXPECT_EQ(d.media[0].rtcp_address, "9.8.7.6");
 }
 
+TEST(SdpParse, tabs_between_words_are_blanks_and_other_control_bytes_are_refused) {
+  const auto odd = parse(session("m=audio 7000\tRTP/AVP 0\t8\t\r\n"));
+  ASSERT_TRUE(odd) << odd.error().message;
+  EXPECT_EQ(odd->media[0].protocol, "RTP/AVP");
+  EXPECT_EQ(odd->media[0].formats.size(), 2U);
+  EXPECT_FALSE(parse(session("m=audio 7000 RTP/\x01VP 0\r\n")));
+}
+
 TEST(SdpWrite, what_is_written_reads_the_same) {
   for (const auto& name : {"chromium-offer.sdp", "srs-whip-answer.sdp", "srs-whep-answer.sdp", "baresip-offer.sdp",
                            "baresip-sdes-offer.sdp", "baresip-dtls-ice-offer.sdp", "old-phone-offer.sdp"}) {
