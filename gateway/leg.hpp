@@ -38,6 +38,8 @@ class Leg {
   const std::string& name() const { return name_; }
   /// "sip" or "whep".
   virtual std::string_view kind() const = 0;
+  /// False: a screen; whoever shows it has a leg of his own.
+  virtual bool is_person() const { return true; }
   /// One word: "connected", "connecting", "held", "waiting" …
   virtual std::string state() const = 0;
   /// In words: why this leg is silent or black; empty when it is neither.

@@ -32,6 +32,10 @@ bool is_screen_stream(std::string_view stream) {
   return stream.size() > kScreen.size() && stream.ends_with(kScreen);
 }
 
+std::string_view sharer_of(std::string_view stream) {
+  return is_screen_stream(stream) ? stream.substr(0, stream.size() - kScreen.size()) : std::string_view();
+}
+
 std::string mix_stream_for(std::string_view listener) {
   return listener.empty() ? std::string(kMix) : std::string(kMixFor) + std::string(listener);
 }

@@ -19,6 +19,8 @@ bool is_mix_stream(std::string_view stream);
 std::string_view listener_of(std::string_view stream);
 /// "NAME~screen": a second stream of NAME, shown as a presentation.
 bool is_screen_stream(std::string_view stream);
+/// NAME of "NAME~screen"; empty for others.
+std::string_view sharer_of(std::string_view stream);
 std::string mix_stream_for(std::string_view listener);
 
 /// True if `name` is one of `patterns` (a name, or a prefix that ends in '*').

@@ -62,6 +62,7 @@ void Room::update() {
   if (mixer_) {
     for (auto& [stream, entry] : streams_)
       if (entry.leg.empty() && !entry.kicked) pull(stream, entry);
+    bind_screens();
     update_pushes();
   }
 }
@@ -139,7 +140,7 @@ bool Room::remove_leg(std::string id, const std::string& why) {
   const bool is_sip = leg->kind() == "sip";
   leg->close(why);
   if (is_sip) --sip_legs_;
-  play(mixer::Tone::leave);
+  if (leg->is_person()) play(mixer::Tone::leave);
   services_.events->publish("leg.left",
                             {{"room", name_}, {"leg", id}, {"name", leg->name()}, {"why", core::printable(why)}});
   if (is_sip) update();

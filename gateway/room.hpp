@@ -89,6 +89,7 @@ class Room {
     std::string server;    ///< of an SFU that is a cluster
     std::string leg;       ///< while the room is mixed
     bool kicked = false;   ///< an operator removed it: not pulled again until it is published anew
+    bool arrives = false;  ///< it came while the room was mixed: people hear of it
     LegSettings settings;  ///< of the leg before, for the next one
   };
 
@@ -103,6 +104,7 @@ class Room {
   void stop_mixing();
   void pull(const std::string& name, Stream& stream);
   void update_pushes();
+  void bind_screens();
   void unbind(const mixer::Member* member);
   void allot_own_views(core::TimePoint now);
   void play(mixer::Tone tone);

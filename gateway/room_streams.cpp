@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/log.hpp"
 #include "gateway/event_bus.hpp"
@@ -23,7 +24,7 @@ void Room::pull(const std::string& name, Stream& stream) {
   leg->apply(stream.settings);
   leg->start();
   recordings_.joined(leg);
-  play(mixer::Tone::join);
+  if (std::exchange(stream.arrives, false) && leg->is_person()) play(mixer::Tone::join);
   core::log_info("room={} leg={} joined: {} ({})", name_, leg->id(), core::printable(leg->name()), name);
   services_.events->publish("leg.joined",
                             {{"room", name_}, {"leg", leg->id()}, {"kind", "whep"}, {"name", leg->name()}});
@@ -40,6 +41,7 @@ void Room::on_stream_published(const std::string& stream, const std::string& cli
   entry.client = client;
   entry.display_name = core::printable(display_name);
   entry.server = server;
+  entry.arrives = mixing() && entry.leg.empty();
   services_.events->publish("stream.published", {{"room", name_}, {"stream", stream}, {"name", entry.display_name}});
   update();
 }
@@ -79,6 +81,17 @@ void Room::on_sfu_restarted(const std::string& server) {
 void Room::unbind(const mixer::Member* member) {
   for (auto& [stream, push] : pushes_)
     if (member && push->listener() == member) push->listen_as(nullptr);
+}
+
+// Who shares his screen hears neither himself nor what his screen plays.
+void Room::bind_screens() {
+  for (const auto& [name, stream] : streams_) {
+    const auto screen = is_screen_stream(name) ? find_leg(stream.leg) : nullptr;
+    if (!screen || !screen->member()) continue;
+    const auto sharer = streams_.find(std::string(sharer_of(name)));
+    const auto leg = sharer == streams_.end() ? nullptr : find_leg(sharer->second.leg);
+    screen->member()->set_unheard_by(leg && leg->member() ? leg->member()->id() : 0);
+  }
 }
 
 void Room::update_pushes() {

@@ -35,6 +35,10 @@ void WhepLeg::start() {
   peer_->start();
 }
 
+bool WhepLeg::is_person() const {
+  return !is_screen_stream(stream_);
+}
+
 void WhepLeg::request_keyframe() {
   if (peer_) peer_->request_keyframe();
 }

@@ -21,6 +21,7 @@ class WhepLeg final : public Leg, private whip_client::PeerEvents, public std::e
   const std::string& stream() const { return stream_; }
 
   std::string_view kind() const override { return "whep"; }
+  bool is_person() const override;
   std::string state() const override;
   std::string trouble(core::TimePoint now) const override;
   rtp::SessionStats stats() const override;

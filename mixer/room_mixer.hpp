@@ -155,6 +155,8 @@ class Member {
   virtual void set_muted(bool muted) = 0;              ///< its audio is not in the mix
   virtual void set_video_muted(bool muted) = 0;        ///< its picture is replaced by the name tile and not decoded
   virtual void set_gain_db(double gain) = 0;
+  /// The member with this id() does not hear it, nor himself: it is what his own screen plays. 0: everybody hears it.
+  virtual void set_unheard_by(uint64_t member) = 0;
   virtual void set_voice_processing(const VoiceProcessing& wanted) = 0;
   virtual void set_pinned(bool pinned) = 0;  ///< in the speaker's region of the layout, whoever speaks
   /// What this member hears (the mix minus itself) and sees.

@@ -81,6 +81,7 @@ class MemberImpl final : public Member {
   void set_muted(bool muted) override;
   void set_video_muted(bool muted) override;
   void set_gain_db(double gain) override;
+  void set_unheard_by(uint64_t member) override { room_->audio->set_unheard_by(id_, member); }
   void set_voice_processing(const VoiceProcessing& wanted) override;
   void set_pinned(bool pinned) override;
   core::Result<OutputId> add_audio_output(AudioFormat format, std::shared_ptr<core::FrameSink> sink) override;

@@ -27,13 +27,19 @@ class AudioRoom::View final : public MixView {
     } else {
       std::copy(sum.begin(), sum.end(), out.begin());
     }
+    AudioSource* const second = seat->second ? seat->second->source.get() : nullptr;
+    if (second) {
+      const auto samples = second->samples_at(kBandRates[band]);
+      for (size_t i = 0; i < samples.size(); ++i) out[i] -= samples[i];
+    }
     Own& own = seat->own[wanted];
     if (own.mixed_at == index_) own.limiter = own.before;  // for another of the member's outputs
     own.before = own.limiter;
     own.mixed_at = index_;
     if (wanted == kStereoBand) {
       if (seat->source->guards_echo()) seat->sent_level = level_dbov(out);
-      return room_.stereo_->without(out, seat->source->side(), own.limiter);
+      return room_.stereo_->without(out, seat->source->side(), second ? second->side() : std::span<const float>(),
+                                    own.limiter);
     }
     own.limiter.process(out);
     if (seat->source->guards_echo()) seat->sent_level = level_dbov(out);
@@ -79,6 +85,25 @@ void AudioRoom::tell(Seat& seat) {
   if (moved && observer) observer->on_playout_delay(seat.source->member(), delay);
   seat.speech = speech;
   if (moved) seat.delay = delay;
+}
+
+// From now on, and for a while after the last time, it has a mix of its own, which begins as everybody's.
+void AudioRoom::keep_apart(Seat& seat) {
+  if (seat.apart == 0) {
+    for (size_t band = 0; band < kBands; ++band) seat.own[band].limiter = limiters_[band];
+    if (stereo_) seat.own[kStereoBand].limiter = stereo_->limiter();
+  }
+  seat.apart = kApartTicks;
+}
+
+void AudioRoom::find_second_sounds() {
+  for (const auto& seat : seats_) {
+    if (seat->source->unheard_by() == 0 || !seat->source->contributes()) continue;
+    Seat* const owner = seat_of(seat->source->unheard_by());
+    if (!owner) continue;
+    keep_apart(*owner);
+    owner->second = seat.get();
+  }
 }
 
 void AudioRoom::make_full() {
@@ -132,14 +157,14 @@ bool AudioRoom::tick(core::TimePoint now) {
     if (source.contributes()) {
       bus_.add(source.samples(), source.rate());
       if (const auto side = source.side(); !side.empty()) stereo_->add(side);
-      if (seat->apart == 0) {
-        for (size_t band = 0; band < kBands; ++band) seat->own[band].limiter = limiters_[band];
-        if (stereo_) seat->own[kStereoBand].limiter = stereo_->limiter();
-      }
+      keep_apart(*seat);
+    } else {
+      seat->apart = std::max(0, seat->apart - 1);
     }
-    seat->apart = source.contributes() ? kApartTicks : std::max(0, seat->apart - 1);
+    seat->second = nullptr;
     tell(*seat);
   }
+  if (second_sounds_.load(std::memory_order_relaxed)) find_second_sounds();
   make_full();
   View view(*this, time.index);
   size_t packets = 0;

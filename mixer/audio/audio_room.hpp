@@ -55,6 +55,10 @@ class AudioRoom {
   bool remove_output(OutputId id);
   void close();  ///< all outputs
 
+  /// The mix that `by` hears lacks this member's sound as well as his own (it is what his screen plays). One such
+  /// member for each; `by` 0: everybody hears it.
+  void set_unheard_by(uint64_t member, uint64_t by);
+
   void set_comfort_noise(double dbov) { sounds_.set_comfort_noise(dbov); }
   void play(Tone tone) { sounds_.play(tone); }
 
@@ -84,6 +88,7 @@ class AudioRoom {
     std::shared_ptr<AudioSource> source;
     std::array<Own, kBands + 1> own;  // of kStereoBand, too
     int outputs = 0;
+    Seat* second = nullptr;        // whose sound its own mix lacks, too; in this tick
     double sent_level = -127;      // of its own mix, in this tick
     int apart = 0;                 // ticks for which it still gets a mix of its own
     Speech speech = Speech::none;  // as told
@@ -124,6 +129,8 @@ class AudioRoom {
   void apply(Command& command);
   void rest();
   void tell(Seat& seat);
+  void keep_apart(Seat& seat);
+  void find_second_sounds();
   Seat* seat_of(uint64_t member);
   void make_full();
   void guard_against_echo();
@@ -157,6 +164,7 @@ class AudioRoom {
   static constexpr int kBarredPackets = 1000;  // of anybody: some ten seconds
   std::atomic<int> barred_packets_{0};         // until bars are lifted
   std::atomic<bool> commands_{false};
+  std::atomic<bool> second_sounds_{false};  // some source is not heard by somebody else
 
   // The tick's.
   std::list<Command> applying_;

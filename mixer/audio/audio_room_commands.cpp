@@ -2,6 +2,7 @@
 // those who ask for it.
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <set>
 
 #include "mixer/audio/audio_room.hpp"
@@ -81,12 +82,14 @@ core::Result<> AudioRoom::make_coming(const KnownOutput& output, Command& comman
   auto own = EncoderStream::create(output.format, apart(output.format));
   if (!own) return own.error();
   command.belongings.own = std::move(*own);
-  std::shared_ptr<AudioSource> ears;
+  std::vector<std::shared_ptr<AudioSource>> taken_out;
   {
     const std::lock_guard lock(mutex_);
-    ears = source_of(*output.member);
+    std::ranges::copy_if(sources_, std::back_inserter(taken_out), [&](const auto& source) {
+      return source->member() == *output.member || source->unheard_by() == *output.member;
+    });
   }
-  if (ears) ears->hears_at(find_audio_codec(output.format.codec)->sample_rate);
+  for (const auto& source : taken_out) source->hears_at(find_audio_codec(output.format.codec)->sample_rate);
   return {};
 }
 
@@ -189,6 +192,26 @@ bool AudioRoom::remove_output(OutputId id) {
   if (gone.valve) gone.valve->shut();
   replan();
   return true;
+}
+
+void AudioRoom::set_unheard_by(uint64_t member, uint64_t by) {
+  {
+    const std::lock_guard plan(plan_mutex_);
+    std::shared_ptr<AudioSource> source;
+    std::vector<int> rates;
+    {
+      const std::lock_guard lock(mutex_);
+      source = source_of(member);
+      if (!source || source->unheard_by() == by) return;
+      for (const KnownOutput& output : outputs_)
+        if (output.member == by) rates.push_back(find_audio_codec(output.format.codec)->sample_rate);
+    }
+    for (const int rate : rates) source->hears_at(rate);
+    source->set_unheard_by(by);
+    // For good: to look in vain costs a tick next to nothing.
+    if (by != 0) second_sounds_.store(true, std::memory_order_relaxed);
+  }
+  replan();
 }
 
 void AudioRoom::close() {

@@ -50,7 +50,9 @@ std::optional<uint64_t> AudioRoom::wanted_source(const KnownOutput& output) cons
                     std::ranges::all_of(outputs_, [](const KnownOutput& o) { return o.member.has_value(); });
   if (sources_.size() != 1 && !pair) return std::nullopt;
   for (const auto& source : sources_)
-    if (source->member() != output.member && !source->altered()) return source->member();
+    if (source->member() != output.member && !source->altered() &&
+        !(output.member && source->unheard_by() == *output.member))
+      return source->member();
   return std::nullopt;
 }
 

@@ -105,6 +105,9 @@ class AudioSource final : public core::FrameSink {
   bool speaking() const { return speech() != Speech::none; }
   Speech speech() const { return muted_now_ ? Speech::none : activity_.speech(); }
   bool playing() const { return playing_; }
+  /// The member whose second sound it is, and who does not hear it; 0: nobody. AudioRoom sets it.
+  uint64_t unheard_by() const { return unheard_by_.load(std::memory_order_relaxed); }
+  void set_unheard_by(uint64_t member) { unheard_by_.store(member, std::memory_order_relaxed); }
   /// After the tick, for a member who hears something: its level (dBov).
   void note_sent(double level);
   bool guards_echo() const { return guard_echo_.load(std::memory_order_relaxed); }
@@ -165,6 +168,7 @@ class AudioSource final : public core::FrameSink {
   void measure_delay(core::TimePoint now);
 
   const uint64_t member_;
+  std::atomic<uint64_t> unheard_by_{0};
   FrameBox box_;
   std::atomic<bool> muted_{false};
   std::atomic<float> gain_{1.0F};

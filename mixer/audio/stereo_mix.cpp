@@ -21,9 +21,11 @@ void StereoMix::finish(std::span<const float> mean) {
   limiter_.process(full_.left, full_.right);
 }
 
-MixSpan StereoMix::without(std::span<const float> mean, std::span<const float> side, Limiter& limiter) {
+MixSpan StereoMix::without(std::span<const float> mean, std::span<const float> side, std::span<const float> second_side,
+                           Limiter& limiter) {
   Block rest = sum_;
   for (size_t i = 0; i < side.size(); ++i) rest[i] -= side[i];
+  for (size_t i = 0; i < second_side.size(); ++i) rest[i] -= second_side[i];
   for (size_t i = 0; i < mean.size(); ++i) {
     without_.left[i] = mean[i] + rest[i];
     without_.right[i] = mean[i] - rest[i];

@@ -29,7 +29,8 @@ class StereoMix {
   void finish(std::span<const float> mean);
   MixSpan full() const { return {full_.left, full_.right}; }
   /// The mix without somebody, whose `side` may be empty; `mean` lacks him already. Good until the next call.
-  MixSpan without(std::span<const float> mean, std::span<const float> side, Limiter& limiter);
+  MixSpan without(std::span<const float> mean, std::span<const float> side, std::span<const float> second_side,
+                  Limiter& limiter);
   const Limiter& limiter() const { return limiter_; }
 
  private:

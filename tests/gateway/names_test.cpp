@@ -5,6 +5,12 @@
 namespace partyline::gateway {
 namespace {
 
+TEST(Names, AScreenIsThatOfSomebody) {
+  EXPECT_EQ(sharer_of("alice~screen"), "alice");
+  EXPECT_EQ(sharer_of("~screen"), "");
+  EXPECT_EQ(sharer_of("alice"), "");
+}
+
 TEST(Names, OnlyCharactersThatNeedNoEscapingAnywhereAreAllowed) {
   for (const char* good : {"demo", "a", "Room-1_x.y~z", "0"}) EXPECT_TRUE(is_valid_name(good)) << good;
   for (const char* bad : {"", ".", "..", "a b", "a/b", "a%20", "ü", "a?b", "a\"b"})

@@ -69,6 +69,22 @@ struct Call {
   }
 };
 
+TEST(AudioRoomPass, what_his_own_screen_plays_is_passed_to_nobody) {
+  Call call;
+  call.join(1, 0x21);
+  call.join(2, 0x32);
+  call.room.set_unheard_by(2, 1);
+  call.run(3s);
+  EXPECT_FALSE(call.hears_as_it_was(1, 0x32));
+  EXPECT_TRUE(call.hears_as_it_was(2, 0x21));
+  call.room.set_unheard_by(2, 0);
+  call.run(3s);
+  EXPECT_TRUE(call.hears_as_it_was(1, 0x32));
+  call.room.set_unheard_by(2, 1);
+  call.run(3s);
+  EXPECT_FALSE(call.hears_as_it_was(1, 0x32));
+}
+
 TEST(AudioRoomPass, two_of_the_same_codec_are_passed_through_and_nothing_is_encoded) {
   Call call;
   call.join(1, 0x21);

@@ -261,6 +261,32 @@ TEST(AudioRoom, LetsAudioThroughWithinItsDelayBudget) {
   RecordProperty("worst_ms", std::to_string(delays[19]));
 }
 
+// Member 2 is what member 1's screen plays.
+TEST_P(EveryTelephoneCodec, NobodyHearsWhatHisOwnScreenPlays) {
+  AudioRoom room(core::Bitrate::kbps(64));
+  Phone alice, screen, dave;
+  alice.join(room, 1, std::make_unique<Talker>(GetParam(), silence()), format_of(GetParam()));
+  screen.join(room, 2, std::make_unique<Talker>(Codec::opus, sine(440)), std::nullopt);
+  dave.join(room, 3, std::make_unique<Talker>(GetParam(), sine(1000)), format_of(GetParam()));
+  room.set_unheard_by(2, 1);
+  TimePoint now = run(room, {&alice, &screen, &dave}, kStart, 100);
+  EXPECT_NEAR(tone_level(alice.ear->last_ms(500), 1000), 0.25, 0.04);
+  EXPECT_LT(tone_level(alice.ear->last_ms(500), 440), 0.005);
+  EXPECT_NEAR(tone_level(dave.ear->last_ms(500), 440), 0.25, 0.04);
+  alice.talker->set_signal(sine(1550));
+  now = run(room, {&alice, &screen, &dave}, now, 100);
+  EXPECT_NEAR(tone_level(alice.ear->last_ms(500), 1000), 0.25, 0.04);
+  EXPECT_LT(tone_level(alice.ear->last_ms(500), 440), 0.005) << "while he speaks, too";
+  EXPECT_LT(tone_level(alice.ear->last_ms(500), 1550), 0.005);
+  room.set_unheard_by(2, 0);
+  now = run(room, {&alice, &screen, &dave}, now, 100);
+  EXPECT_NEAR(tone_level(alice.ear->last_ms(500), 440), 0.25, 0.04);
+  room.set_unheard_by(2, 1);
+  room.remove_source(1);
+  run(room, {&screen, &dave}, now, 100);
+  EXPECT_NEAR(tone_level(dave.ear->last_ms(500), 440), 0.25, 0.04) << "when its owner has left";
+}
+
 class Notes final : public AudioRoomObserver {
  public:
   void on_speech(uint64_t member, Speech now) override { speech.emplace_back(member, now); }

@@ -131,6 +131,20 @@ TEST_F(MusicRoom, NobodyHearsHimselfInEitherEar) {
   EXPECT_LT(other->on_right(2300), 0.005);
 }
 
+TEST_F(MusicRoom, NobodyHearsWhatHisOwnScreenPlaysInEitherEar) {
+  Band singer(room, 1, sine(440), sine(1000)), screen(room, 2, sine(1550), sine(2300)),
+      other(room, 3, sine(700), sine(300));
+  room.set_unheard_by(2, 1);
+  hear(100, 1, ears);
+  play({&singer, &screen, &other}, {}, 100);
+  EXPECT_NEAR(ears->on_left(700), 0.25, 0.02);
+  EXPECT_NEAR(ears->on_right(300), 0.25, 0.02);
+  for (const double hz : {440.0, 1000.0, 1550.0, 2300.0}) {
+    EXPECT_LT(ears->on_left(hz), 0.01) << hz;
+    EXPECT_LT(ears->on_right(hz), 0.01) << hz;
+  }
+}
+
 TEST_F(MusicRoom, WhatComesInOneChannelSitsInTheMiddleAndGoesOutAsTheMean) {
   Band band(room, 1, sine(440), sine(1000));
   Phone phone;
