@@ -56,8 +56,8 @@ Result<> Room::may_mix() const {
   return make_error(ErrorCode::unavailable, fmt::format("overloaded: room {} cannot be mixed now", name_));
 }
 
-void Room::update() {
-  if (mix_wanted() && !mixer_) start_mixing();
+void Room::update(bool pictures) {
+  if (mix_wanted() && !mixer_) start_mixing(pictures);
   if (!mix_wanted() && mixer_) stop_mixing();
   if (mixer_) {
     for (auto& [stream, entry] : streams_)
@@ -67,7 +67,7 @@ void Room::update() {
   }
 }
 
-void Room::start_mixing() {
+void Room::start_mixing(bool pictures) {
   const auto& rooms = services_.config->rooms;
   mixer::RoomConfig config;
   config.name = name_;
@@ -80,6 +80,8 @@ void Room::start_mixing() {
   config.cross_fade = std::chrono::milliseconds(rooms.fade_ms);
   config.comfort_noise_dbov = services_.config->audio.comfort_noise_dbov;
   config.stereo = stereo();
+  // A push to a foreign SFU is encoded whether somebody looks at it or not.
+  config.expects_pictures = pictures || (rooms.push_mix && !services_.config->sfu.embedded);
   mixer_ = services_.engine->create_room(config);
   core::log_info("room={} is mixed now, {}x{} at {} fps", name_, rooms.width, rooms.height, rooms.frames_per_second);
   services_.events->publish("room.mixing", {{"room", name_}, {"mixing", true}});
@@ -103,7 +105,7 @@ Result<std::shared_ptr<SipLeg>> Room::add_sip_leg(SipLeg::Call call) {
   if (auto allowed = may_mix(); !allowed) return allowed.error();
   ++sip_legs_;
   call.stereo = stereo();
-  update();
+  update(call.pictures);
   auto leg = std::make_shared<SipLeg>(services_, next_id("sip"), std::move(call), *mixer_, picture());
   legs_[leg->id()] = leg;
   LegSettings settings = leg->settings();

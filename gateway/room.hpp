@@ -99,8 +99,9 @@ class Room {
 
   bool mix_wanted() const;
   /// Starts or stops mixing, pulls and pushes to match what is wanted now.
-  void update();
-  void start_mixing();
+  /// `pictures`: whoever made it necessary may have some.
+  void update(bool pictures = true);
+  void start_mixing(bool pictures);
   void stop_mixing();
   void pull(const std::string& name, Stream& stream);
   void update_pushes();

@@ -74,6 +74,7 @@ void RoomManager::on_incoming_call(const sip::IncomingCall& call) {
   auto room = enter(call.room);
   if (!room) return refuse(room.error());
   SipLeg::Call info{call.call, call.display_name, call.from_uri, call.local_address};
+  info.pictures = call.sdp.empty() || call.sdp.find("m=video ") != std::string::npos;
   auto leg = (*room)->add_sip_leg(std::move(info));
   if (!leg) return refuse(leg.error());
   const std::string id = (*leg)->id();

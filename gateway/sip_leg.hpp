@@ -29,6 +29,7 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
     std::string peer;           ///< for logs: "sip:alice@192.0.2.1"
     std::string local_address;  ///< of ours, that the peer reached: where media is bound and advertised
     bool stereo = false;        ///< the room's sound
+    bool pictures = true;       ///< it may have some; a guess: what it costs is measured soon
   };
 
   SipLeg(const Services& services, std::string id, Call call, mixer::RoomMixer& mixer,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <boost/asio/strand.hpp>
-#include <functional>
 #include <utility>
 #include <vector>
 
@@ -22,7 +21,7 @@ core::Counter& steps(int change) {
 }  // namespace
 
 EngineGovernor::EngineGovernor(WorkerPool& pool, bool enabled)
-    : pool_(pool), enabled_(enabled), timer_(boost::asio::make_strand(pool.executor())) {
+    : pool_(pool), enabled_(enabled), timer_(boost::asio::make_strand(pool.executor())), admission_(pool.threads()) {
   steps(1);
 }
 
@@ -50,27 +49,36 @@ void EngineGovernor::look_later() {
   });
 }
 
-void EngineGovernor::add(const std::string& name, const std::shared_ptr<VideoRoom>& room) {
+void EngineGovernor::add(const std::string& name, const std::shared_ptr<VideoRoom>& room, bool expects_pictures) {
   const std::lock_guard lock(mutex_);
   rooms_[room.get()] = {.name = name, .room = room};
   room->set_economy(Governor::economy(governor_.cuts(), false));
+  if (!enabled_ || !expects_pictures) return;
+  const core::TimePoint now = core::Clock::now();
+  admission_.begin(name, now);
+  admit(now);  // the next one may ask before the next look
 }
 
 void EngineGovernor::remove(const std::shared_ptr<VideoRoom>& room) {
   const std::lock_guard lock(mutex_);
-  rooms_.erase(room.get());
+  const auto found = rooms_.find(room.get());
+  if (found == rooms_.end()) return;
+  admission_.end(found->second.name);
+  rooms_.erase(found);
 }
 
 LoadSample EngineGovernor::sample(core::TimePoint now) {
   const PoolLoad pool = pool_.take_load(now);
   uint64_t ticks = 0, late = 0;
+  const auto period =
+      static_cast<double>(std::max<core::Duration>(now - std::exchange(looked_, now), core::Duration(1)).count());
   for (auto& [key, watched] : rooms_) {
     const auto room = watched.room.lock();
     if (!room) continue;
     const VideoProgress progress = room->progress();
     ticks += progress.ticks - watched.ticks;
     late += progress.ticks_late - watched.ticks_late;
-    watched.cost_ns = progress.spent_ns - watched.spent_ns;
+    watched.threads = static_cast<double>(progress.spent_ns - watched.spent_ns) / period;
     watched.ticks = progress.ticks;
     watched.ticks_late = progress.ticks_late;
     watched.spent_ns = progress.spent_ns;
@@ -80,19 +88,17 @@ LoadSample EngineGovernor::sample(core::TimePoint now) {
   return sample;
 }
 
-// Those that cost the most and together at least half of everything; who was one stays one until that cut is undone.
+std::vector<RoomCost> EngineGovernor::costs() const {
+  std::vector<RoomCost> costs;
+  costs.reserve(rooms_.size());
+  for (const auto& [key, watched] : rooms_) costs.push_back({watched.name, watched.threads});
+  return costs;
+}
+
+// Who was one of them stays one until that cut is undone.
 void EngineGovernor::choose_biggest() {
-  std::vector<Watched*> by_cost;
-  int64_t all = 0, covered = 0;
-  for (auto& [key, watched] : rooms_) {
-    by_cost.push_back(&watched);
-    all += watched.cost_ns;
-  }
-  std::ranges::sort(by_cost, std::greater<>(), &Watched::cost_ns);
-  for (Watched* room : by_cost) {
-    room->biggest = covered * 2 < all;
-    covered += room->cost_ns;
-  }
+  const auto biggest = biggest_rooms(costs());
+  for (auto& [key, watched] : rooms_) watched.biggest = biggest.contains(watched.name);
 }
 
 void EngineGovernor::apply(int change) {
@@ -121,17 +127,32 @@ void EngineGovernor::look() {
   if (stopped_) return;
   const LoadSample seen = sample(now);
   if (!enabled_) return show(seen.busy, now);
-  const bool admitted = governor_.admits_rooms();
+  admission_.update(costs(), now);
   const int change = governor_.update(seen, now);
   show(seen.busy, now);
   if (change != 0) {
     apply(change);
     steps(change).add();
     say(change, seen);
-  } else if (admitted != governor_.admits_rooms()) {
-    core::log_info("the pool is busy {:.0f} % of its time: new rooms are {}", governor_.busy() * 100,
-                   admitted ? "refused" : "welcome again");
   }
+}
+
+// Returns whether new rooms are admitted, and says so when that changes.
+bool EngineGovernor::admit(core::TimePoint now) {
+  const double set_aside = admission_.set_aside(now);
+  const bool admits = governor_.admits_rooms(set_aside);
+  bool before = false;
+  {
+    const std::lock_guard lock(shown_mutex_);
+    before = std::exchange(shown_.accepts_rooms, admits);
+  }
+  if (before != admits && governor_.cuts() == 0) {
+    core::log_info(
+        "the pool is busy {:.0f} % of its time, {:.0f} % are set aside for rooms that have just begun: new rooms are "
+        "{}",
+        governor_.busy() * 100, set_aside * 100, admits ? "welcome again" : "refused");
+  }
+  return admits;
 }
 
 void EngineGovernor::show(double busy, core::TimePoint now) {
@@ -140,7 +161,7 @@ void EngineGovernor::show(double busy, core::TimePoint now) {
   load.governed = enabled_;
   load.busy = busy;
   load.pool_ran = now;
-  load.accepts_rooms = governor_.admits_rooms();
+  load.accepts_rooms = admit(now);
   load.step = governor_.cuts();
   for (int cut = 1; cut <= governor_.cuts(); ++cut) load.cuts.emplace_back(Governor::words(cut));
   const std::lock_guard lock(shown_mutex_);

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "mixer/governor.hpp"
 #include "mixer/room_mixer.hpp"
@@ -26,7 +27,8 @@ class EngineGovernor : public std::enable_shared_from_this<EngineGovernor> {
   void start();
   /// Before the pool is joined.
   void stop();
-  void add(const std::string& name, const std::shared_ptr<VideoRoom>& room);
+  /// `expects_pictures`: its cost is allowed for until it is known.
+  void add(const std::string& name, const std::shared_ptr<VideoRoom>& room, bool expects_pictures);
   void remove(const std::shared_ptr<VideoRoom>& room);
   EngineLoad load() const;
 
@@ -35,7 +37,8 @@ class EngineGovernor : public std::enable_shared_from_this<EngineGovernor> {
     std::string name;
     std::weak_ptr<VideoRoom> room;
     uint64_t ticks = 0, ticks_late = 0;  ///< when last looked at
-    int64_t spent_ns = 0, cost_ns = 0;   ///< in all, and in the last period
+    int64_t spent_ns = 0;
+    double threads = 0;  ///< taken in the last period
     bool biggest = false;
   };
 
@@ -43,6 +46,8 @@ class EngineGovernor : public std::enable_shared_from_this<EngineGovernor> {
   void look();
   LoadSample sample(core::TimePoint now);
   void show(double busy, core::TimePoint now);
+  std::vector<RoomCost> costs() const;
+  bool admit(core::TimePoint now);
   void choose_biggest();
   void apply(int change);
   void say(int change, const LoadSample& sample) const;
@@ -53,6 +58,8 @@ class EngineGovernor : public std::enable_shared_from_this<EngineGovernor> {
   std::mutex mutex_;  // of all that follows
   bool stopped_ = false;
   Governor governor_;
+  Admission admission_;
+  core::TimePoint looked_{};
   std::map<const VideoRoom*, Watched> rooms_;
   // For load() alone: who asks carries all sound, and must not wait for a look at all rooms on a busy machine.
   mutable std::mutex shown_mutex_;  // held for a copy

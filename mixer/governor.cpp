@@ -1,6 +1,8 @@
 #include "mixer/governor.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <vector>
 
 namespace partyline::mixer {
 namespace {
@@ -11,9 +13,26 @@ constexpr double kCalmLeftOut = 0.01;
 constexpr core::Duration kLate = std::chrono::milliseconds(60);  // two pictures' time
 constexpr core::Duration kSettling = std::chrono::seconds(2);
 constexpr core::Duration kTooEarly = std::chrono::seconds(20);
-constexpr double kWeight = 0.25;  // of a new sample, four to two seconds
 
 }  // namespace
+
+std::set<std::string> biggest_rooms(std::span<const RoomCost> costs) {
+  std::vector<RoomCost> by_cost(costs.begin(), costs.end());
+  std::ranges::stable_sort(by_cost, std::greater<>(), &RoomCost::threads);
+  double all = 0, covered = 0;
+  for (const RoomCost& room : by_cost) all += room.threads;
+  std::set<std::string> biggest;
+  for (const RoomCost& room : by_cost) {
+    if (covered * 2 >= all) break;
+    biggest.insert(room.name);
+    covered += room.threads;
+  }
+  return biggest;
+}
+
+bool Governor::admits_rooms(double set_aside) const {
+  return admits_ && busy_ + set_aside < kClosed;
+}
 
 bool Governor::overloaded(const LoadSample& sample) const {
   return sample.busy >= kFull || sample.left_out >= kLeftOut || sample.latest >= kLate;

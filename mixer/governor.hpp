@@ -8,13 +8,17 @@
 //         ┤───────╯         ╰───    too early, it waits twice as long
 //
 // Sound is not in the order: it is no work of the pool, and nothing here touches it.
-// Thread: owner's. Deliberately not here: which rooms are the biggest (EngineGovernor).
+// Thread: owner's.
 #pragma once
 
 #include <array>
+#include <set>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "core/time.hpp"
+#include "mixer/admission.hpp"
 
 namespace partyline::mixer {
 
@@ -32,15 +36,20 @@ struct LoadSample {
   double left_out = 0;      ///< share of all rooms' pictures that were left out
 };
 
+/// Those that cost the most and together at least half of everything.
+std::set<std::string> biggest_rooms(std::span<const RoomCost> costs);
+
 class Governor {
  public:
+  static constexpr double kWeight = 0.25;  ///< of a new sample in what is smoothed, four to two seconds
   static constexpr int kMostCuts = 5;
   static constexpr core::Duration kPeriod = std::chrono::milliseconds(500);
 
   /// Once a period. What changed: +1 one cut more, -1 one less, 0 nothing.
   int update(const LoadSample& sample, core::TimePoint now);
   int cuts() const { return cuts_; }
-  bool admits_rooms() const { return admits_; }
+  /// `set_aside`: share of the pool that rooms will take which are not in the figures yet.
+  bool admits_rooms(double set_aside = 0) const;
   /// Smoothed over two seconds.
   double busy() const { return busy_; }
 

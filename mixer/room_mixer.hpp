@@ -46,6 +46,7 @@ struct RoomConfig {
   std::shared_ptr<const Decor> decor{};  ///< null: none
   double comfort_noise_dbov = -127;      ///< what is heard while nobody speaks; -127: nothing
   bool stereo = false;                   ///< outputs of two channels keep apart what came in two
+  bool expects_pictures = true;          ///< false: whoever makes it begin sends and sees none
 };
 
 /// What tells one video encode from another. Equal renditions share one encoder.

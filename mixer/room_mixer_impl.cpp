@@ -168,7 +168,7 @@ RoomMixerImpl::RoomMixerImpl(std::shared_ptr<EngineParts> engine, const RoomConf
     });
   }
   room_->engine->audio.add(room_->audio);
-  room_->engine->governor->add(config.name, room_->video);
+  room_->engine->governor->add(config.name, room_->video, config.expects_pictures);
 }
 
 RoomMixerImpl::~RoomMixerImpl() {

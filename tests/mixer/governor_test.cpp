@@ -124,6 +124,31 @@ TEST(Governor, a_load_that_returns_with_the_quality_makes_it_flap_ever_more_seld
   EXPECT_LE(ups.size(), 30u) << "an hour has 360 times ten seconds";
 }
 
+TEST(Governor, what_is_set_aside_counts_as_taken) {
+  Watch watch;
+  watch.run(10s, {0.5, {}, 0});
+  EXPECT_TRUE(watch.governor.admits_rooms(0.34));
+  EXPECT_FALSE(watch.governor.admits_rooms(0.36));
+}
+
+TEST(Governor, the_biggest_rooms_are_those_few_that_cost_half_of_everything) {
+  using Names = std::set<std::string>;
+  struct Row {
+    std::vector<RoomCost> costs;
+    Names biggest;
+  };
+  for (const Row& row : {
+           Row{{}, {}},
+           Row{{{"idle", 0}}, {}},
+           Row{{{"only", 0.1}}, {"only"}},
+           Row{{{"small", 0.1}, {"large", 0.9}}, {"large"}},
+           Row{{{"a", 3}, {"b", 4}, {"c", 3}}, {"b", "a"}},
+           Row{{{"a", 0.25}, {"b", 0.5}, {"c", 0.25}}, {"b"}},
+           Row{{{"a", 1}, {"b", 2}, {"c", 3}, {"d", 2}, {"e", 2}}, {"c", "b"}},
+       })
+    EXPECT_EQ(biggest_rooms(row.costs), row.biggest);
+}
+
 TEST(Governor, every_cut_has_words) {
   for (int cut = 1; cut <= Governor::kMostCuts; ++cut) EXPECT_FALSE(Governor::words(cut).empty());
   EXPECT_TRUE(Governor::words(0).empty());
