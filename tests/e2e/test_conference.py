@@ -4,6 +4,7 @@ import json
 import time
 
 from support import judge, media
+from support.media import PARTIES
 from support.process import run, wait_for
 from support.sip import Phone
 from test_calls import PCMU
@@ -74,6 +75,8 @@ def test_an_audio_only_phone_costs_no_video(stage, folder):
     judge.wait_hears(dave, ["alice"], ["dave"])
     mixer = gateway.room("talk")["mixer"]
     assert mixer["video_encoders"] == 0 and mixer["video_outputs"] == 0
+    figures = [gateway.figure(f"partyline_room_audio_{what}", "talk") for what in ("encoders", "outputs")]
+    assert figures == [2, 2], "each hears the other, in his own codec"
 
 
 def test_a_vp8_phone_and_an_h264_phone_see_each_other(stage, folder):
@@ -249,11 +252,12 @@ def test_a_music_room_keeps_left_and_right_apart(stage, folder):
 
 def test_a_browser_plays_music_in_stereo_and_shows_its_screen(stage, folder):
     """Chromium's own test screen is dark green, with a pie in it."""
-    gateway = stage.gateway({"rooms": {"stereo": ["music*"]}})
+    gateway = stage.gateway({"rooms": {"stereo": ["music*"]}, "audio": {"tones": "join_and_leave"}})
     dave = stage.phone("dave").dial(gateway.sip_uri("music-1"))
     carol = stage.browser("carol", sound=media.stereo_file("alice", "bob"))
     carol.open(f"{gateway.url}/?room=music-1&name=carol")
     carol.click("#music")
+    begins = len(judge.sound(dave.received()))
     carol.join()
 
     def heard():
@@ -261,6 +265,8 @@ def test_a_browser_plays_music_in_stereo_and_shows_its_screen(stage, folder):
             judge.assert_hears(judge.sound(dave.received(), channel=channel)[-judge.RATE:], [here], [there], f"dave's channel {channel}")
         return True
     wait_for(heard, 15, "dave to hear left and right apart", every=0.7)
+    alone = judge.sound(dave.received())
+    assert judge.chimes(alone[begins:]) == ["join"]
     side_by_side = judge.assert_shows(judge.wait_shows(dave, ["carol", "dave"], folder / "before.png"), ["carol"], "dave")
 
     def presented():
@@ -276,6 +282,14 @@ def test_a_browser_plays_music_in_stereo_and_shows_its_screen(stage, folder):
     wait_for(lambda: not presented(), 15, "the screen to go")
     judge.wait_shows(dave, ["carol", "dave"], folder / "after.png")
     wait_for(lambda: len(gateway.legs("music-1")) == 2, 10, "the screen's stream to leave the room")
+
+    # What a screen plays is for the others; Chromium's test screen plays nothing.
+    carol.publish_tone("/whip/music-1/carol~screen", PARTIES["carol"][0])
+    judge.wait_hears(dave, ["carol"], ["dave"])
+    judge.assert_hears(judge.sound(carol.record(2, folder / "carol.webm"), 0.5), ["dave"], ["carol"], "carol")
+    assert judge.chimes(judge.sound(dave.received())[len(alone):]) == [], "a screen is nobody who comes or goes"
+    carol.click("#leave")
+    wait_for(lambda: judge.chimes(judge.sound(dave.received())[len(alone):]) == ["leave"], 8, "dave to hear that carol left", every=0.5)
 
 
 def test_the_layout_changes_while_the_room_goes_on(stage, folder):

@@ -11,11 +11,6 @@ from test_calls import PCMU
 SMALL = {"width": 640, "height": 360, "video_kbps": 800}
 
 
-def figure(gateway, name, room):
-    text = gateway.request("GET", "/metrics")[1].decode()
-    return int(re.search(rf'^{name}{{room="{room}"}} (\d+)$', text, re.M).group(1))
-
-
 def own_views(gateway, room):
     return sorted(leg["name"] for leg in gateway.legs(room) if leg["video"] and leg["video"].get("sent", {}).get("own_view"))
 
@@ -40,8 +35,8 @@ def test_a_phone_is_shown_the_room_without_itself_as_far_as_three_renditions_go(
     wait_for(lambda: own_views(gateway, "demo") == ["alice"], 5, "alice to have her own view")
     sees(phones["alice"], ["bob", "carol"], ["alice"], folder, "alice-without-alice")
     sees(phones["bob"], everybody, [], folder, "bob-everybody")
-    assert figure(gateway, "partyline_room_video_encoders", "demo") == 2
-    assert figure(gateway, "partyline_room_video_outputs", "demo") == 3
+    assert gateway.figure("partyline_room_video_encoders", "demo") == 2
+    assert gateway.figure("partyline_room_video_outputs", "demo") == 3
 
     # Of four who want it, the first two get it: with everybody's picture that makes three.
     phones["dave"] = stage.phone("dave").dial(gateway.sip_uri("demo"))
@@ -51,13 +46,13 @@ def test_a_phone_is_shown_the_room_without_itself_as_far_as_three_renditions_go(
     wait_for(lambda: own_views(gateway, "demo") == ["alice", "bob"], 5, "alice and bob to have their own views")
     sees(phones["bob"], ["alice", "carol", "dave"], ["bob"], folder, "bob-without-bob")
     sees(phones["carol"], [*everybody, "dave"], [], folder, "carol-everybody")
-    assert figure(gateway, "partyline_room_video_encoders", "demo") == 3
-    assert figure(gateway, "partyline_room_video_outputs", "demo") == 4
+    assert gateway.figure("partyline_room_video_encoders", "demo") == 3
+    assert gateway.figure("partyline_room_video_outputs", "demo") == 4
 
     assert gateway.api("PATCH", "/rooms/demo", {"self_view": True})[0] == 200
     wait_for(lambda: own_views(gateway, "demo") == [], 5, "everybody to see everybody")
     sees(phones["alice"], [*everybody, "dave"], [], folder, "alice-everybody")
-    assert figure(gateway, "partyline_room_video_encoders", "demo") == 1
+    assert gateway.figure("partyline_room_video_encoders", "demo") == 1
 
 
 def test_keys_change_the_layout_where_the_operator_allows_it(stage, folder):

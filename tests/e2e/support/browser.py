@@ -93,6 +93,25 @@ WATCH = """async ([url, leftOut]) => {
 }"""
 
 
+# Publishes a tone and nothing else, on a page of the same origin.
+PUBLISH_TONE = """async ([url, hz]) => {
+  const context = new AudioContext();
+  const tone = new OscillatorNode(context, {frequency: hz}), loudness = new GainNode(context, {gain: 0.25});
+  const out = context.createMediaStreamDestination();
+  tone.connect(loudness).connect(out);
+  tone.start();
+  await context.resume();
+  const publish = window.tonePublisher = new RTCPeerConnection();  // kept from being collected
+  publish.addTransceiver(out.stream.getAudioTracks()[0], {direction: 'sendonly', streams: [out.stream]});
+  await publish.setLocalDescription(await publish.createOffer());
+  if (publish.iceGatheringState !== 'complete') await new Promise(done => {
+    publish.onicegatheringstatechange = () => publish.iceGatheringState === 'complete' && done(); });
+  const answer = await fetch(url, {method: 'POST', headers: {'Content-Type': 'application/sdp'}, body: publish.localDescription.sdp});
+  if (answer.status !== 201) throw new Error(`${url}: ${answer.status}`);
+  await publish.setRemoteDescription({type: 'answer', sdp: await answer.text()});
+}"""
+
+
 class Browser:
     def __init__(self, folder, name, place=HOME, trusted=(), camera="640x360", sound=None):
         """`trusted`: origins that get camera and microphone although they are neither https nor localhost; `sound`: a WAV file,
@@ -136,6 +155,9 @@ class Browser:
 
     def publish(self, publish_url, play_url, codec="video/H264"):
         return self.evaluate(PUBLISH_AND_PLAY, [publish_url, play_url, codec])
+
+    def publish_tone(self, url, hz):
+        return self.evaluate(PUBLISH_TONE, [url, hz])
 
     def watch(self, url, left_out=()):
         return self.evaluate(WATCH, [url, list(left_out)])

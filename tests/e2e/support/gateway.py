@@ -98,6 +98,11 @@ class Gateway:
         status, body = self.api("GET", f"/rooms/{name}")
         return body if status == 200 else None
 
+    def figure(self, name, room):
+        """Of /metrics."""
+        text = self.request("GET", "/metrics")[1].decode()
+        return int(re.search(rf'^{name}{{room="{room}"}} (\d+)$', text, re.M).group(1))
+
     def legs(self, room, state=None):
         found = self.room(room)
         return [leg for leg in (found or {"legs": []})["legs"] if state is None or leg["state"] == state]

@@ -44,13 +44,13 @@ def is_keyframe(packet):
 
 
 class Listener(threading.Thread):
-    """Receives video and keeps when keyframes came (time.time()), and how many packets in all."""
+    """Receives video and keeps when keyframes came (time.time()), the RTP times of the pictures, and how many packets in all."""
 
     def __init__(self):
         super().__init__(daemon=True)
         self.sockets = udp_pair()
         self.port = self.sockets[0].getsockname()[1]
-        self.keyframes, self.packets = [], 0
+        self.keyframes, self.pictures, self.packets = [], [], 0
         self.ended = False
         self.start()
 
@@ -61,6 +61,8 @@ class Listener(threading.Thread):
                 if ready is not self.sockets[0]:
                     continue
                 self.packets += 1
+                if packet[1] & 0x80:  # the last one of a picture
+                    self.pictures.append(int.from_bytes(packet[4:8], "big"))
                 if is_keyframe(packet):
                     self.keyframes.append(time.time())
 
