@@ -9,9 +9,11 @@ import time
 
 from support import judge
 from support.media import PARTIES
+from support.old_phones import Listener
 from support.process import wait_for
 from support.sip import Phone
 from test_calls import PCMU
+from test_fast_update import SDP
 
 OFFER = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n" \
     "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\na=setup:actpass\r\na=ice-ufrag:abcd\r\n" \
@@ -23,6 +25,11 @@ def squeeze(gateway):
     for task in pathlib.Path(f"/proc/{gateway.process.popen.pid}/task").iterdir():
         with contextlib.suppress(ProcessLookupError):  # a thread that has just ended
             os.sched_setaffinity(int(task.name), {min(os.sched_getaffinity(0))})
+
+
+def least_step(pictures):
+    """Between two pictures, in ms: 17 at 60 a second."""
+    return min((b - a) % 2**32 for a, b in zip(pictures, pictures[1:])) / 90
 
 
 def post(gateway, path, body, content_type):
@@ -45,14 +52,26 @@ def test_under_overload_pictures_suffer_first_sound_never_and_all_comes_back(sta
     judge.wait_hears(dave, ["alice"], ["dave"])
     begins = {phone: len(judge.sound(phone.received())) for phone in (alice, dave)}
     stage.stalls.mark()
-    squeeze(gateway)
     bob = stage.phone("bob", video="h264").dial(gateway.sip_uri("big"))
+    eye, viewer = stage.keep(Listener()), Phone(gateway, "big")
+    # Level 4.2: 1920x1080 at 60 pictures a second.
+    assert viewer.invite(SDP.format(port=eye.port).replace("42e01f", "42e02a;level-asymmetry-allowed=1") + "a=recvonly\r\n").status == 200
+    wait_for(lambda: len(eye.pictures) > 30, 10, "pictures of the big room")
+    usual = least_step(eye.pictures)
+    squeeze(gateway)
     # Nobody takes it, but it is encoded: 4K at 60 pictures a second.
     status, output = gateway.api("POST", "/rooms/big/outputs", {"url": "rtmp://127.0.0.1:1/x/y"})
     assert status == 201, output
     before = wait_for(lambda: (lambda m: m if m["step"] >= 2 else None)(mixer()), 40, "the governor to act")
     (folder / "mixer.json").write_text(json.dumps(before))
     assert not before["accepts_rooms"] and before["cuts"][0] == "encoders take their fastest preset", before
+
+    cut = len(eye.pictures)
+    wait_for(lambda: len(eye.pictures) > cut + 20, 10, "pictures after the cut")
+    slower = least_step(eye.pictures[cut + 5:])
+    print(f"pictures came {usual:.0f} ms apart at least, and {slower:.0f} ms after the cut")
+    assert slower > 1.8 * usual, (usual, slower)
+    assert viewer.bye().status == 200
 
     status, answer = gateway.request("GET", "/readyz")
     assert status == 503 and json.loads(answer) == {"ready": False, "reasons": ["overloaded: no further room begins to be mixed"]}, answer
