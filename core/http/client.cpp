@@ -1,6 +1,5 @@
 #include "core/http/client.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/error.hpp>
@@ -28,8 +27,6 @@ namespace bhttp = boost::beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 using Endpoints = std::vector<tcp::endpoint>;
-
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
 Error timed_out() {
   return make_error(ErrorCode::timeout, "did not answer in time");

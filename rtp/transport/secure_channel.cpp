@@ -161,11 +161,14 @@ void SecureChannel::arm_timer() {
   if (!left) return;
   timer_.expires_after(*left + std::chrono::milliseconds(1));
   timer_.async_wait([alive = alive_](const boost::system::error_code& ec) {
-    SecureChannel* self = *alive;
-    if (ec || self == nullptr || self->done_) return;
-    self->dtls_.handle_timeout();
-    self->after_dtls();
+    if (SecureChannel* const self = *alive; !ec && self != nullptr) self->handle_timeout();
   });
+}
+
+void SecureChannel::handle_timeout() {
+  if (done_) return;
+  dtls_.handle_timeout();
+  after_dtls();
 }
 
 void SecureChannel::close() {

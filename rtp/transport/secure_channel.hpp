@@ -47,6 +47,8 @@ class SecureChannel {
 
   /// A path exists, or a better one: begins the handshake, or repeats its last flight.
   void path_ready();
+  /// A retransmission is due: the channel's own timer calls it, and who keeps another time.
+  void handle_timeout();
   /// DTLS, SRTP or SRTCP. True when the packet was proved to be the peer's.
   bool receive(core::Buffer packet, core::TimePoint now);
   void send_rtp(std::span<const uint8_t> packet);

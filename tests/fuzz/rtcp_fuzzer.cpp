@@ -22,6 +22,8 @@ rtp::TrackConfig track(core::Codec codec, uint8_t payload_type) {
   config.sending = config.receiving = config.feedback_profile = true;
   config.local_ssrc = payload_type;
   config.transport_cc_extension = 3;
+  config.receiver_reference = config.voip_metrics = true;
+  config.statistics = {true, true, true};
   rtp::PayloadFormat format;
   format.payload_type = payload_type;
   format.codec = codec;

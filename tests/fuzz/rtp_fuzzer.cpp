@@ -23,6 +23,8 @@ partyline::rtp::TrackConfig track(partyline::core::MediaKind kind, std::vector<p
   config.receiving = true;
   config.transport_cc_extension = 3;
   config.audio_level_extension = 1;
+  config.voip_metrics = true;
+  config.statistics = {true, true, true};
   for (const auto codec : codecs) {
     partyline::rtp::PayloadFormat format;
     format.payload_type = payload_type++;
