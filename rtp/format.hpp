@@ -39,6 +39,12 @@ struct PayloadFormat {
   std::optional<uint8_t> rtx_payload_type;  ///< RFC 4588: what repeats packets of this type; nothing: plain repetition
 };
 
+/// What of a statistics summary (RFC 3611 §4.6) is wanted and told.
+struct StatisticsWish {
+  bool loss = false, duplicates = false, jitter = false;
+  bool any() const { return loss || duplicates || jitter; }
+};
+
 /// One m= section after offer/answer, from our side of the table.
 struct TrackConfig {
   core::MediaKind kind = core::MediaKind::audio;
@@ -63,6 +69,7 @@ struct TrackConfig {
   uint8_t rid_extension = 0, repaired_rid_extension = 0;
   bool receiver_reference = false;         ///< a=rtcp-xr:rcvr-rtt of the peer (RFC 3611 §5)
   bool voip_metrics = false;               ///< a=rtcp-xr:voip-metrics of the peer: it wants to be told (RFC 3611 §4.7)
+  StatisticsWish statistics;               ///< a=rtcp-xr:stat-summary of the peer
   bool feedback_profile = false;           ///< RTP/AVPF or SAVPF: feedback may be sent at once (RFC 4585 §3.5)
   bool reduced_size_rtcp = false;          ///< RFC 5506
   std::optional<core::Bitrate> bandwidth;  ///< b=TIAS or b=AS of the peer: what we may send

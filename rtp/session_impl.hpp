@@ -1,6 +1,7 @@
 // Session's inside, private to rtp/session*.cpp: one Track a media section, and the Impl that routes between them.
 // session.cpp: life and time; session_receive.cpp: RTP in; session_send.cpp: RTP out; session_rtx.cpp: repetition
-// both ways; session_rtcp.cpp: RTCP both ways; session_bandwidth.cpp: bitrates.
+// both ways; session_rtcp.cpp: RTCP both ways;
+// session_extended.cpp: its extended reports; session_bandwidth.cpp: bitrates.
 #pragma once
 
 #include <algorithm>
@@ -22,6 +23,7 @@
 #include "rtp/jitter/keyframe_requester.hpp"
 #include "rtp/jitter/loss_runs.hpp"
 #include "rtp/jitter/receive_stream.hpp"
+#include "rtp/jitter/reception_summary.hpp"
 #include "rtp/jitter/reorder_buffer.hpp"
 #include "rtp/outbox.hpp"
 #include "rtp/pacer.hpp"
@@ -113,6 +115,7 @@ struct Track {
   AudioLosses audio_losses;
   LossRuns loss_runs;                ///< where the peer wants to know
   std::optional<int64_t> judged_to;  ///< the last packet that is in it
+  ReceptionSummary summary;          ///< where the peer wants to know
   int64_t packet_units = 0;          ///< RTP time between the last two packets in a row
   std::optional<int64_t> last_audio_time;
   ReorderBuffer reorder;
@@ -146,6 +149,9 @@ struct Track {
   std::array<SentAudio, 2> sent_audio;
   ExpectedLoss expected_loss;
 };
+
+/// A − LSR − DLSR (RFC 3550 §6.4.1, RFC 3611 §4.5), modulo the middle of NTP; nothing when that is no sane answer.
+std::optional<core::Duration> round_trip_of(uint32_t last_report, uint32_t delay, core::TimePoint now);
 
 /// A name of the SDP (mid, rid) as a header extension; extension 0: not agreed.
 void add_name(PacketWriter& writer, uint8_t extension, std::string_view name);
@@ -213,12 +219,9 @@ struct Session::Impl {
   void receive_transport_block(const rtcp::Block& block, core::TimePoint now);
   void receive_bounds(const rtcp::Tmmb& request);
   void receive_payload_block(const rtcp::Block& block, core::TimePoint now);
-  void receive_extended(const rtcp::ExtendedReport& report, core::TimePoint now);
   void receive_bye(const rtcp::Block& block);
   void keyframe_wanted_by_peer(uint32_t ssrc);
   void send_reports(Track& track, core::TimePoint now);
-  void judge_losses(Track& track, int64_t sequence, int64_t rtp_time, bool in_order);
-  void write_voip_metrics(const Track& track, rtcp::Writer& writer) const;
   void send_nacks(Track& track, core::TimePoint now);
   void send_audio_nacks(Track& track, core::TimePoint now);
   void push_nack(Track& track, std::span<const Seq16> missing);
@@ -232,6 +235,12 @@ struct Session::Impl {
   Track* sender_of(uint32_t ssrc);
   Track* receiver_of(uint32_t ssrc);
   Track* video_sender();
+
+  // session_extended.cpp
+  void receive_extended(const rtcp::ExtendedReport& report, core::TimePoint now);
+  void judge_losses(Track& track, int64_t sequence, int64_t rtp_time, bool in_order);
+  void write_extended(Track& track, bool sending, bool received, rtcp::Writer& writer, core::TimePoint now) const;
+  void write_voip_metrics(const Track& track, rtcp::Writer& writer) const;
 
   SessionConfig config;
   Outbox outbox;

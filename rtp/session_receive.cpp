@@ -122,9 +122,15 @@ void Session::Impl::receive_rtp(core::Buffer packet, core::TimePoint now) {
   }
   const auto arrival = track->in.receive(*view, now);
   if (arrival.verdict != ReceiveStream::Verdict::fresh) {
-    (arrival.verdict == ReceiveStream::Verdict::duplicate ? counters.duplicate : counters.probation).add();
+    const bool duplicate = arrival.verdict == ReceiveStream::Verdict::duplicate;
+    (duplicate ? counters.duplicate : counters.probation).add();
+    if (duplicate) track->summary.on_duplicate();
     ++track->stats.packets_discarded;
     return;
+  }
+  if (track->config.statistics.any()) {
+    if (arrival.restarted) track->summary.restart();
+    track->summary.on_packet(arrival.sequence, view->sequence);
   }
   ++track->stats.packets_received;
   track->stats.bytes_received += view->payload.size();
@@ -174,6 +180,8 @@ int64_t Session::Impl::media_time(Track& track, const PacketView& view, core::Ti
     clock->restart_stream(track.clock_id, track.in.clock_rate());
     clock->on_packet(track.clock_id, time, now);
   }
+  const auto difference = track.in.transit_difference();
+  if (difference && track.config.statistics.any()) track.summary.on_transit_difference(*difference);
   return time;
 }
 

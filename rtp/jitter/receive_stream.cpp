@@ -127,10 +127,14 @@ void ReceiveStream::count_jitter(RtpTime32 timestamp, core::TimePoint now) {
   const double seconds = std::chrono::duration<double>(now.time_since_epoch()).count();
   const auto arrival = static_cast<uint32_t>(static_cast<int64_t>(std::fmod(seconds, 40000.0) * clock_rate_));
   const uint32_t transit = arrival - timestamp.value;
+  transit_difference_.reset();
   if (last_transit_) {
     const double difference = std::abs(static_cast<double>(static_cast<int32_t>(transit - *last_transit_)));
     // A jump of the sender's clock is not jitter.
-    if (difference < 3.0 * clock_rate_) jitter_ += (difference - jitter_) / 16;
+    if (difference < 3.0 * clock_rate_) {
+      jitter_ += (difference - jitter_) / 16;
+      transit_difference_ = difference;
+    }
   }
   last_transit_ = transit;
 }

@@ -53,6 +53,9 @@ class ReceiveStream {
   rtcp::ReportBlock report(core::TimePoint now);
   uint64_t lost() const;
   double jitter_ms() const { return clock_rate_ ? jitter_ * 1000.0 / clock_rate_ : 0; }
+  /// |D| of RFC 3550 §6.4.1, in RTP time, between the last two packets given to receive_time(); nothing: a first one,
+  /// or the sender's clock has jumped.
+  std::optional<double> transit_difference() const { return transit_difference_; }
   uint32_t clock_rate() const { return clock_rate_; }
   core::TimePoint last_packet() const { return last_packet_; }
 
@@ -80,6 +83,7 @@ class ReceiveStream {
   core::TimePoint last_time_at_;
   // Report block. Extended numbers of this numbering: highest − first + 1 expected.
   std::optional<uint32_t> last_transit_;
+  std::optional<double> transit_difference_;
   double jitter_ = 0;
   int64_t first_ = 0;
   uint64_t received_ = 0, expected_before_ = 0, received_before_ = 0;

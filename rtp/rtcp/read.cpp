@@ -7,7 +7,8 @@ namespace partyline::rtp::rtcp {
 namespace {
 
 constexpr size_t kReportBlockBytes = 24;
-constexpr uint8_t kReceiverReferenceBlock = 4, kDlrrBlock = 5, kVoipMetricsBlock = 7;  // RFC 3611 §4.4, §4.5, §4.7
+// RFC 3611 §4.4 … §4.7
+constexpr uint8_t kReceiverReferenceBlock = 4, kDlrrBlock = 5, kStatisticsBlock = 6, kVoipMetricsBlock = 7;
 
 bool is(const Block& block, Type type, uint8_t format, size_t least_bytes) {
   return block.type == type && block.count == format && block.body.size() >= least_bytes;
@@ -211,11 +212,23 @@ static VoipMetrics voip_metrics_at(const uint8_t* p) {
   return metrics;
 }
 
+/// `flags`: which of the fields mean something; `p`: the 36 bytes behind the block's header.
+static StatisticsSummary statistics_at(uint8_t flags, const uint8_t* p) {
+  StatisticsSummary summary;
+  summary.ssrc = read_u32(p);
+  summary.begin = {read_u16(p + 4)};
+  summary.end = {read_u16(p + 6)};
+  if (flags & 0x80) summary.lost = read_u32(p + 8);
+  if (flags & 0x40) summary.duplicates = read_u32(p + 12);
+  if (flags & 0x20) summary.jitter = {read_u32(p + 16), read_u32(p + 20), read_u32(p + 24), read_u32(p + 28)};
+  return summary;
+}
+
 std::optional<ExtendedReport> parse_extended_report(const Block& block) {
   if (block.type != Type::extended_report || block.body.size() < 4) return std::nullopt;
-  ExtendedReport report{read_u32(block.body.data()), {}, {}, {}};
+  ExtendedReport report{read_u32(block.body.data()), {}, {}, {}, {}};
   for (size_t at = 4; at + 4 <= block.body.size();) {
-    const uint8_t kind = block.body[at];
+    const uint8_t kind = block.body[at], flags = block.body[at + 1];
     const size_t length = size_t{read_u16(&block.body[at + 2])} * 4;
     at += 4;
     if (at + length > block.body.size()) return std::nullopt;
@@ -226,6 +239,7 @@ std::optional<ExtendedReport> parse_extended_report(const Block& block) {
       }
     }
     if (kind == kVoipMetricsBlock && length >= 32) report.voip_metrics = voip_metrics_at(&block.body[at]);
+    if (kind == kStatisticsBlock && length >= 36) report.statistics = statistics_at(flags, &block.body[at]);
     at += length;
   }
   return report;

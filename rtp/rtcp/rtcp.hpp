@@ -5,7 +5,7 @@
 //   |                  SSRC of the packet's sender                  |  … body
 //
 //   200 SR, 201 RR, 202 SDES, 203 BYE, 204 APP (skipped), 205 RTPFB (1 NACK, 3 TMMBR, 4 TMMBN, 15 transport-cc),
-//   206 PSFB (1 PLI, 4 FIR, 15 REMB), 207 XR (4 RRTR, 5 DLRR)
+//   206 PSFB (1 PLI, 4 FIR, 15 REMB), 207 XR (4 RRTR, 5 DLRR, 6 statistics, 7 VoIP)
 //
 // A Reader walks the blocks; a typed parse_… turns one block into values. Lists that a peer could make long are
 // fixed-size or cut at a stated maximum; nothing allocates except TransportFeedback's reused vector.
@@ -175,11 +175,24 @@ struct VoipMetrics {
   uint16_t buffer_ms = 0, buffer_most_ms = 0;                      ///< playout buffer: now, and at its deepest
   friend bool operator==(const VoipMetrics&, const VoipMetrics&) = default;
 };
+/// RFC 3611 §4.6, of the packets begin … end - 1; what was not asked for is left out. TTLs are not told.
+struct StatisticsSummary {
+  struct Jitter {
+    uint32_t least = 0, most = 0, mean = 0, deviation = 0;  ///< of |D| (RFC 3550 §6.4.1), RTP time
+    friend bool operator==(const Jitter&, const Jitter&) = default;
+  };
+  uint32_t ssrc = 0;  ///< of the source reported on
+  Seq16 begin, end;
+  std::optional<uint32_t> lost, duplicates;
+  std::optional<Jitter> jitter;
+  friend bool operator==(const StatisticsSummary&, const StatisticsSummary&) = default;
+};
 struct ExtendedReport {
   uint32_t ssrc = 0;
   std::optional<NtpTime> receiver_reference;
   BoundedList<DlrrEntry, 16> dlrr;
   std::optional<VoipMetrics> voip_metrics;
+  std::optional<StatisticsSummary> statistics;
 };
 
 // Each returns nothing when the block is of another type or malformed.
@@ -218,6 +231,7 @@ class Writer {
   bool receiver_reference(uint32_t ssrc, NtpTime ntp);
   bool dlrr(uint32_t ssrc, std::span<const DlrrEntry> entries);
   bool voip_metrics(uint32_t ssrc, const VoipMetrics& metrics);
+  bool statistics_summary(uint32_t ssrc, const StatisticsSummary& summary);
 
   std::span<const uint8_t> packet() const { return out_.first(size_); }
   bool empty() const { return size_ == 0; }

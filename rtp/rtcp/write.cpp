@@ -222,4 +222,25 @@ bool Writer::voip_metrics(uint32_t ssrc, const VoipMetrics& metrics) {
   return true;
 }
 
+bool Writer::statistics_summary(uint32_t ssrc, const StatisticsSummary& summary) {
+  uint8_t* p = open(Type::extended_report, 0, 44);
+  if (!p) return false;
+  const auto jitter = summary.jitter.value_or(StatisticsSummary::Jitter{});
+  write_u32(p, ssrc);
+  p[4] = 6;
+  p[5] =
+      static_cast<uint8_t>((summary.lost ? 0x80 : 0) | (summary.duplicates ? 0x40 : 0) | (summary.jitter ? 0x20 : 0));
+  write_u16(p + 6, 9);
+  write_u32(p + 8, summary.ssrc);
+  write_u16(p + 12, summary.begin.value);
+  write_u16(p + 14, summary.end.value);
+  write_u32(p + 16, summary.lost.value_or(0));
+  write_u32(p + 20, summary.duplicates.value_or(0));
+  write_u32(p + 24, jitter.least);
+  write_u32(p + 28, jitter.most);
+  write_u32(p + 32, jitter.mean);
+  write_u32(p + 36, jitter.deviation);
+  return true;
+}
+
 }  // namespace partyline::rtp::rtcp

@@ -157,7 +157,8 @@ Media answered_section(const Media& offered, const NegotiatedMedia& agreed, cons
     if (id != 0) section.extensions.push_back({id, std::string(uri)});
   }
   if (track.kind == core::MediaKind::audio && !transport.ice) section.packet_time_ms = track.packet_time_ms;
-  if (has_receiver_reference(offered)) section.attributes.emplace_back(receiver_reference_attribute);
+  std::string reports = extended_reports_attribute(track.receiver_reference, track.statistics);
+  if (!reports.empty()) section.attributes.push_back(std::move(reports));
   write_transport(section, transport);
   if (transport.ice) section.ice.setup = answered_setup(transport.ice->setup, offered.ice.setup);
   return section;

@@ -151,7 +151,7 @@ Media offered_section(const MediaCapabilities& capabilities, const LocalTranspor
     add_extensions(section, capabilities);
   } else {
     section.protocol = "RTP/AVP";
-    section.attributes.emplace_back(receiver_reference_attribute);
+    section.attributes.push_back(extended_reports_attribute(true, {}));
     if (capabilities.transport_cc) section.extensions.push_back(transport_cc_extension());
     if (capabilities.kind == core::MediaKind::audio) section.packet_time_ms = 20;
   }

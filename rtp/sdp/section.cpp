@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <ranges>
 
 #include "core/log.hpp"
 #include "rtp/sdp/text.hpp"
@@ -81,18 +83,48 @@ Direction direction_of_peer(const Media& media) {
   return zeros && media.ice.ufrag.empty() ? direction_of(sends(media.direction), false) : media.direction;
 }
 
-static bool asks_for(const Media& media, std::string_view report) {
-  return std::ranges::any_of(media.attributes, [report](const std::string& attribute) {
-    return attribute.starts_with("rtcp-xr:") && attribute.find(report) != std::string::npos;
-  });
+std::string extended_reports_attribute(bool receiver_reference, const StatisticsWish& statistics) {
+  std::string reports = receiver_reference ? " rcvr-rtt=all" : "";
+  if (statistics.any()) {
+    std::string flags;
+    if (statistics.loss) flags += ",loss";
+    if (statistics.duplicates) flags += ",dup";
+    if (statistics.jitter) flags += ",jitt";
+    reports += " stat-summary=" + flags.substr(1);
+  }
+  return reports.empty() ? reports : "rtcp-xr:" + reports.substr(1);
 }
 
-bool has_receiver_reference(const Media& media) {
-  return asks_for(media, "rcvr-rtt=");
+static void each_word(std::string_view text, char separator, const std::function<void(std::string_view)>& take) {
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find(separator));
+    if (!word.empty()) take(word);
+    text.remove_prefix(std::min(word.size() + 1, text.size()));
+  }
 }
 
-bool wants_voip_metrics(const Media& media) {
-  return asks_for(media, "voip-metrics");
+/// What the peer's a=rtcp-xr asks for; one of the section stands for the session's (RFC 3611 §5.1).
+static void read_extended_reports(const Description& peer, const Media& media, TrackConfig& track) {
+  constexpr std::string_view name = "rtcp-xr:";
+  const auto is_ours = [](const std::string& attribute) { return attribute.starts_with(name); };
+  const auto& attributes = std::ranges::any_of(media.attributes, is_ours) ? media.attributes : peer.attributes;
+  const auto note_statistics = [&track](std::string_view flags) {
+    StatisticsWish& wish = track.statistics;
+    if (flags.empty()) wish = {true, true, true};
+    each_word(flags, ',', [&wish](std::string_view flag) {
+      wish.loss |= flag == "loss";
+      wish.duplicates |= flag == "dup";
+      wish.jitter |= flag == "jitt";
+    });
+  };
+  for (const std::string& attribute : attributes | std::views::filter(is_ours)) {
+    each_word(std::string_view(attribute).substr(name.size()), ' ', [&](std::string_view report) {
+      const std::string_view kind = report.substr(0, report.find('='));
+      if (kind == "rcvr-rtt" && kind != report) track.receiver_reference = true;
+      if (kind == "voip-metrics" && track.kind == core::MediaKind::audio) track.voip_metrics = true;
+      if (kind == "stat-summary") note_statistics(report.substr(std::min(kind.size() + 1, report.size())));
+    });
+  }
 }
 
 std::string_view name_of(core::MediaKind kind) {
@@ -150,8 +182,7 @@ NegotiatedMedia section_facts(const Description& peer, size_t index, const Media
   track.feedback_profile = media.protocol.ends_with("AVPF");
   track.reduced_size_rtcp = media.rtcp_reduced_size;
   track.bandwidth = media.bandwidth;
-  track.receiver_reference = has_receiver_reference(media);
-  track.voip_metrics = capabilities.kind == core::MediaKind::audio && wants_voip_metrics(media);
+  read_extended_reports(peer, media, track);
   return result;
 }
 

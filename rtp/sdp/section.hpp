@@ -28,11 +28,9 @@ Direction common(Direction a, Direction b);
 /// nothing sent.
 Direction direction_of_peer(const Media& media);
 
-/// a=rtcp-xr that agrees on round trips for who sends nothing (RFC 3611 §5.1): RRTR, answered by DLRR.
-constexpr std::string_view receiver_reference_attribute = "rtcp-xr:rcvr-rtt=all";
-bool has_receiver_reference(const Media& media);
-/// a=rtcp-xr of a peer that asks for VoIP metrics; nothing of it is answered (§5.2: it is for us to send).
-bool wants_voip_metrics(const Media& media);
+/// Our a=rtcp-xr (RFC 3611 §5.1): round trips for who sends nothing (RRTR, answered by DLRR) are agreed on by both;
+/// summaries that a peer asks for are named again, for it to know which of them will come. Empty: neither.
+std::string extended_reports_attribute(bool receiver_reference, const StatisticsWish& statistics);
 
 std::string_view name_of(core::MediaKind kind);
 bool is_secure(std::string_view protocol);

@@ -1,5 +1,5 @@
-"""RTCP extended reports (RFC 3611), as pion's decoder reads them: voice metrics of losses that were made on purpose, and round trips of a
-delay that was made on purpose, each side measuring."""
+"""RTCP extended reports (RFC 3611), as pion's decoder reads them: voice metrics and statistics of losses that were made on
+purpose, and round trips of a delay that was made on purpose, each side measuring."""
 import time
 
 from support.pion import PionPhone
@@ -59,3 +59,31 @@ def test_who_is_only_listened_to_is_asked_for_the_round_trip(stage, folder):
     print(f"{measured} ms")
     assert ROUND_TRIP * 0.95 < measured < ROUND_TRIP + stage.stalls.allowed(15), measured
     assert not phone.events("voip"), "nobody asked for them"
+
+
+def test_a_phone_that_asks_for_statistics_is_told_what_was_lost_and_came_twice(stage, folder):
+    gateway = stage.gateway()
+    phone = stage.keep(PionPhone(gateway, "statistics", folder, "audio", ["a=rtcp-xr:stat-summary=loss,dup,jitt,TTL"]))
+    phone.call()
+    assert "a=rtcp-xr:stat-summary=loss,dup,jitt\r\n" in phone.answer, phone.answer
+    gateway.wait_legs("statistics", 1)
+    stage.stalls.mark()
+    phone.tell("lose " + "." * 9 + "x" + "." * 9 + "d")  # one of 20 is lost, one comes twice
+    wait_for(lambda: phone.events("statistics"), 10, "a first summary")
+    begun = len(phone.events("statistics")) + 1  # the pattern began somewhere in these
+    wait_for(lambda: len(phone.events("statistics")) >= begun + 8, 20, "eight summaries more")
+    every = phone.events("statistics")
+    told = every[begun:]
+    print(told[-1])
+    assert all(one["ssrc"] == int.from_bytes(b"phon", "big") and one["has_lost"] and one["has_duplicates"] and one["has_jitter"] for one in told), told
+    assert all(one["end"] == next["begin"] for one, next in zip(every, every[1:])), every
+    packets = sum((one["end"] - one["begin"]) % 65536 for one in told)
+    assert packets > 300, told
+    for what in ("lost", "duplicates"):
+        count = sum(one[what] for one in told)
+        assert abs(count - packets / 20) <= 2, (what, count, packets)
+    # Packets come each 20 ms, give or take the machine's moods; 8 units are a millisecond.
+    for one in told:
+        assert one["least"] <= one["mean"] <= one["most"] and one["deviation"] <= one["most"], one
+    assert sorted(one["mean"] for one in told)[len(told) // 2] < 8 * stage.stalls.allowed(10), told
+    assert not phone.events("voip") and "does not understand" not in phone.process.text(), phone.process.text()

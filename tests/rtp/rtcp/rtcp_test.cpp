@@ -158,6 +158,33 @@ TEST_F(Rtcp, voip_metrics_are_nine_words_that_read_back) {
   EXPECT_EQ(capped->conversation_score, 1);
 }
 
+TEST_F(Rtcp, a_statistics_summary_is_ten_words_that_read_back) {
+  StatisticsSummary summary{.ssrc = 0x01020304,
+                            .begin = {65530},
+                            .end = {44},
+                            .lost = 5,
+                            .duplicates = 0x01000002,
+                            .jitter = StatisticsSummary::Jitter{3, 160, 40, 12}};
+  ASSERT_TRUE(writer.statistics_summary(0x0A0B0C0D, summary));
+  const auto packet = writer.packet();
+  const std::vector<uint8_t> expected{0x80, 207,  0, 11,  10, 11, 12, 13, 6, 0xE0, 0, 9,  1, 2, 3, 4,
+                                      0xFF, 0xFA, 0, 44,  0,  0,  0,  5,  1, 0,    0, 2,  0, 0, 0, 3,
+                                      0,    0,    0, 160, 0,  0,  0,  40, 0, 0,    0, 12, 0, 0, 0, 0};
+  EXPECT_EQ(std::vector<uint8_t>(packet.begin(), packet.end()), expected);
+  auto report = parse_extended_report(only_block());
+  ASSERT_TRUE(report && report->statistics);
+  EXPECT_EQ(*report->statistics, summary);
+
+  writer.clear();
+  summary.lost.reset();
+  summary.jitter.reset();
+  ASSERT_TRUE(writer.statistics_summary(3, summary));
+  EXPECT_EQ(writer.packet()[9], 0x40);
+  report = parse_extended_report(only_block());
+  ASSERT_TRUE(report && report->statistics);
+  EXPECT_EQ(*report->statistics, summary);
+}
+
 TEST_F(Rtcp, a_block_longer_than_the_packet_is_malformed) {
   ASSERT_TRUE(writer.pli({1, 2}));
   Reader reader(writer.packet().first(writer.packet().size() - 4));

@@ -102,6 +102,30 @@ TEST(SdpVoipMetrics, are_sent_to_who_asks_for_them_and_asked_of_nobody) {
   EXPECT_THAT(to_string(write_answer(offer, *plan, {plain_transport()}, 1, 1)), Not(HasSubstr("voip-metrics")));
 }
 
+TEST(SdpStatistics, are_answered_as_far_as_they_are_known_and_asked_of_nobody) {
+  const std::vector<MediaCapabilities> capabilities{audio()};
+  const auto answer_to = [&](std::vector<std::string> session, std::vector<std::string> section) {
+    auto offer = write_offer(capabilities, {plain_transport()}, {});
+    EXPECT_THAT(to_string(offer), Not(HasSubstr("stat-summary")));
+    offer.attributes = std::move(session);
+    offer.media[0].attributes = std::move(section);
+    const auto plan = plan_answer(offer, capabilities);
+    const std::string text = to_string(write_answer(offer, *plan, {plain_transport()}, 1, 1));
+    const size_t at = text.find("a=rtcp-xr:");
+    return at == std::string::npos ? "" : text.substr(at, text.find('\r', at) - at);
+  };
+  EXPECT_EQ(answer_to({}, {"rtcp-xr:rcvr-rtt=all:10 stat-summary=loss,dup,jitt,TTL"}),
+            "a=rtcp-xr:rcvr-rtt=all stat-summary=loss,dup,jitt");
+  EXPECT_EQ(answer_to({}, {"rtcp-xr:stat-summary=jitt"}), "a=rtcp-xr:stat-summary=jitt");
+  EXPECT_EQ(answer_to({}, {"rtcp-xr:stat-summary=HL"}), "");
+  EXPECT_EQ(answer_to({}, {"rtcp-xr:stat-summary"}), "a=rtcp-xr:stat-summary=loss,dup,jitt");
+  EXPECT_EQ(answer_to({}, {"rtcp-xr:voip-metrics  pkt-loss-rle=300 stat-summary=dup,,lossy"}),
+            "a=rtcp-xr:stat-summary=dup");
+  EXPECT_EQ(answer_to({}, {"rtcp-xr:"}), "");
+  EXPECT_EQ(answer_to({"rtcp-xr:stat-summary=loss"}, {}), "a=rtcp-xr:stat-summary=loss");
+  EXPECT_EQ(answer_to({"rtcp-xr:stat-summary=loss"}, {"rtcp-xr:rcvr-rtt=sender"}), "a=rtcp-xr:rcvr-rtt=all");
+}
+
 TEST(SdpParameterSets, are_read_from_base64_and_everything_else_is_left_out) {
   const auto sets = parameter_sets_of("packetization-mode=1;sprop-parameter-sets=Z0LgH9oCgPRA,aM4wpIA=");
   ASSERT_EQ(sets.size(), 2u);

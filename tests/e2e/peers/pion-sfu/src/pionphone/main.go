@@ -3,9 +3,9 @@
 //
 //	pion-phone -port 20000 -to 127.0.0.1:30000 -rtcp 127.0.0.1:30001 [-video file.h264] [-quiet] [-delay 40ms] [-reference]
 //
-// On stdin: "lose xx..." (a pattern of packets to lose, over and over; empty: none), "remb 400000" (again each half second; 0: no more).
+// On stdin: "lose xx.d." (a pattern of packets to lose, x, or to send twice, d, over and over; empty: none), "remb 400000" (again each half second; 0: no more).
 //
-// Lines: {"event":"voip",…} {"event":"dlrr","ms":…} {"event":"reference"} {"event":"remb","bits":…} {"event":"received","bytes":…,"seconds":…}
+// Lines: {"event":"voip",…} {"event":"statistics",…} {"event":"dlrr","ms":…} {"event":"reference"} {"event":"remb","bits":…} {"event":"received","bytes":…,"seconds":…}
 package main
 
 import (
@@ -83,13 +83,21 @@ func (p *phone) send(packet *rtp.Packet) {
 	raw, err := packet.Marshal()
 	must(err)
 	p.mu.Lock()
-	lost := p.lose != "" && p.lose[p.at%len(p.lose)] == 'x'
+	times := 1
+	if p.lose != "" {
+		switch p.lose[p.at%len(p.lose)] {
+		case 'x':
+			times = 0
+		case 'd':
+			times = 2
+		}
+	}
 	p.at++
 	p.sentPackets++
 	p.sentBytes += uint32(len(packet.Payload))
 	p.rtpTime = packet.Timestamp
 	p.mu.Unlock()
-	if !lost {
+	for ; times > 0; times-- {
 		_, _ = p.media.WriteToUDP(raw, p.there)
 	}
 }
@@ -173,6 +181,10 @@ func (p *phone) heard(packets []rtcp.Packet) {
 						trip := middle(ntp(now)) - one.LastRR - one.DLRR
 						say(map[string]interface{}{"event": "dlrr", "ms": float64(int32(trip)) * 1000 / 65536, "ssrc": one.SSRC})
 					}
+				case *rtcp.StatisticsSummaryReportBlock:
+					say(map[string]interface{}{"event": "statistics", "ssrc": block.SSRC, "begin": block.BeginSeq, "end": block.EndSeq, "has_lost": block.LossReports,
+						"has_duplicates": block.DuplicateReports, "has_jitter": block.JitterReports, "lost": block.LostPackets, "duplicates": block.DupPackets,
+						"least": block.MinJitter, "most": block.MaxJitter, "mean": block.MeanJitter, "deviation": block.DevJitter})
 				case *rtcp.VoIPMetricsReportBlock:
 					say(map[string]interface{}{"event": "voip", "ssrc": block.SSRC, "loss": float64(block.LossRate) / 256, "discarded": float64(block.DiscardRate) / 256,
 						"burst_density": float64(block.BurstDensity) / 256, "gap_density": float64(block.GapDensity) / 256, "burst_ms": block.BurstDuration,
