@@ -105,7 +105,7 @@ Result<> App::Impl::start() {
   services.events = events.get();
   reaper = std::make_unique<Reaper>();
   services.reaper = reaper.get();
-  services.outbox = std::make_shared<Outbox>(io.get_executor());
+  services.outbox = Outbox::create(io.get_executor());
   services.whip_url = config.sfu.whip_url;
   services.whep_url = config.sfu.whep_url;
   rooms = std::make_unique<RoomManager>(services);

@@ -24,7 +24,11 @@ core::Result<udp::endpoint> endpoint_of(const std::string& address, uint16_t por
 }  // namespace
 
 RtpPort::RtpPort(const Services& services, Handlers handlers)
-    : ssrc_(core::random_u32()), handlers_(std::move(handlers)), timer_(services.executor) {}
+    : ssrc_(core::random_u32()), outbox_(services.outbox), handlers_(std::move(handlers)), timer_(services.executor) {}
+
+RtpPort::~RtpPort() {
+  outbox_->remove(address_);
+}
 
 core::Result<std::shared_ptr<RtpPort>> RtpPort::open(const Services& services, const boost::asio::ip::address& bind,
                                                      core::MediaKind kind, Handlers handlers) {
@@ -32,6 +36,7 @@ core::Result<std::shared_ptr<RtpPort>> RtpPort::open(const Services& services, c
   auto transport = rtp::UdpTransport::open(services.executor, bind, *services.ports, batch);
   if (!transport) return transport.error();
   std::shared_ptr<RtpPort> port(new RtpPort(services, std::move(handlers)));
+  port->address_ = services.outbox->add(port);
   port->transport_ = std::move(*transport);
   return port;
 }
@@ -127,6 +132,21 @@ void RtpPort::on_rtcp(core::Buffer packet, core::TimePoint now) {
 void RtpPort::drive() {
   if (closed_ || !session_) return;
   arm(session_->tick(core::Clock::now()));
+  if (!video_) note_footprints();
+}
+
+// For sound, of which a thousand legs may send and want a packet each in every 20 ms. Again from time to time, for some
+// of it moves.
+void RtpPort::note_footprints() {
+  core::Footprint received, sent;
+  for (core::Footprint* const footprint : {&received, &sent}) {
+    footprint->add_between(this, &handlers_);
+    transport_->add_footprint(*footprint);
+  }
+  session_->add_footprint(received, sent);
+  core::add_footprint_of(sink_, received);
+  transport_->set_footprint(received);
+  outbox_->set_footprint(address_, sent);
 }
 
 // After each packet of video: a gap wants its NACK now, not at the next report. Sound has nothing between its timers.

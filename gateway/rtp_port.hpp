@@ -27,6 +27,7 @@ class RtpPort final : public rtp::TransportEvents,
     std::function<void(core::Bitrate)> on_target_bitrate;  ///< what the way to the peer carries
   };
 
+  ~RtpPort() override;
   static core::Result<std::shared_ptr<RtpPort>> open(const Services& services, const boost::asio::ip::address& bind,
                                                      core::MediaKind kind, Handlers handlers);
 
@@ -38,6 +39,8 @@ class RtpPort final : public rtp::TransportEvents,
                            const std::string& cname);
   /// Where frames go; null: nowhere. Must outlive the port, its close() or the next call.
   void set_sink(core::FrameSink* sink) { sink_ = sink; }
+  /// For frames to be sent.
+  Outbox::Address address() const { return address_; }
   uint16_t local_port() const { return transport_->local_rtp_port(); }
   uint32_t ssrc() const { return ssrc_; }
   /// Of packets sent again, where RTX is agreed.
@@ -64,6 +67,7 @@ class RtpPort final : public rtp::TransportEvents,
   void drive();
   void drive_now_and_then();
   void arm(core::TimePoint when);
+  void note_footprints();
 
   void on_transport_connected() override {}
   void on_rtp(core::Buffer packet, core::TimePoint now) override;
@@ -85,6 +89,8 @@ class RtpPort final : public rtp::TransportEvents,
   std::shared_ptr<rtp::UdpTransport> transport_;
   core::FrameSink* sink_ = nullptr;
   uint32_t ssrc_;
+  const std::shared_ptr<Outbox> outbox_;
+  Outbox::Address address_;
   Handlers handlers_;
   boost::asio::steady_timer timer_;
   core::TimePoint armed_for_ = core::TimePoint::max();

@@ -188,7 +188,7 @@ void SipLeg::update_audio_output() {
     return;
   }
   drop_audio_output();
-  auto added = member_->add_audio_output(format, std::make_shared<OutboxSink>(services_.outbox, audio_));
+  auto added = member_->add_audio_output(format, std::make_shared<OutboxSink>(services_.outbox, audio_->address()));
   if (!added) return core::log_warn("leg={} hears nothing: {}", id(), added.error().message);
   audio_out_ = AudioOutput{*added, format};
 }
@@ -203,7 +203,7 @@ void SipLeg::update_video_output() {
   const auto& track = video_->negotiated()->track;
   if (!picture_) {
     picture_ = std::make_shared<AdaptivePicture>(services_.executor, mixer_, "leg=" + id(),
-                                                 std::make_shared<OutboxSink>(services_.outbox, video_));
+                                                 std::make_shared<OutboxSink>(services_.outbox, video_->address()));
   }
   picture_->allow_pass_through(member_.get(), pass_limits(*track.send_format));
   const auto best = choose_rendition(*track.send_format, track.bandwidth, room_picture_);

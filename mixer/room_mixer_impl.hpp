@@ -91,10 +91,14 @@ class MemberImpl final : public Member {
   uint64_t id() const override { return id_; }
 
  private:
-  class AudioInput final : public core::FrameSink {
+  class AudioInput final : public core::FrameSink, public core::Footprinted {
    public:
     AudioInput(AudioRoom& room, std::shared_ptr<AudioSource> source) : room_(room), source_(std::move(source)) {}
     void push(const core::EncodedFrame& frame) override { room_.push(*source_, frame); }
+    void add_footprint(core::Footprint& footprint) const override {
+      footprint.add(*this);
+      source_->add_footprint(footprint);
+    }
 
    private:
     AudioRoom& room_;

@@ -21,6 +21,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/footprint.hpp"
 #include "core/time.hpp"
 #include "rtp/rtcp/rtcp.hpp"
 
@@ -57,6 +58,11 @@ class RemoteClock {
   core::TimePoint capture(StreamId id, int64_t rtp_time, core::TimePoint now);
   /// True when captures of this stream come from sender reports.
   bool synchronised(StreamId id) const { return streams_[id].has_report; }
+  /// Of a packet of the stream.
+  void add_footprint(StreamId id, core::Footprint& footprint) const {
+    footprint.add(streams_);
+    footprint.add(streams_[id]);
+  }
 
  private:
   struct Stream {

@@ -307,4 +307,27 @@ SessionStats Session::stats() const {
   return result;
 }
 
+void Session::add_footprint(core::Footprint& received, core::Footprint& sent) const {
+  for (core::Footprint* const footprint : {&received, &sent}) {
+    footprint->add_between(&impl_->config, &impl_->pictures);
+    for (const auto& pointer : impl_->tracks) {
+      const Track& track = *pointer;
+      footprint->add(pointer);
+      footprint->add(track.config);
+      footprint->add(track.stats);
+    }
+  }
+  for (const auto& pointer : impl_->tracks) {
+    const Track& track = *pointer;
+    received.add_between(&track.clock_id, &track.in);
+    track.in.add_footprint(received);
+    for (const PayloadFormat& format : track.config.receive_formats) received.add(format);
+    received.add(track.events_in);
+    impl_->clock->add_footprint(track.clock_id, received);
+    sent.add_between(&track.was_sending, &track.stats);
+    sent.add(track.sent_audio);
+    sent.add(track.expected_loss);
+  }
+}
+
 }  // namespace partyline::rtp

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/buffer.hpp"
+#include "core/footprint.hpp"
 #include "core/frame.hpp"
 #include "core/time.hpp"
 #include "rtp/format.hpp"
@@ -126,6 +127,8 @@ class Session {
   /// Sends RTCP BYE for all our SSRCs.
   void send_bye(core::TimePoint now);
   SessionStats stats() const;
+  /// Of a packet of sound that is received, and of one that is sent.
+  void add_footprint(core::Footprint& received, core::Footprint& sent) const;
 
  private:
   struct Impl;

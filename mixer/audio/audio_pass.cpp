@@ -63,17 +63,16 @@ void AudioPass::release(bool at_once) {
   cut_ = state_ == State::leaving && (cut_ || at_once);
 }
 
-bool AudioPass::take_mixed(core::EncodedFrame& frame) {
-  if (state_ == State::passing) return false;
+std::optional<int64_t> AudioPass::take_mixed(const core::EncodedFrame& frame) {
+  if (state_ == State::passing) return std::nullopt;
   if (state_ == State::leaving) {
     mixed_again_ms_ += format_.packet_time_ms;
-    if (!cut_ && mixed_again_ms_ < kWarmMs) return false;
+    if (!cut_ && mixed_again_ms_ < kWarmMs) return std::nullopt;
     state_ = State::mixed;
     cut_ = false;
     splice_.change();
   }
-  frame.rtp_time = splice_.next(frame, packet_units_);
-  return true;
+  return splice_.next(frame, packet_units_);
 }
 
 bool AudioPass::take_passed(core::EncodedFrame& frame) {
@@ -109,8 +108,20 @@ bool AudioPass::take_passed(core::EncodedFrame& frame) {
 
 void AudioValve::push(const core::EncodedFrame& frame) {
   const std::lock_guard lock(mutex_);
+  if (!sink_) return;
+  const auto time = pass_.take_mixed(frame);
+  if (!time) return;
+  // Mostly as it is: a copy for each of a thousand receivers would be a thousand times two writes to one counter.
+  if (*time == frame.rtp_time) return sink_->push(frame);
   core::EncodedFrame sent = frame;
-  if (sink_ && pass_.take_mixed(sent)) sink_->push(sent);
+  sent.rtp_time = *time;
+  sink_->push(sent);
+}
+
+void AudioValve::add_footprint(core::Footprint& footprint) const {
+  const std::lock_guard lock(mutex_);
+  footprint.add(*this);
+  core::add_footprint_of(sink_.get(), footprint);
 }
 
 bool AudioValve::pass(const core::EncodedFrame& frame) {

@@ -149,8 +149,9 @@ bool AudioRoom::tick(core::TimePoint now) {
   bus_.begin();
   if (stereo_) stereo_->begin();
   for (size_t i = 0; i < seats_.size(); ++i) {
-    if (i + 2 < seats_.size()) __builtin_prefetch(seats_[i + 2].get(), 1);
-    if (i + 1 < seats_.size()) seats_[i + 1]->source->prefetch();
+    if (i + 3 < seats_.size()) __builtin_prefetch(seats_[i + 3].get(), 1);
+    if (i + 2 < seats_.size()) seats_[i + 2]->source->prefetch();
+    if (i + 1 < seats_.size()) seats_[i + 1]->source->prefetch_packet();
     const auto& seat = seats_[i];
     AudioSource& source = *seat->source;
     source.tick(now);

@@ -71,7 +71,9 @@ void AudioRoom::remove_source(uint64_t member) {
 
 // What brings an output into the mix.
 core::Result<> AudioRoom::make_coming(const KnownOutput& output, Command& command) {
-  command.add_output = AudioOutput{output.id, output.member, output.gate};
+  core::Footprint footprint;
+  output.gate->add_footprint(footprint);
+  command.add_output = AudioOutput{output.id, output.member, output.gate, core::FootprintOf<4>(footprint)};
   command.member = output.member;
   command.format = output.format;
   auto shared = EncoderStream::create(output.format, apart(output.format));

@@ -170,13 +170,7 @@ void AudioSource::stop() {
 }
 
 void AudioSource::prefetch() const {
-  constexpr uintptr_t kLine = 64;
-  const auto fetch = [](const auto& what, size_t bytes) {
-    const auto begin = reinterpret_cast<uintptr_t>(&what);
-    for (uintptr_t at = begin / kLine * kLine; at < begin + bytes; at += kLine) {
-      __builtin_prefetch(reinterpret_cast<const void*>(at), 1);
-    }
-  };
+  const auto fetch = [](const auto& what, size_t bytes) { core::fetch_ahead(&what, bytes); };
   fetch(box_, 192);  // the head and the first frame's slot, as below
   fetch(queue_, 160);
   fetch(window_, 192);
@@ -192,6 +186,11 @@ void AudioSource::prefetch() const {
   fetch(echo_, 64);
   fetch(heard_level_, 64);
   fetch(shown_, sizeof shown_);
+}
+
+void AudioSource::prefetch_packet() const {
+  constexpr size_t kHeaders = 64, kPayload = 160;  // of buffer and packet; what 20 ms take
+  if (const uint8_t* const bytes = box_.newest()) core::fetch_ahead(bytes - kHeaders, kHeaders + kPayload);
 }
 
 void AudioSource::rest() {

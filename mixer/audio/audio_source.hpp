@@ -70,6 +70,11 @@ class AudioSource final : public core::FrameSink {
   explicit AudioSource(uint64_t member, bool stereo = false);
 
   void push(const core::EncodedFrame& frame) override;
+  /// Of push().
+  void add_footprint(core::Footprint& footprint) const {
+    box_.add_footprint(footprint);
+    footprint.add(formats_made_);
+  }
   void set_open(bool open) { box_.set_open(open); }
   void set_muted(bool muted) { muted_.store(muted, std::memory_order_relaxed); }
   void set_gain(float factor) { gain_.store(factor, std::memory_order_relaxed); }
@@ -91,6 +96,8 @@ class AudioSource final : public core::FrameSink {
   void rest();
   /// Fetches what tick() will need into the processor's caches, while another source's is under way.
   void prefetch() const;
+  /// The same for the newest packet's bytes, once prefetch() has brought what tells where they are.
+  void prefetch_packet() const;
 
   int rate() const { return kSampleRate / static_cast<int>(ratio_); }  ///< Hz, of samples()
   /// The tick's 20 ms after gain; zeros when it does not contribute.

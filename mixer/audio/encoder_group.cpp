@@ -81,7 +81,7 @@ size_t EncoderGroup::tick(TickTime time, MixView& mix) {
   shared_->feed(mix.full(band_), time, [&](const core::EncodedFrame& frame) {
     ++packets;
     for (size_t i = 0; i < listeners_.size(); ++i) {
-      if (i + 2 < listeners_.size()) __builtin_prefetch(listeners_[i + 2].output.gate.get(), 1);
+      if (i + 2 < listeners_.size()) listeners_[i + 2].output.footprint.fetch();
       if (!listeners_[i].own) listeners_[i].output.gate->push(frame);
     }
   });

@@ -15,6 +15,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/footprint.hpp"
 #include "core/mutex.hpp"
 #include "mixer/audio/encoder_stream.hpp"
 
@@ -28,6 +29,12 @@ class AudioOutputGate {
   void push(const core::EncodedFrame& frame) {
     const std::lock_guard lock(mutex_);
     if (sink_) sink_->push(frame);
+  }
+  /// Of push().
+  void add_footprint(core::Footprint& footprint) {
+    const std::lock_guard lock(mutex_);
+    footprint.add(*this);
+    core::add_footprint_of(sink_.get(), footprint);
   }
   void close() {
     std::shared_ptr<core::FrameSink> gone;
@@ -44,6 +51,7 @@ struct AudioOutput {
   OutputId id = 0;
   std::optional<uint64_t> member;  ///< whose ears these are; nobody's: the whole mix
   std::shared_ptr<AudioOutputGate> gate;
+  core::FootprintOf<4> footprint{};  ///< of what is pushed through the gate
 };
 
 /// What one tick has to send.

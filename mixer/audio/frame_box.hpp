@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <mutex>
 
+#include "core/footprint.hpp"
 #include "core/frame.hpp"
 #include "core/mutex.hpp"
 
@@ -33,9 +34,15 @@ class FrameBox {
     }
     frames_[(first_ + count_) % kCapacity] = frame;
     ++count_;
+    newest_.store(frame.data.data(), std::memory_order_relaxed);
     waiting_.store(true, std::memory_order_relaxed);
     return !full;
   }
+  /// Where the newest frame's bytes are, or were.
+  const uint8_t* newest() const { return newest_.load(std::memory_order_relaxed); }
+
+  /// Of push(), when nothing waits.
+  void add_footprint(core::Footprint& footprint) const { footprint.add_between(this, &frames_[1]); }
 
   /// Moves what waits to `take(EncodedFrame&&)`, oldest first: mostly one, which never leaves the caches on its way.
   template <class Take>
@@ -62,6 +69,7 @@ class FrameBox {
 
   std::atomic<bool> open_{true};
   std::atomic<bool> waiting_{false};
+  std::atomic<const uint8_t*> newest_{nullptr};
   core::Mutex mutex_;
   size_t first_ = 0, count_ = 0;
   std::array<core::EncodedFrame, kCapacity> frames_;

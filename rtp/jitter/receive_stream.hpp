@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "core/footprint.hpp"
 #include "core/time.hpp"
 #include "rtp/packet.hpp"
 #include "rtp/rtcp/rtcp.hpp"
@@ -58,6 +59,11 @@ class ReceiveStream {
   std::optional<double> transit_difference() const { return transit_difference_; }
   uint32_t clock_rate() const { return clock_rate_; }
   core::TimePoint last_packet() const { return last_packet_; }
+  /// Of a packet.
+  void add_footprint(core::Footprint& footprint) const {
+    footprint.add_between(this, &window_);
+    if (highest_) footprint.add(window_[index(*highest_ + 1)]);
+  }
 
  private:
   static constexpr int64_t kWindow = 1024;  // packets remembered against duplicates

@@ -202,6 +202,10 @@ void DatagramSocket::start(Handler handler) {
   SocketPoller::of(socket_.get_executor()).add(socket_.get_executor(), descriptor_, *this);
 }
 
+void DatagramSocket::set_footprint(const core::Footprint& footprint) {
+  if (released_ && !closed_) SocketPoller::of(socket_.get_executor()).set_footprint(descriptor_, footprint);
+}
+
 // One batch: the poller comes again for what is left, after all others.
 void DatagramSocket::on_readable() {
   if (closed_) return;

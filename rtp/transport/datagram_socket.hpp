@@ -16,6 +16,7 @@
 #include <span>
 
 #include "core/buffer.hpp"
+#include "core/footprint.hpp"
 #include "core/result.hpp"
 #include "rtp/transport/socket_poller.hpp"
 
@@ -59,6 +60,10 @@ class DatagramSocket : public std::enable_shared_from_this<DatagramSocket>, priv
   void begin_burst() { ++bursts_; }
   void end_burst();
   void close();
+  /// Of a packet that is received, or sent.
+  void add_footprint(core::Footprint& footprint) const { footprint.add_between(this, &local_); }
+  /// Of all that its handler does with a packet; one_of_many only.
+  void set_footprint(const core::Footprint& footprint);
 
  private:
   struct Batch;

@@ -52,11 +52,17 @@ void SocketPoller::add(const boost::asio::any_io_executor& executor, int descrip
   if (!std::exchange(listening_, true)) listen();
 }
 
+void SocketPoller::set_footprint(int descriptor, const core::Footprint& footprint) {
+  const auto at = static_cast<size_t>(descriptor);
+  if (at < slots_.size()) slots_[at].footprint = footprint;
+}
+
 void SocketPoller::remove(int descriptor) {
   const auto at = static_cast<size_t>(descriptor);
   if (at >= slots_.size() || slots_[at].reader == nullptr) return;
   ::epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
   slots_[at].reader = nullptr;
+  slots_[at].footprint = {};
   if (--used_ == 0 && listener_) {
     boost::system::error_code ignored;
     listener_->cancel(ignored);
@@ -72,11 +78,9 @@ void SocketPoller::listen() {
                         });
 }
 
-// Fetches who is to be called soon into the processor's caches.
-void SocketPoller::prefetch(const epoll_event& event) const {
-  const Readable* const reader = slots_[event.data.u64 & UINT32_MAX].reader;
-  __builtin_prefetch(reader);
-  __builtin_prefetch(reinterpret_cast<const char*>(reader) + 64);
+// Fetches what tells who is to be called, and what he will touch.
+void SocketPoller::fetch_slot(const epoll_event& event) const {
+  core::fetch_ahead(&slots_[event.data.u64 & UINT32_MAX], sizeof(Slot));
 }
 
 void SocketPoller::serve() {
@@ -84,7 +88,8 @@ void SocketPoller::serve() {
   for (int round = 0; round < kMostRounds; ++round) {
     const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
     for (int i = 0; i < count; ++i) {
-      if (i + 2 < count) prefetch(events[static_cast<size_t>(i) + 2]);
+      if (i + 2 < count) fetch_slot(events[static_cast<size_t>(i) + 2]);
+      if (i + 1 < count) slots_[events[static_cast<size_t>(i) + 1].data.u64 & UINT32_MAX].footprint.fetch();
       const uint64_t who = events[static_cast<size_t>(i)].data.u64;
       const auto at = static_cast<size_t>(who & UINT32_MAX);
       if (at >= slots_.size() || slots_[at].generation != who >> 32) continue;

@@ -15,6 +15,8 @@
 #include <optional>
 #include <vector>
 
+#include "core/footprint.hpp"
+
 namespace partyline::rtp {
 
 /// Who reads a descriptor.
@@ -37,6 +39,8 @@ class SocketPoller final : public boost::asio::execution_context::service {
   /// `reader` is called while the descriptor is readable, until remove(), which it may call. What it leaves unread it
   /// is called for again.
   void add(const boost::asio::any_io_executor& executor, int descriptor, Readable& reader);
+  /// What the reader's next call will touch.
+  void set_footprint(int descriptor, const core::Footprint& footprint);
   /// Before the descriptor is closed.
   void remove(int descriptor);
 
@@ -44,11 +48,12 @@ class SocketPoller final : public boost::asio::execution_context::service {
   struct Slot {
     uint32_t generation = 0;  // tells a descriptor from the one that had its number before
     Readable* reader = nullptr;
+    core::Footprint footprint;
   };
   void shutdown() override;
   void listen();
   void serve();
-  void prefetch(const epoll_event& event) const;
+  void fetch_slot(const epoll_event& event) const;
 
   int epoll_;
   std::vector<Slot> slots_;  // by descriptor

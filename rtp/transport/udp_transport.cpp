@@ -160,6 +160,16 @@ void UdpTransport::end_burst() {
   impl_->rtp_socket->end_burst();
 }
 
+void UdpTransport::add_footprint(core::Footprint& footprint) const {
+  footprint.add(*this);
+  footprint.add_between(impl_.get(), &impl_->rtcp_remote);
+  impl_->rtp_socket->add_footprint(footprint);
+}
+
+void UdpTransport::set_footprint(const core::Footprint& footprint) {
+  impl_->rtp_socket->set_footprint(footprint);
+}
+
 void UdpTransport::close() {
   impl_->events = nullptr;
   impl_->rtp_socket->close();

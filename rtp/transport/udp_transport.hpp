@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 
+#include "core/footprint.hpp"
 #include "rtp/transport/transport.hpp"
 
 namespace partyline::rtp {
@@ -56,6 +57,10 @@ class UdpTransport final : public Transport, public std::enable_shared_from_this
   void begin_burst();
   void end_burst();
   void close() override;
+  /// Of an RTP packet that is received, or sent.
+  void add_footprint(core::Footprint& footprint) const;
+  /// Of all that becomes of an RTP packet that is received.
+  void set_footprint(const core::Footprint& footprint);
 
  private:
   struct Impl;

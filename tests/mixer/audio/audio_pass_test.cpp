@@ -36,7 +36,9 @@ struct Line {
     core::EncodedFrame frame = opus();
     frame.capture = now;
     frame.rtp_time = (now - start) / 20ms * 960;
-    return pass.take_mixed(frame) && keep(frame);
+    const auto time = pass.take_mixed(frame);
+    frame.rtp_time = time.value_or(frame.rtp_time);
+    return time && keep(frame);
   }
   bool source(core::EncodedFrame frame = opus()) {
     frame.capture = now - 30ms;
