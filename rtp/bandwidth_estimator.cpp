@@ -50,7 +50,6 @@ void BandwidthEstimator::on_sent(Seq16 sequence, size_t bytes, core::TimePoint n
   sent_[static_cast<size_t>(next_) % kHistory] = {next_, static_cast<uint32_t>(bytes), prober_.on_sent(bytes, now),
                                                   now};
   sending_.add(ms(now.time_since_epoch()), bytes);
-  reports_.on_sent(bytes);
   if (now - last_sent_ > kSilenceStep) resumed_ = now;
   last_sent_ = now;
 }
@@ -156,9 +155,8 @@ void BandwidthEstimator::apply_loss(double fraction, core::TimePoint now) {
   loss_hold_ = now + kLossHold;
 }
 
-void BandwidthEstimator::on_report(double fraction_lost, std::optional<core::Duration> round_trip,
-                                   core::TimePoint now) {
-  if (!last_feedback_) reports_.on_report(fraction_lost, round_trip, now);
+void BandwidthEstimator::on_report(const PathReport& report, core::TimePoint now) {
+  if (!last_feedback_) reports_.on_report(report, now);
 }
 
 void BandwidthEstimator::apply_probe(double probed, core::TimePoint now) {

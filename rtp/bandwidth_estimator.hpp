@@ -34,10 +34,20 @@ class BandwidthEstimator {
   /// A packet with this transport-wide number left.
   void on_sent(Seq16 sequence, size_t bytes, core::TimePoint now);
   void on_feedback(const rtcp::TransportFeedback& feedback, core::TimePoint now);
-  /// One without a number left.
-  void on_sent(size_t bytes) { reports_.on_sent(bytes); }
-  /// Without transport-cc: fraction lost 0…1 since the report before, and the round trip it told, if it did.
-  void on_report(double fraction_lost, std::optional<core::Duration> round_trip, core::TimePoint now);
+  /// Without transport-cc, a packet left: new, or again.
+  void on_sent(Seq16 sequence, RtpTime32 time, size_t bytes, core::TimePoint now) {
+    reports_.on_sent(sequence, time, bytes, now);
+  }
+  void on_sent_again(size_t bytes) { reports_.on_sent_again(bytes); }
+  void on_keyframe_sent() { reports_.on_keyframe_sent(); }
+  /// Without transport-cc, what the peer reports of the video and asks for.
+  void on_report(const PathReport& report, core::TimePoint now);
+  void on_keyframe_request(core::TimePoint now) {
+    if (!last_feedback_) reports_.on_keyframe_request(now);
+  }
+  void on_asked_again(double share, core::TimePoint now) {
+    if (!last_feedback_) reports_.on_asked_again(share, now);
+  }
   /// Now and then: notices that feedback has ceased.
   void tick(core::TimePoint now);
   /// For new media, what is being resent taken off. Nothing until the first feedback or report.

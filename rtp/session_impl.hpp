@@ -195,6 +195,7 @@ struct Session::Impl {
   bool send(const core::EncodedFrame& frame, core::TimePoint now);
   void send_packet(Track& track, const PacketHeader& header, std::span<const PayloadPlan::Piece> pieces,
                    std::optional<uint8_t> audio_level, core::TimePoint now);
+  void note_for_reports(const Track& track, std::span<const uint8_t> packet, core::TimePoint now);
   void transmit(Track& track, core::Buffer packet, core::TimePoint now);
   void pace(Track& track, core::TimePoint now);
   bool plan(Track& track, const core::EncodedFrame& frame);
@@ -220,7 +221,7 @@ struct Session::Impl {
   void receive_bounds(const rtcp::Tmmb& request);
   void receive_payload_block(const rtcp::Block& block, core::TimePoint now);
   void receive_bye(const rtcp::Block& block);
-  void keyframe_wanted_by_peer(uint32_t ssrc);
+  void keyframe_wanted_by_peer(uint32_t ssrc, core::TimePoint now);
   void send_reports(Track& track, core::TimePoint now);
   void send_nacks(Track& track, core::TimePoint now);
   void send_audio_nacks(Track& track, core::TimePoint now);

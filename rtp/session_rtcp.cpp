@@ -20,6 +20,17 @@ core::Bitrate limit_of(uint64_t bits_per_second) {
   return {static_cast<int64_t>(std::min<uint64_t>(bits_per_second, 10'000'000'000))};
 }
 
+PathReport path_report(const rtcp::ReportBlock& block, std::optional<core::Duration> round_trip) {
+  PathReport report;
+  report.fraction_lost = block.fraction_lost / 256.0;
+  report.lost_in_all = block.cumulative_lost;
+  report.highest = Seq16{static_cast<uint16_t>(block.extended_highest_sequence)};
+  report.jitter_ms = block.jitter / 90.0;
+  // In a queue that is full our reports get lost, too: one that did not meet the queue says nothing of it.
+  if (rtcp::compact_to_duration(block.delay_since_last) < kReports * 3 / 2) report.round_trip = round_trip;
+  return report;
+}
+
 }  // namespace
 
 Track* Session::Impl::sender_of(uint32_t ssrc) {
@@ -97,7 +108,7 @@ void Session::Impl::receive_report_blocks(const rtcp::ReportBlocks& blocks, core
     track->expected_loss.on_report(std::max(fraction, track->out.asked_again()), now);
     std::optional<core::Duration> sample;
     if (block.last_sender_report != 0) sample = round_trip_of(block.last_sender_report, block.delay_since_last, now);
-    if (track->video() && config.leads) estimator.on_report(fraction, sample, now);
+    if (track->video() && config.leads) estimator.on_report(path_report(block, sample), now);
     if (!sample) continue;
     on_round_trip(*sample, true);
     track->stats.round_trip_ms = std::chrono::duration<double, std::milli>(*round_trip).count();
@@ -156,20 +167,21 @@ void Session::Impl::receive_bounds(const rtcp::Tmmb& request) {
   push_rtcp(writer);
 }
 
-void Session::Impl::keyframe_wanted_by_peer(uint32_t ssrc) {
+void Session::Impl::keyframe_wanted_by_peer(uint32_t ssrc, core::TimePoint now) {
   Track* track = sender_of(ssrc);
   if (!track && ssrc == 0) track = video_sender();  // some phones leave the media SSRC out
   if (!track) return count_unknown(ssrc);
   if (!track->video()) return;
   ++track->stats.keyframes_requested_by_peer;
+  if (config.leads) estimator.on_keyframe_request(now);
   outbox.push(Outbox::KeyframeRequest{});
 }
 
-void Session::Impl::receive_payload_block(const rtcp::Block& block, core::TimePoint) {
+void Session::Impl::receive_payload_block(const rtcp::Block& block, core::TimePoint now) {
   if (const auto pli = rtcp::parse_pli(block)) {
-    keyframe_wanted_by_peer(pli->media_ssrc);
+    keyframe_wanted_by_peer(pli->media_ssrc, now);
   } else if (const auto fir = rtcp::parse_fir(block)) {
-    for (const auto& entry : fir->entries) keyframe_wanted_by_peer(entry.ssrc);
+    for (const auto& entry : fir->entries) keyframe_wanted_by_peer(entry.ssrc, now);
   } else if (const auto remb = rtcp::parse_remb(block)) {
     peer_limit = limit_of(remb->bits_per_second);
   }

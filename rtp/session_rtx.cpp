@@ -86,6 +86,7 @@ void Session::Impl::resend(Track& track, const rtcp::Nack& nack, core::TimePoint
       track.second_copies.push_back({sequence, now + kSecondCopyAfter});
     }
   }
+  if (track.video() && config.leads) estimator.on_asked_again(track.out.asked_again(), now);
 }
 
 void Session::Impl::send_second_copies(Track& track, core::TimePoint now) {

@@ -109,6 +109,7 @@ bool Session::Impl::send(const core::EncodedFrame& frame, core::TimePoint now) {
     track.reports_sent = 0;
     track.next_report = now;
   }
+  if (track.video() && frame.keyframe) estimator.on_keyframe_sent();
   if (track.video()) pace(track, now);
   if (track.next_report && now >= *track.next_report) send_reports(track, now);
   return true;
@@ -145,16 +146,21 @@ void Session::Impl::send_packet(Track& track, const PacketHeader& header, std::s
   }
 }
 
+void Session::Impl::note_for_reports(const Track& track, std::span<const uint8_t> packet, core::TimePoint now) {
+  const Seq16 sequence{read_u16(packet.data() + 2)};
+  if (read_u32(packet.data() + 8) != track.out.ssrc()) return estimator.on_sent_again(packet.size());
+  estimator.on_sent(sequence, {read_u32(packet.data() + 4)}, packet.size(), now);
+}
+
 void Session::Impl::transmit(Track& track, core::Buffer packet, core::TimePoint now) {
-  if (track.config.transport_cc_extension == 0) {
-    if (track.video()) estimator.on_sent(packet.size());
-  } else {
+  if (track.config.transport_cc_extension != 0) {
     uint8_t value[2];
     write_u16(value, congestion->next_number);
     if (set_extension(packet.span(), track.config.transport_cc_extension, value)) {
       estimator.on_sent(Seq16{congestion->next_number++}, packet.size(), now);
     }
   }
+  if (track.video() && config.leads && !estimator.has_feedback()) note_for_reports(track, packet.span(), now);
   ++track.stats.packets_sent;
   track.stats.bytes_sent += packet.size();
   outbox.push(Outbox::Rtp{std::move(packet)});

@@ -38,9 +38,11 @@ double used(BandwidthWorld& world, double capacity, core::Duration duration) {
   return 100 * world.take_rate(0) / capacity;
 }
 
-void step(Results& results, const std::string& name, const std::function<void(TrackConfig&)>& change) {
+void step(Results& results, const std::string& name, const std::function<void(TrackConfig&)>& change,
+          core::Duration report_every = {}) {
   BandwidthWorld world({.delay = 25ms, .rate = Bitrate::kbps(2500)}, 1);
   auto& flow = world.add_flow(Bitrate::kbps(3000), change);
+  flow.report_every = report_every;
   world.run(10s);
   results.add(name, "used_before", used(world, 2.5e6, 20s), "%");
   world.bottleneck.settings.rate = Bitrate::kbps(500);
@@ -95,6 +97,16 @@ const Scenario remb_row("bandwidth", "step_remb", [](Results& r, bool) {
     track.transport_cc_extension = 0;
     track.receive_formats[0].remb = true;
   });
+});
+const Scenario reports_row("bandwidth", "step_reports", [](Results& r, bool) {
+  // As baresip is: reports each 5 s, and keyframe requests.
+  step(
+      r, "step_reports",
+      [](TrackConfig& track) {
+        track.transport_cc_extension = 0;
+        track.receive_formats[0].nack = false;
+      },
+      5s);
 });
 const Scenario share_row("bandwidth", "share_together", [](Results& r, bool) { share(r, "share_together", 0s); });
 const Scenario late_row("bandwidth", "share_20s_apart", [](Results& r, bool) { share(r, "share_20s_apart", 20s); });

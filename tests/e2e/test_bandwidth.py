@@ -169,10 +169,20 @@ def test_a_phone_on_a_narrow_path_gets_a_smaller_picture_and_others_the_whole_on
     wire.set(rate=500, delay=20)
     wait_for(lambda: 0 < sent_to(gateway, "slow", "bob")["width"] <= 640, 20, lambda: f"a smaller picture for bob; now {gateway.room('slow')}")
     time.sleep(6)
-    lost = wire.lost()
+    lost, switches = wire.lost(), sent_to(gateway, "slow", "bob")["switches"]
     judge.wait_moves(bob, folder / "bob-moves.png")
     image = judge.wait_shows(bob, ["alice", "bob"], folder / "bob.png")
-    print(sent_to(gateway, "slow", "bob"), "lost", wire.lost() - lost)
     assert image.shape[1] <= 640, image.shape
     image = judge.wait_shows(alice, ["alice", "bob"], folder / "alice.png")
     assert image.shape[:2] == (720, 1280), "alice, whose path is clean, keeps the whole picture"
+    time.sleep(12)
+    sent = sent_to(gateway, "slow", "bob")
+    print(sent, "lost", wire.lost() - lost)
+    assert sent["width"] <= 640 and sent["switches"] - switches <= 2, f"one wrong step up at most: {sent}"
+    wire.set(rate=0)
+    began = time.monotonic()
+    wait_for(lambda: sent_to(gateway, "slow", "bob")["width"] == 1280, 30, lambda: f"the whole picture again; now {sent_to(gateway, 'slow', 'bob')}")
+    print(f"the whole picture after {time.monotonic() - began:.1f} s")
+    judge.wait_moves(bob, folder / "bob-moves-again.png")
+    image = judge.wait_shows(bob, ["alice", "bob"], folder / "bob-again.png")
+    assert image.shape[:2] == (720, 1280), image.shape

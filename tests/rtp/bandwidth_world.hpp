@@ -46,6 +46,8 @@ struct Flow {
   core::TimePoint due_sender{}, due_receiver{}, started{};
   int64_t pictures = 0;
   int answered = 0;
+  core::Duration report_every{};  ///< the receiver's reports; zero: as our sessions do
+  core::TimePoint next_report{};
   uint64_t bytes = 0;  ///< arrived
 };
 
@@ -129,7 +131,17 @@ class BandwidthWorld {
     if (now >= flow.due_sender) flow.due_sender = flow.sender.session->tick(now);
     if (now >= flow.due_receiver) flow.due_receiver = flow.receiver.session->tick(now);
     forward(flow.sender, bottleneck, index);
+    if (flow.report_every > 0s) leave_out_reports(flow);
     forward(flow.receiver, back, index);
+  }
+  /// Those of a phone that reports rarely: compounds that hold no more than a report (RFC 3550 §6.4) are left out.
+  void leave_out_reports(Flow& flow) const {
+    std::erase_if(flow.receiver.rtcp_sent, [&](const auto& packet) {
+      const bool report = packet.size() > 8 && (packet[1] == 200 || packet[1] == 201) && (packet[0] & 0x1F) > 0;
+      if (!report || now < flow.next_report) return report;
+      flow.next_report = now + flow.report_every;
+      return false;
+    });
   }
   void forward(Side& side, partyline::test::FakeLink& link, size_t index) {
     for (const auto* list : {&side.rtp_sent, &side.rtcp_sent}) {
