@@ -242,7 +242,7 @@ void Api::add_health_routes(http::Server& server) {
                [](Request) -> boost::asio::awaitable<Response> { co_return http::text(200, "ok\n"); });
   server.route("GET", "/readyz", [this](Request) -> boost::asio::awaitable<Response> { co_return show_readiness(); });
   server.route("GET", "/metrics", guarded([this](const Request&) {
-                 Response response = http::text(200, render_metrics(rooms_, services_.engine->load()));
+                 Response response = http::text(200, render_metrics(rooms_, services_.links, services_.engine->load()));
                  response.headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}};
                  return response;
                }));

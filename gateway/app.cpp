@@ -176,6 +176,7 @@ Result<> App::Impl::start_sfu() {
   settings.hook_urls.insert(settings.hook_urls.end(), config.sfu.hook_urls.begin(), config.sfu.hook_urls.end());
   sfu = std::make_unique<sfu::Sfu>(services.executor, settings, identity);
   if (auto done = sfu->start(); !done) return done.error().with_context("[webrtc]");
+  services.links = &sfu->links();
   sfu->add_routes(*loopback);
   sfu->add_routes(*http);
   if (config.sfu.whip_url.empty()) {
@@ -218,6 +219,7 @@ void App::Impl::stop() {
 
 // Later than stop(): until then our own DELETEs must still find somebody who answers.
 void App::Impl::close() {
+  services.links = nullptr;
   if (sfu) sfu->stop();
   if (http) http->stop();
   if (loopback) loopback->stop();

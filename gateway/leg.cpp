@@ -92,6 +92,7 @@ boost::json::object Leg::describe(core::TimePoint now) {
   if (const auto mos = quality_.mos()) out["mos"] = rounded(*mos);
   if (const auto mos = quality_.mos_of_late()) out["mos_of_late"] = rounded(*mos);
   out["quality"] = quality_.verdict(now, std::chrono::system_clock::now());
+  if (const auto link = publisher_link()) out["publisher"] = describe_link(*link);
   std::string why = trouble(now);
   if (auto* m = member(); m && why.empty()) {
     const double echo = m->stats().echo_ms;

@@ -13,6 +13,7 @@
 #include "core/time.hpp"
 #include "gateway/quality.hpp"
 #include "mixer/room_mixer.hpp"
+#include "rtp/link_report.hpp"
 #include "rtp/session.hpp"
 
 namespace partyline::gateway {
@@ -66,6 +67,9 @@ class Leg {
     on_tap_changed();
     if (tapped() != before) send_picture_wish(picture_wish());
   }
+  /// Of a stream pulled from an SFU that tells: its publisher's own way there. What the leg measures is the way from
+  /// there on.
+  virtual std::optional<rtp::LinkReport> publisher_link() const { return std::nullopt; }
   /// What it gets of the room's picture; null: nothing.
   virtual const AdaptivePicture* picture() const { return nullptr; }
 

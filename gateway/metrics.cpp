@@ -46,99 +46,116 @@ class Writer {
   std::string out_;
 };
 
-// What is measured of each leg; the labels go away with it.
-struct LegFigures {
+// What is measured of each way that packets take; the labels go away with it.
+struct Figures {
   std::string labels;
   rtp::SessionStats session;
-  mixer::MemberStats mixed;
   QualityJournal::Rates rates;
-  std::optional<double> mos, mos_of_late;
+  std::optional<double> mos;
 };
 
-std::vector<LegFigures> figures_of(const RoomManager& manager) {
-  std::vector<LegFigures> all;
-  for (const auto& [name, room] : manager.rooms())
-    for (const auto& [id, leg] : room->legs())
-      all.push_back({fmt::format("room=\"{}\",leg=\"{}\"", name, id), leg->figures(), leg->mixed(),
-                     leg->quality().rates(), leg->quality().mos(), leg->quality().mos_of_late()});
-  return all;
-}
-
-void write_legs(Writer& writer, const RoomManager& manager) {
-  const auto legs = figures_of(manager);
+/// `prefix`: of the names.
+void write_tracks(Writer& writer, const std::string& prefix, const std::vector<Figures>& all) {
   const auto per_media = [&](std::string_view name, std::string_view help, auto field) {
-    writer.gauge(name, help, [&](auto&& sample) {
-      for (const auto& leg : legs) {
-        if (leg.session.audio.present) sample(leg.labels + ",media=\"audio\"", field(leg.session.audio));
-        if (leg.session.video.present) sample(leg.labels + ",media=\"video\"", field(leg.session.video));
+    writer.gauge(prefix + std::string(name), help, [&](auto&& sample) {
+      for (const auto& one : all) {
+        if (one.session.audio.present) sample(one.labels + ",media=\"audio\"", field(one.session.audio));
+        if (one.session.video.present) sample(one.labels + ",media=\"video\"", field(one.session.video));
       }
     });
   };
-  per_media("partyline_leg_packets_received", "RTP packets of this leg so far",
-            [](const auto& t) { return static_cast<double>(t.packets_received); });
-  per_media("partyline_leg_packets_lost", "RTP packets of it that never came",
-            [](const auto& t) { return static_cast<double>(t.packets_lost); });
-  per_media("partyline_leg_packets_recovered", "repaired in time: sent again, RED, in-band FEC",
-            [](const auto& t) { return static_cast<double>(t.packets_recovered); });
-  per_media("partyline_leg_packets_missing", "RTP packets of it that nothing repaired",
-            [](const auto& t) { return static_cast<double>(t.packets_missing); });
-  per_media("partyline_leg_packets_late", "RTP packets of it that came, but too late",
-            [](const auto& t) { return static_cast<double>(t.packets_late); });
-  per_media("partyline_leg_nacks_sent", "times it was asked to send something again",
-            [](const auto& t) { return static_cast<double>(t.nacks_sent); });
-  per_media("partyline_leg_nacks_received", "times it asked us to",
-            [](const auto& t) { return static_cast<double>(t.nacks_received); });
-  per_media("partyline_leg_packets_resent", "packets sent to it again",
-            [](const auto& t) { return static_cast<double>(t.packets_resent); });
-  per_media("partyline_leg_peer_loss_ratio", "loss of what we send, by its last report",
-            [](const auto& t) { return t.peer_fraction_lost; });
-  per_media("partyline_leg_jitter_seconds", "interarrival jitter (RFC 3550)",
-            [](const auto& t) { return t.jitter_ms / 1000; });
-  per_media("partyline_leg_round_trip_seconds", "by RTCP; 0: not known",
-            [](const auto& t) { return t.round_trip_ms / 1000; });
-  writer.gauge("partyline_leg_bits_per_second", "RTP payload now", [&](auto&& sample) {
-    for (const auto& leg : legs)
-      for (const auto& [media, direction, rate] : {std::tuple{"audio", "in", leg.rates.audio_in},
-                                                   {"audio", "out", leg.rates.audio_out},
-                                                   {"video", "in", leg.rates.video_in},
-                                                   {"video", "out", leg.rates.video_out}})
-        sample(fmt::format("{},media=\"{}\",direction=\"{}\"", leg.labels, media, direction),
+  const auto count = [&](std::string_view name, std::string_view help, uint64_t rtp::TrackStats::*field) {
+    per_media(name, help, [field](const auto& track) { return static_cast<double>(track.*field); });
+  };
+  using Track = rtp::TrackStats;
+  count("packets_received", "RTP packets of it so far", &Track::packets_received);
+  count("packets_lost", "RTP packets of it that never came", &Track::packets_lost);
+  count("packets_recovered", "repaired in time: sent again, RED, in-band FEC", &Track::packets_recovered);
+  count("packets_missing", "RTP packets of it that nothing repaired", &Track::packets_missing);
+  count("packets_late", "RTP packets of it that came, but too late", &Track::packets_late);
+  count("packets_sent", "RTP packets sent to it", &Track::packets_sent);
+  count("packets_resent", "of those, sent again", &Track::packets_resent);
+  count("nacks_sent", "times it was asked to send something again", &Track::nacks_sent);
+  count("nacks_received", "times it asked us to", &Track::nacks_received);
+  per_media("peer_loss_ratio", "loss of what we send, by its last report",
+            [](const auto& track) { return track.peer_fraction_lost; });
+  per_media("jitter_seconds", "interarrival jitter (RFC 3550)",
+            [](const auto& track) { return track.jitter_ms / 1000; });
+  per_media("round_trip_seconds", "by RTCP; 0: not known",
+            [](const auto& track) { return track.round_trip_ms / 1000; });
+  writer.gauge(prefix + "bits_per_second", "RTP payload now", [&](auto&& sample) {
+    for (const auto& one : all)
+      for (const auto& [media, direction, rate] : {std::tuple{"audio", "in", one.rates.audio_in},
+                                                   {"audio", "out", one.rates.audio_out},
+                                                   {"video", "in", one.rates.video_in},
+                                                   {"video", "out", one.rates.video_out}})
+        sample(fmt::format("{},media=\"{}\",direction=\"{}\"", one.labels, media, direction),
                static_cast<double>(rate.bits_per_second));
   });
   const auto keyframes = [&](std::string_view name, std::string_view help, auto in, auto out) {
-    writer.gauge(name, help, [&](auto&& sample) {
-      for (const auto& leg : legs) {
-        if (!leg.session.video.present) continue;
-        sample(leg.labels + ",direction=\"in\"", static_cast<double>(leg.session.video.*in));
-        sample(leg.labels + ",direction=\"out\"", static_cast<double>(leg.session.video.*out));
+    writer.gauge(prefix + std::string(name), help, [&](auto&& sample) {
+      for (const auto& one : all) {
+        if (!one.session.video.present) continue;
+        sample(one.labels + ",direction=\"in\"", static_cast<double>(one.session.video.*in));
+        sample(one.labels + ",direction=\"out\"", static_cast<double>(one.session.video.*out));
       }
     });
   };
-  keyframes("partyline_leg_keyframes", "keyframes it sent (in) and was sent (out)",
-            &rtp::TrackStats::keyframes_received, &rtp::TrackStats::keyframes_sent);
-  keyframes("partyline_leg_keyframes_requested", "times it was asked for a keyframe (in), and asked us (out)",
-            &rtp::TrackStats::keyframes_requested_by_us, &rtp::TrackStats::keyframes_requested_by_peer);
+  keyframes("keyframes", "keyframes it sent (in) and was sent (out)", &Track::keyframes_received,
+            &Track::keyframes_sent);
+  keyframes("keyframes_requested", "times it was asked for a keyframe (in), and asked us (out)",
+            &Track::keyframes_requested_by_us, &Track::keyframes_requested_by_peer);
+  writer.gauge(prefix + "mos", "estimated mean opinion score of its speech (E-model)", [&](auto&& sample) {
+    for (const auto& one : all)
+      if (one.mos) sample(one.labels, *one.mos);
+  });
+}
+
+void write_legs(Writer& writer, const RoomManager& manager) {
+  std::vector<Figures> all;
+  struct Played {
+    std::string labels;
+    mixer::MemberStats mixed;
+    std::optional<double> mos_of_late;
+  };
+  std::vector<Played> played;
+  for (const auto& [name, room] : manager.rooms())
+    for (const auto& [id, leg] : room->legs()) {
+      const auto labels = fmt::format("room=\"{}\",leg=\"{}\"", name, id);
+      all.push_back({labels, leg->figures(), leg->quality().rates(), leg->quality().mos()});
+      played.push_back({labels, leg->mixed(), leg->quality().mos_of_late()});
+    }
+  write_tracks(writer, "partyline_leg_", all);
   const auto per_leg = [&](std::string_view name, std::string_view help, auto field) {
     writer.gauge(name, help, [&](auto&& sample) {
-      for (const auto& leg : legs) sample(leg.labels, field(leg));
+      for (const auto& leg : played) sample(leg.labels, field(leg.mixed));
     });
   };
   per_leg("partyline_leg_playout_delay_seconds", "depth of its jitter buffer",
-          [](const auto& leg) { return leg.mixed.playout_delay_ms / 1000; });
+          [](const auto& mixed) { return mixed.playout_delay_ms / 1000; });
   per_leg("partyline_leg_concealed_seconds", "audio that had to be invented",
-          [](const auto& leg) { return static_cast<double>(leg.mixed.audio_concealed_ms) / 1000; });
+          [](const auto& mixed) { return static_cast<double>(mixed.audio_concealed_ms) / 1000; });
+  per_leg("partyline_leg_fec_recovered", "lost packets heard from in-band FEC (Opus)",
+          [](const auto& mixed) { return static_cast<double>(mixed.audio_fec_recovered); });
   per_leg("partyline_leg_freezes", "times its picture stood still",
-          [](const auto& leg) { return static_cast<double>(leg.mixed.video_freezes); });
+          [](const auto& mixed) { return static_cast<double>(mixed.video_freezes); });
   per_leg("partyline_leg_frozen_seconds", "time its picture stood still",
-          [](const auto& leg) { return static_cast<double>(leg.mixed.video_frozen_ms) / 1000; });
-  writer.gauge("partyline_leg_mos", "estimated mean opinion score of its speech (E-model)", [&](auto&& sample) {
-    for (const auto& leg : legs)
-      if (leg.mos) sample(leg.labels, *leg.mos);
-  });
-  writer.gauge("partyline_leg_mos_of_late", "the same of its last ten seconds", [&](auto&& sample) {
-    for (const auto& leg : legs)
+          [](const auto& mixed) { return static_cast<double>(mixed.video_frozen_ms) / 1000; });
+  writer.gauge("partyline_leg_mos_of_late", "partyline_leg_mos of its last ten seconds", [&](auto&& sample) {
+    for (const auto& leg : played)
       if (leg.mos_of_late) sample(leg.labels, *leg.mos_of_late);
   });
+}
+
+// Clients of the SFU, where it tells.
+void write_links(Writer& writer, const rtp::LinkBook* book) {
+  if (!book) return;
+  std::vector<Figures> all;
+  for (const auto& link : book->links(""))
+    all.push_back({fmt::format("room=\"{}\",stream=\"{}\",client=\"{}\",role=\"{}\"", link.app, link.stream,
+                               link.client, link.publishes ? "publisher" : "player"),
+                   link.figures.session, link.rates, link.mos});
+  write_tracks(writer, "partyline_link_", all);
 }
 
 // What each receiver of the mix gets of it.
@@ -167,7 +184,7 @@ void write_pictures(Writer& writer, const RoomManager& manager) {
 
 }  // namespace
 
-std::string render_metrics(const RoomManager& manager, const mixer::EngineLoad& load) {
+std::string render_metrics(const RoomManager& manager, const rtp::LinkBook* links, const mixer::EngineLoad& load) {
   Writer writer;
   const auto& rooms = manager.rooms();
   writer.gauge("partyline_rooms", "Rooms there are",
@@ -207,6 +224,7 @@ std::string render_metrics(const RoomManager& manager, const mixer::EngineLoad& 
   engine_gauge("partyline_mixer_governor_step", "Cuts the overload governor has made; 0: none", load.step);
   engine_gauge("partyline_mixer_accepts_rooms", "0: new rooms are refused", load.accepts_rooms ? 1 : 0);
   write_legs(writer, manager);
+  write_links(writer, links);
   write_pictures(writer, manager);
   writer.counters();
   return writer.take();

@@ -5,9 +5,11 @@
 
 #include "gateway/room_manager.hpp"
 #include "mixer/room_mixer.hpp"
+#include "rtp/link_report.hpp"
 
 namespace partyline::gateway {
 
-std::string render_metrics(const RoomManager& rooms, const mixer::EngineLoad& load);
+/// `links`: of the SFU's clients; null where it does not tell.
+std::string render_metrics(const RoomManager& rooms, const rtp::LinkBook* links, const mixer::EngineLoad& load);
 
 }  // namespace partyline::gateway

@@ -129,7 +129,9 @@ void MixPush::add_audio() {
 void MixPush::check(core::TimePoint now) {
   adaptive_->check(now);
   // The server's reports tell what it, or who plays it, does not get.
-  const int expected = peer_->stats().audio.expected_loss;
+  const rtp::SessionStats stats = peer_->stats();
+  journal_.add(stats, now);
+  const int expected = stats.audio.expected_loss;
   if (expected == std::exchange(expected_loss_, expected) || !audio_) return;
   core::log_info("room={} {} prepares its sound for {} % loss", room_, stream_, expected);
   if (mixer_.set_audio_format(*audio_, audio_format())) return;

@@ -12,6 +12,7 @@
 #include "gateway/adaptive_picture.hpp"
 #include "gateway/services.hpp"
 #include "mixer/room_mixer.hpp"
+#include "rtp/link_journal.hpp"
 #include "whip_client/peer.hpp"
 
 namespace partyline::gateway {
@@ -31,6 +32,7 @@ class MixPush final : private whip_client::PeerEvents {
   const std::string& stream() const { return stream_; }
   whip_client::PeerState state() const { return peer_->state(); }
   rtp::SessionStats stats() const { return peer_->stats(); }
+  rtp::LinkJournal::Rates rates() const { return journal_.rates(); }
   /// About once a second.
   void check(core::TimePoint now);
   const AdaptivePicture& picture() const { return *adaptive_; }
@@ -75,6 +77,7 @@ class MixPush final : private whip_client::PeerEvents {
     bool wanted = true;
   };
   std::vector<Lower> lower_;  ///< of simulcast, the others
+  rtp::LinkJournal journal_{"SFU", "gateway", core::Clock::now()};
   std::shared_ptr<whip_client::Peer> peer_;
 };
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/json/array.hpp>
 
 #include "core/counters.hpp"
 #include "core/log.hpp"
@@ -161,9 +160,11 @@ void Room::log_departure(Leg& leg, const std::string& why) const {
   const auto now = core::Clock::now();
   leg.observe(now);
   const auto stats = leg.stats();
-  core::log_info("room={} leg={} left after {} s: {}; heard {} packets and {} pictures of it; {}", name_, leg.id(),
+  const auto link = leg.publisher_link();
+  core::log_info("room={} leg={} left after {} s: {}; heard {} packets and {} pictures of it; {}{}", name_, leg.id(),
                  core::to_ms(now - leg.since()) / 1000, core::printable(why), stats.audio.packets_received,
-                 stats.video.frames_received, leg.quality().verdict(now, std::chrono::system_clock::now()));
+                 stats.video.frames_received, leg.quality().verdict(now, std::chrono::system_clock::now()),
+                 link ? "; before the SFU: " + link->words : "");
 }
 
 std::shared_ptr<Leg> Room::find_leg(const std::string& id) const {
@@ -231,56 +232,6 @@ void Room::check(core::TimePoint now) {
 std::optional<mixer::RoomStats> Room::mixer_stats() const {
   if (!mixer_) return std::nullopt;
   return mixer_->stats();
-}
-
-boost::json::object Room::summary() const {
-  return {{"name", name_},
-          {"mixing", mixing()},
-          {"legs", legs_.size()},
-          {"outputs", outputs_.size() + recordings_.size()},
-          {"streams", streams_.size()},
-          {"mix_players", mix_players_.size()}};
-}
-
-boost::json::object Room::describe_output(const std::string& id) const {
-  const auto found = outputs_.find(id);
-  return found != outputs_.end() && found->second ? found->second->describe() : recordings_.describe(id);
-}
-
-boost::json::object Room::describe(core::TimePoint now) const {
-  boost::json::object out{
-      {"name", name_}, {"mixing", mixing()}, {"layout", layout_}, {"self_view", self_view_}, {"stereo", stereo()}};
-  boost::json::array legs, outputs, streams, pushes;
-  for (const auto& [id, leg] : legs_) legs.push_back(leg->describe(now));
-  for (const auto& [id, output] : outputs_)
-    if (output) outputs.push_back(output->describe());
-  recordings_.describe(outputs);
-  for (const auto& [stream, entry] : streams_)
-    streams.push_back({{"stream", stream}, {"name", entry.display_name}, {"leg", entry.leg}});
-  for (const auto& [stream, push] : pushes_) {
-    boost::json::object entry{
-        {"stream", stream}, {"state", push->state() == whip_client::PeerState::connected ? "connected" : "connecting"}};
-    if (push->picture().rendition()) entry["video"] = describe_picture(push->picture(), push->stats());
-    boost::json::array layers;
-    for (const auto& layer : push->layers()) {
-      boost::json::object one{{"rid", layer.rid}, {"sent", layer.rendition.has_value()}};
-      if (layer.rendition) one["width"] = layer.rendition->size.width;
-      layers.push_back(std::move(one));
-    }
-    if (!layers.empty()) entry["layers"] = std::move(layers);
-    pushes.push_back(std::move(entry));
-  }
-  out["legs"] = std::move(legs);
-  out["outputs"] = std::move(outputs);
-  out["streams"] = std::move(streams);
-  out["pushes"] = std::move(pushes);
-  if (const auto stats = mixer_stats()) {
-    out["mixer"] = {{"audio_passed", stats->audio_passed},         {"video_passed", stats->video_passed},
-                    {"audio_encoders", stats->audio_encoders},     {"video_encoders", stats->video_encoders},
-                    {"audio_outputs", stats->audio_outputs},       {"video_outputs", stats->video_outputs},
-                    {"audio_ticks_late", stats->audio_ticks_late}, {"video_ticks_late", stats->video_ticks_late}};
-  }
-  return out;
 }
 
 }  // namespace partyline::gateway

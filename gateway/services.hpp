@@ -14,6 +14,7 @@ class LayoutCatalog;
 struct Decor;
 }  // namespace partyline::mixer
 namespace partyline::rtp {
+class LinkBook;
 class NiceService;
 class PortPool;
 }  // namespace partyline::rtp
@@ -40,6 +41,7 @@ struct Services {
   std::shared_ptr<const mixer::LayoutCatalog> layouts;
   std::shared_ptr<const mixer::Decor> decor;  ///< null: none
   std::string own_hook_token;                 ///< a secret of this process: the embedded SFU's hooks carry it
+  const rtp::LinkBook* links = nullptr;       ///< of the SFU's clients; null where it does not tell
   std::string whip_url, whep_url;             ///< with {room} and {stream}
 };
 

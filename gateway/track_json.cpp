@@ -1,5 +1,6 @@
 #include "gateway/track_json.hpp"
 
+#include <boost/json/array.hpp>
 #include <cmath>
 
 namespace partyline::gateway {
@@ -47,6 +48,24 @@ void describe_tracks(boost::json::object& out, const rtp::SessionStats& session,
   if (session.audio.present) out["audio"] = with_rates(describe_track(session.audio), rates.audio_in, rates.audio_out);
   if (session.video.present)
     out["video"] = with_rates(describe_video_track(session.video), rates.video_in, rates.video_out);
+}
+
+boost::json::object describe_link(const rtp::LinkReport& link) {
+  boost::json::object out{
+      {"client", link.client}, {"address", link.address}, {"seconds", core::to_ms(link.age) / 1000}};
+  describe_tracks(out, link.figures.session, link.rates);
+  if (link.figures.session.available_out.bits_per_second > 0)
+    out["available_bitrate"] = link.figures.session.available_out.bits_per_second;
+  if (!link.figures.layers.empty()) {
+    boost::json::array layers;
+    for (const auto& layer : link.figures.layers)
+      layers.push_back({{"rid", layer.rid}, {"bitrate", layer.bitrate.bits_per_second}, {"comes", layer.comes}});
+    out["layers"] = std::move(layers);
+  }
+  if (!link.figures.layer.empty()) out["layer"] = link.figures.layer;
+  if (link.mos) out["mos"] = rounded(*link.mos);
+  out["quality"] = link.words;
+  return out;
 }
 
 }  // namespace partyline::gateway

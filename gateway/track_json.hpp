@@ -3,7 +3,7 @@
 
 #include <boost/json/object.hpp>
 
-#include "rtp/link_journal.hpp"
+#include "rtp/link_report.hpp"
 #include "rtp/session.hpp"
 
 namespace partyline::gateway {
@@ -15,5 +15,8 @@ boost::json::object describe_track(const rtp::TrackStats& track);
 boost::json::object describe_video_track(const rtp::TrackStats& track);
 /// Sets "audio" and "video" of `out`: null where there is none.
 void describe_tracks(boost::json::object& out, const rtp::SessionStats& session, const rtp::LinkJournal::Rates& rates);
+
+/// A client's link to the SFU.
+boost::json::object describe_link(const rtp::LinkReport& link);
 
 }  // namespace partyline::gateway

@@ -87,6 +87,11 @@ rtp::SessionStats WhepLeg::stats() const {
   return peer_ ? peer_->stats() : rtp::SessionStats{};
 }
 
+std::optional<rtp::LinkReport> WhepLeg::publisher_link() const {
+  if (!services_.links) return std::nullopt;
+  return services_.links->publisher(room_, stream_);
+}
+
 void WhepLeg::close(const std::string&) {
   if (std::exchange(closed_, true)) return;
   if (peer_) peer_->stop();

@@ -26,6 +26,7 @@ class WhepLeg final : public Leg, private whip_client::PeerEvents, public std::e
   std::string trouble(core::TimePoint now) const override;
   rtp::SessionStats stats() const override;
   void close(const std::string& why) override;
+  std::optional<rtp::LinkReport> publisher_link() const override;
   mixer::Member* member() override { return member_.get(); }
   void request_keyframe() override;
 

@@ -202,6 +202,7 @@ void Hub::on_session_connected(Session& session) {
   if (pending != pending_.end() && --pending->second == 0) pending_.erase(pending);
   Stream& stream = *session.stream;
   const auto now = core::Clock::now();
+  session.journal.emplace(std::string(word_for(session.kind)), "SFU", now);
   if (session.kind == SessionKind::publish) {
     stream.router.set_publisher(session.publisher_formats, session, now);
     for (const auto& [token, other] : sessions_)
@@ -236,6 +237,7 @@ void Hub::end(Session& session, const std::string& why) {
   const std::shared_ptr<Session> keep = session.shared_from_this();
   if (it != sessions_.end()) sessions_.erase(it);
   Stream& stream = *session.stream;
+  const std::string verdict = close_book(session);
   if (session.kind == SessionKind::publish) {
     if (session.connected) stream.router.clear_publisher();
     if (stream.publisher == &session) stream.publisher = nullptr;
@@ -250,8 +252,9 @@ void Hub::end(Session& session, const std::string& why) {
   }
   if (session.transport) session.transport->close();
   drop_if_empty(session.stream);
-  core::log_info("stream={} {} {} ended: {}", core::printable(stream.label()), word_for(session.kind),
-                 session.subject.client_id, core::printable(why));
+  core::log_info("stream={} {} {} ended after {} s: {}; {}", core::printable(stream.label()), word_for(session.kind),
+                 session.subject.client_id, core::to_ms(core::Clock::now() - session.created) / 1000,
+                 core::printable(why), verdict);
   if (session.announced)
     hooks_.tell(executor_, session.kind == SessionKind::publish ? "on_unpublish" : "on_stop", session.subject);
   asio::post(executor_, [keep] {});  // its transport may be calling: neither may die before that returns
@@ -277,6 +280,7 @@ void Hub::tick_later(core::Duration pause) {
       next = std::min(next, stream->router.tick(now));
       publishing |= stream->router.has_publisher();
     }
+    self->note_links(now);
     if (publishing) self->tick_later(next);
   });
 }

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "rtp/link_report.hpp"
 #include "sfu/answer.hpp"
 #include "sfu/session.hpp"
 #include "sfu/sfu.hpp"
@@ -27,7 +28,7 @@ struct CreatedSession {
   std::string token, etag, answer;
 };
 
-class Hub final : public SessionOwner, public std::enable_shared_from_this<Hub> {
+class Hub final : public SessionOwner, public rtp::LinkBook, public std::enable_shared_from_this<Hub> {
  public:
   Hub(boost::asio::any_io_executor executor, SfuConfig config, std::shared_ptr<const rtp::DtlsIdentity> identity);
 
@@ -45,6 +46,8 @@ class Hub final : public SessionOwner, public std::enable_shared_from_this<Hub> 
   std::shared_ptr<Session> find(const std::string& token) const;
   void end(Session& session, const std::string& why);
   std::vector<StreamInfo> streams() const;
+  std::optional<rtp::LinkReport> publisher(const std::string& app, const std::string& stream) const override;
+  std::vector<rtp::LinkReport> links(const std::string& app) const override;
 
   void on_session_connected(Session& session) override;
   void on_session_closed(Session& session, const core::Error& why) override;
@@ -64,6 +67,12 @@ class Hub final : public SessionOwner, public std::enable_shared_from_this<Hub> 
   void drop_if_empty(const std::shared_ptr<Stream>& stream);
   void warn_if_unplayable(const Session& player) const;
   void tick_later(core::Duration pause);
+  // hub_links.cpp
+  static rtp::LinkFigures figures_of(const Session& session, core::TimePoint now);
+  static rtp::LinkReport report_of(const Session& session, core::TimePoint now);
+  static std::string words_of(const Session& session, const rtp::SessionStats& stats, core::TimePoint now);
+  static std::string close_book(Session& session);
+  void note_links(core::TimePoint now);
 
   boost::asio::any_io_executor executor_;
   SfuConfig config_;
@@ -73,6 +82,7 @@ class Hub final : public SessionOwner, public std::enable_shared_from_this<Hub> 
   std::map<StreamKey, std::shared_ptr<Stream>> streams_;
   std::unordered_map<std::string, std::shared_ptr<Session>> sessions_;
   std::map<std::string, size_t> pending_;  // by client network
+  core::TimePoint next_note_{};
   bool ticking_ = false;
   bool stopped_ = false;
 };

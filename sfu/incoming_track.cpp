@@ -73,6 +73,7 @@ void IncomingTrack::restart(uint32_t ssrc) {
   std::ranges::fill(kept_, ForwardPacket{});
   places_.clear();
   losses_ = new_losses();
+  lost_before_ += reception_.lost();
   reception_ = ReceptionStats(core::clock_rate_of(format_.codec));
   last_report_.reset();
 }
@@ -109,6 +110,10 @@ std::optional<ForwardPacket> IncomingTrack::receive(core::Buffer packet, const r
   }
   const int64_t raw = unwrapper_.unwrap(view.sequence);
   reception_.receive(raw, view.timestamp.value, now);
+  ++stats_.packets_received;
+  stats_.bytes_received += view.payload.size();
+  stats_.frames_received += view.marker;
+  if (losses_.was_asked_for(raw)) ++stats_.packets_recovered;
   const bool newest = !highest_ || raw > *highest_;
   if (newest) highest_ = raw;
   // A loss of video costs most when it is repaired late, a needless repetition of it least.
@@ -140,7 +145,10 @@ void IncomingTrack::receive_sound(core::Buffer packet, rtp::PacketView view, cor
   const bool here = ssrc_ == view.ssrc && highest_ && is_kept(unwrapper_.peek(view.sequence));
   auto own = receive(std::move(packet), view, now);
   if (own) places_.on_packet(unwrapper_.peek(view.sequence), view.timestamp.value);
-  if (here && own) drops().duplicate.add();
+  if (here && own) {
+    drops().duplicate.add();
+    if (repaired_apart_ > 0) --repaired_apart_;  // found in RED before, and now it has come after all
+  }
   if (!here && own) out.push(*own);
 }
 
@@ -169,6 +177,8 @@ void IncomingTrack::recover(const rtp::RedPacket& red, const rtp::PacketView& vi
     highest_ = std::max(*highest_, raw);
     if (const auto found = make_ready(std::move(copy), *alone, raw)) {
       drops().recovered.add();
+      ++stats_.packets_recovered;
+      ++repaired_apart_;
       out.push(*found);
     }
   }
@@ -197,6 +207,8 @@ std::optional<ForwardPacket> IncomingTrack::receive_repeated(core::Buffer packet
     return std::nullopt;
   }
   losses_.receive(raw, now);
+  ++stats_.packets_recovered;
+  ++repaired_apart_;
   return make_ready(std::move(packet), view, raw);
 }
 
@@ -204,10 +216,14 @@ std::optional<ForwardPacket> IncomingTrack::make_ready(core::Buffer packet, cons
   const auto sequence = without_padding(raw);
   if (!sequence) {
     drops().late.add();
+    ++stats_.packets_late;
     return std::nullopt;
   }
   const auto level = view.extension(format_.audio_level_extension);
   const bool keyframe_start = starts_keyframe(format_.codec, view.payload);
+  // Parameter sets and slices of one picture each look like its start.
+  if (keyframe_start && std::exchange(keyframe_time_, view.timestamp.value) != view.timestamp.value)
+    ++stats_.keyframes_received;
   const auto level_byte = level && !level->empty() ? std::optional((*level)[0]) : std::nullopt;
   ForwardPacket out = cut_out(std::move(packet), view);  // overwrites the extensions
   out.sequence = *sequence;
@@ -221,6 +237,17 @@ std::optional<ForwardPacket> IncomingTrack::make_ready(core::Buffer packet, cons
 void IncomingTrack::receive_sender_report(const rtp::rtcp::SenderReport& report, core::TimePoint now) {
   last_report_ = report;
   reception_.receive_report(report.ntp, now);
+}
+
+rtp::TrackStats IncomingTrack::figures() const {
+  rtp::TrackStats stats = stats_;
+  stats.present = true;
+  stats.codec = format_.codec;
+  stats.last_packet = last_packet_;
+  stats.packets_lost = lost_before_ + reception_.lost();
+  stats.packets_missing = stats.packets_lost - std::min(stats.packets_lost, repaired_apart_);
+  stats.jitter_ms = std::chrono::duration<double, std::milli>(reception_.jitter()).count();
+  return stats;
 }
 
 ForwardPacket* IncomingTrack::find(int64_t sequence) {

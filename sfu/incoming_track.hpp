@@ -13,6 +13,7 @@
 #include "rtp/packet.hpp"
 #include "rtp/payload/red.hpp"
 #include "rtp/payload/red_places.hpp"
+#include "rtp/session.hpp"
 #include "sfu/picture_numbers.hpp"
 #include "sfu/reception.hpp"
 #include "sfu/track_formats.hpp"
@@ -62,6 +63,10 @@ class IncomingTrack {
   /// A packet of the last second or so by its `sequence`; null when not kept.
   ForwardPacket* find(int64_t sequence);
 
+  /// What came of it, whatever sources and numberings it had.
+  rtp::TrackStats figures() const;
+  /// For requests, which are counted where they are sent.
+  rtp::TrackStats& stats() { return stats_; }
   LossList& losses() { return losses_; }
   ReceptionStats& reception() { return reception_; }
   const std::optional<rtp::rtcp::SenderReport>& last_report() const { return last_report_; }
@@ -92,6 +97,10 @@ class IncomingTrack {
   ReceptionStats reception_;
   std::optional<rtp::rtcp::SenderReport> last_report_;
   bool hopeless_ = false;
+  rtp::TrackStats stats_;
+  uint64_t lost_before_ = 0;     // in earlier numberings
+  uint64_t repaired_apart_ = 0;  // by RTX or RED: reports know nothing of it
+  std::optional<uint32_t> keyframe_time_;
   core::TimePoint last_packet_{};
 };
 

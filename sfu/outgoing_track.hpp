@@ -38,7 +38,7 @@ class OutgoingTrack {
   rtp::RtpTime32 last_time() const { return {last_time_}; }
   rtp::RtpTime32 map_time(rtp::RtpTime32 time) const { return {time.value + time_offset_}; }
 
-  uint32_t packets = 0, octets = 0;  ///< sent, for sender reports
+  uint64_t packets = 0, octets = 0;  ///< sent; sender reports tell 32 bits of them
 
  private:
   uint32_t ssrc_;

@@ -34,6 +34,10 @@ Duration ReceptionStats::jitter() const {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(jitter_ / clock_rate_));
 }
 
+uint64_t ReceptionStats::lost() const {
+  return first_ ? static_cast<uint64_t>(std::max<int64_t>(highest_ - *first_ + 1 - received_, 0)) : 0;
+}
+
 void ReceptionStats::receive_report(rtp::rtcp::NtpTime ntp, TimePoint now) {
   last_report_ = ntp.middle();
   last_report_at_ = now;

@@ -21,6 +21,8 @@ class ReceptionStats {
   void receive(int64_t sequence, uint32_t timestamp, core::TimePoint now);
   void receive_report(rtp::rtcp::NtpTime ntp, core::TimePoint now);
   core::Duration jitter() const;
+  /// Packets, as reports count them.
+  uint64_t lost() const;
   /// The block for the next receiver report; loss is counted since the last call.
   std::optional<rtp::rtcp::ReportBlock> report(uint32_t ssrc, core::TimePoint now);
 
@@ -50,6 +52,10 @@ class LossList {
   std::vector<rtp::Seq16> due(core::TimePoint now, size_t most, bool& gave_up);
   size_t missing() const { return missing_.size(); }
   bool is_missing(int64_t sequence) const { return missing_.contains(sequence); }
+  bool was_asked_for(int64_t sequence) const {
+    const auto found = missing_.find(sequence);
+    return found != missing_.end() && found->second.requests > 0;
+  }
 
  private:
   struct Entry {

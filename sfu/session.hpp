@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "rtp/link_journal.hpp"
 #include "rtp/transport/ice_lite_server.hpp"
 #include "sfu/hooks.hpp"
 #include "sfu/stream_router.hpp"
@@ -46,6 +47,7 @@ class Session final : public rtp::TransportEvents, public PacketOut, public std:
   bool announced = false;  ///< the hooks know of it
   bool connected = false;
   bool ended = false;
+  std::optional<rtp::LinkJournal> journal;  ///< from when it is connected
 
   /// The peer restarts ICE as `ufrag`: our new half. Its URL keeps its end, its tag changes.
   rtp::IceDescription restart_ice(std::string ufrag);

@@ -28,6 +28,9 @@ void Sfu::add_routes(core::http::Server& server) {
 std::vector<StreamInfo> Sfu::streams() const {
   return impl_->hub->streams();
 }
+const rtp::LinkBook& Sfu::links() const {
+  return *impl_->hub;
+}
 void Sfu::set_identity(std::shared_ptr<const rtp::DtlsIdentity> identity) {
   impl_->hub->set_identity(std::move(identity));
 }

@@ -19,6 +19,7 @@
 #include "core/frame.hpp"
 #include "core/http/server.hpp"
 #include "core/result.hpp"
+#include "rtp/link_report.hpp"
 #include "rtp/transport/ice_lite_server.hpp"
 #include "rtp/transport/ice_server.hpp"
 
@@ -58,6 +59,8 @@ class Sfu {
   /// Adds its routes to the server that carries the API, too.
   void add_routes(core::http::Server& server);
   std::vector<StreamInfo> streams() const;
+  /// How the links of its clients fare; as long as this lives.
+  const rtp::LinkBook& links() const;
   uint16_t media_port() const;
   /// For sessions made from now on.
   void set_identity(std::shared_ptr<const rtp::DtlsIdentity> identity);

@@ -158,6 +158,10 @@ void StreamRouter::receive_rtcp_from_publisher(std::span<const uint8_t> packet, 
     reports.due = true;
   };
   while (const auto block = reader.next()) {
+    if (const auto extended = rtcp::parse_extended_report(*block))
+      for (const auto& entry : extended->dlrr)
+        if (entry.ssrc == source_->our_ssrc)
+          source_->references.on_named(entry.last_receiver_report, entry.delay_since_last, now);
     const auto report = rtcp::parse_sender_report(*block);
     if (!report) continue;
     if (source_->audio) take(*source_->audio, source_->audio_reports, *report);
@@ -177,28 +181,30 @@ void StreamRouter::forward_reports(TimePoint now) {
   };
   if (source_->audio && is_due(source_->audio_reports)) {
     for (const auto& [id, player] : players_)
-      if (player->audio.follows(epoch_of(*source_->audio))) send_report(*player, MediaKind::audio, *source_->audio);
+      if (player->audio.follows(epoch_of(*source_->audio)))
+        send_report(*player, MediaKind::audio, *source_->audio, now);
   }
   for (const auto& layer : source_->layers) {
     if (!is_due(layer->reports)) continue;
     for (const auto& [id, player] : players_)
-      if (follows(*player, *layer)) send_report(*player, MediaKind::video, layer->track);
+      if (follows(*player, *layer)) send_report(*player, MediaKind::video, layer->track, now);
   }
 }
 
-void StreamRouter::send_report(Player& player, MediaKind kind, const IncomingTrack& track) {
+void StreamRouter::send_report(Player& player, MediaKind kind, const IncomingTrack& track, TimePoint now) {
   if (!track.last_report() || !source_->ntp_offset) return;
   const OutgoingTrack& outgoing = player.track(kind);
   rtcp::SenderReport report;
   report.ssrc = outgoing.ssrc();
   report.ntp.value = track.last_report()->ntp.value + source_->ntp_offset->value;
   report.rtp_time = outgoing.map_time(track.last_report()->rtp_time);
-  report.packet_count = outgoing.packets;
-  report.octet_count = outgoing.octets;
+  report.packet_count = static_cast<uint32_t>(outgoing.packets);
+  report.octet_count = static_cast<uint32_t>(outgoing.octets);
   std::array<uint8_t, kRtcpBytes> room;
   rtcp::Writer writer(room);
-  if (writer.sender_report(report) && writer.source_description(outgoing.ssrc(), player.formats.cname))
-    player.out->send_rtcp(writer.packet());
+  if (!writer.sender_report(report) || !writer.source_description(outgoing.ssrc(), player.formats.cname)) return;
+  player.reports.on_sent(report.ntp.middle(), now);
+  player.out->send_rtcp(writer.packet());
 }
 
 core::Duration StreamRouter::tick(TimePoint now) {
@@ -237,11 +243,13 @@ void StreamRouter::ask_publisher(VideoLayer& layer, TimePoint now) {
   bool gave_up = false, something = false;
   const auto lost = video.losses().due(now, LossList::kMostMissing, gave_up);
   if (!lost.empty()) something = writer.nack(header, lost);
+  if (!lost.empty()) ++video.stats().nacks_sent;
   if (gave_up && is_needed(layer)) layer.keyframe.wish();
   // One of several sizes that does not come (any more) makes no keyframe; a lone one may only have had nothing to show.
   const bool comes = source_->layers.size() == 1 || layer.active(now) || (layer.on_demand() && layer.told_to_send);
   if (comes && layer.keyframe.due(now)) {
     counters().keyframes_asked.add();
+    ++video.stats().keyframes_requested_by_us;
     const bool use_fir = video.format().fir && !video.format().pli;
     if (use_fir)
       something |= writer.fir(source_->our_ssrc, {*video.ssrc(), layer.fir_command++});
@@ -278,7 +286,10 @@ void StreamRouter::report_reception(TimePoint now) {
   if (report.reports.empty()) return;
   std::array<uint8_t, kRtcpBytes> room;
   rtcp::Writer writer(room);
-  if (writer.receiver_report(report)) source_->out->send_rtcp(writer.packet());
+  const rtcp::NtpTime reference = rtcp::to_ntp(now.time_since_epoch());
+  if (!writer.receiver_report(report)) return;
+  if (writer.receiver_reference(source_->our_ssrc, reference)) source_->references.on_sent(reference.middle(), now);
+  source_->out->send_rtcp(writer.packet());
 }
 
 }  // namespace partyline::sfu

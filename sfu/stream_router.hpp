@@ -17,6 +17,7 @@
 #include <optional>
 #include <span>
 
+#include "rtp/link_report.hpp"
 #include "sfu/incoming_track.hpp"
 #include "sfu/outgoing_track.hpp"
 #include "sfu/simulcast.hpp"
@@ -58,6 +59,9 @@ class StreamRouter {
   size_t players() const { return players_.size(); }
   uint64_t packets_in() const { return packets_in_; }
   uint64_t packets_out() const { return packets_out_; }
+  /// Since it came; all zero without one.
+  rtp::LinkFigures publisher_figures(core::TimePoint now) const;
+  rtp::LinkFigures player_figures(PlayerId id, core::TimePoint now) const;
 
  private:
   struct VideoLayer;
@@ -70,6 +74,8 @@ class StreamRouter {
                       const OutgoingFormat& format, core::TimePoint now);
   void answer_audio_nack(Player& player, const rtp::rtcp::Nack& nack, core::TimePoint now);
   void ask_for_sound(core::TimePoint now);
+  static void take_figures(Player& player, const rtp::rtcp::ReportBlock& block, core::TimePoint now);
+  static void answer_reference(Player& player);
   static void take_report(Player& player, const rtp::rtcp::ReceiverReport& report, core::TimePoint now);
   double sound_lost_by_players(core::TimePoint now) const;
   VideoLayer* layer_of(const rtp::PacketView& view, core::TimePoint now);
@@ -96,7 +102,7 @@ class StreamRouter {
   void send_numbered(Player& player, std::span<const uint8_t> packet, uint8_t extension, core::TimePoint now);
   /// True while its path is asked for more in this way.
   bool send_padding(Player& player, core::TimePoint now);
-  void send_report(Player& player, core::MediaKind kind, const IncomingTrack& track);
+  void send_report(Player& player, core::MediaKind kind, const IncomingTrack& track, core::TimePoint now);
   void forward_reports(core::TimePoint now);
   void answer_nack(Player& player, const rtp::rtcp::Nack& nack, core::TimePoint now);
   void ask_publisher(core::TimePoint now);

@@ -45,7 +45,7 @@ void StreamRouter::forward_audio(Player& player, ForwardPacket& packet, TimePoin
   if (starts) player.audio.follow(epoch, packet.sequence, packet.timestamp, now);
   const auto header = player.audio.map(packet.sequence, packet.timestamp, now);
   if (!header) return counters().early.add();
-  if (starts) send_report(player, MediaKind::audio, *source_->audio);
+  if (starts) send_report(player, MediaKind::audio, *source_->audio, now);
   player.sound_asked.on_sent(packet.sequence);
   if (send_redundant(player, packet, *header, *format, now)) return;
   send(player, player.audio, packet, *header, format->payload_type, now);
@@ -87,7 +87,7 @@ bool StreamRouter::send_redundant(Player& player, const ForwardPacket& packet, O
   counters().out.add();
   counters().redundant.add();
   ++player.audio.packets;
-  player.audio.octets += static_cast<uint32_t>(copies * sizeof(rtp::red_header(0, 0, 0)) + 1 + bytes);
+  player.audio.octets += copies * sizeof(rtp::red_header(0, 0, 0)) + 1 + bytes;
   send_numbered(player, writer.packet(), player.formats.audio_transport_cc, now);
   return true;
 }
@@ -96,6 +96,7 @@ void StreamRouter::answer_audio_nack(Player& player, const rtcp::Nack& nack, Tim
   if (!source_->audio || !player.audio.follows(epoch_of(*source_->audio))) return;
   const auto* format = playable(player.formats.audio, source_->audio->format());
   if (format == nullptr) return;
+  ++player.audio_told.nacks_received;
   for (const rtp::Seq16 wanted : nack.sequences) {
     const auto sequence = player.audio.source_sequence(wanted);
     ForwardPacket* const packet = sequence ? source_->audio->find(*sequence) : nullptr;
@@ -106,6 +107,7 @@ void StreamRouter::answer_audio_nack(Player& player, const rtcp::Nack& nack, Tim
       counters().resend_limit.add();
     } else {
       counters().resent.add();
+      ++player.audio_told.packets_resent;
       const auto header = player.audio.header_of(*sequence, packet->timestamp);
       send(player, player.audio, *packet, header, format->payload_type, now);
     }
@@ -121,11 +123,15 @@ void StreamRouter::ask_for_sound(TimePoint now) {
   std::array<uint8_t, kRtcpBytes> room;
   rtcp::Writer writer(room);
   writer.receiver_report({source_->our_ssrc, {}});  // so that it is a compound packet (RFC 3550 §6.1)
-  if (writer.nack({source_->our_ssrc, *track.ssrc()}, lost)) source_->out->send_rtcp(writer.packet());
+  if (writer.nack({source_->our_ssrc, *track.ssrc()}, lost)) {
+    ++track.stats().nacks_sent;
+    source_->out->send_rtcp(writer.packet());
+  }
 }
 
 void StreamRouter::take_report(Player& player, const rtcp::ReceiverReport& report, TimePoint now) {
   for (const rtcp::ReportBlock& block : report.reports) {
+    take_figures(player, block, now);
     if (block.ssrc != player.audio.ssrc()) continue;
     player.sound_lost = block.fraction_lost / 256.0;
     player.sound_loss.on_report(std::max(player.sound_lost, player.sound_asked.share()), now);

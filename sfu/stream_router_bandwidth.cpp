@@ -29,7 +29,7 @@ constexpr uint8_t kPaddingBytes = 224;  // a packet: its count is one byte
 
 void StreamRouter::Player::count_sent(TimePoint now) {
   if (now - counted_since < kCount) return;
-  const uint32_t octets = audio.octets + video.octets;
+  const uint64_t octets = audio.octets + video.octets;
   const double seconds = std::chrono::duration<double>(now - counted_since).count();
   path.note_sent_rate(static_cast<double>(octets - std::exchange(counted_octets, octets)) * 8 / seconds);
   counted_since = now;

@@ -31,6 +31,7 @@ core::Duration StreamRouter::receive_rtcp_from_player(PlayerId id, std::span<con
   }
   if (reader.malformed()) counters().malformed.add();
   take_wish(player, now);
+  answer_reference(player);
   return send_padding(player, now) ? kProbingTick : kTick;
 }
 
@@ -38,6 +39,7 @@ void StreamRouter::take_feedback(Player& player, const rtcp::Block& block, TimeP
   const auto pli = rtcp::parse_pli(block);
   const auto fir = rtcp::parse_fir(block);
   if ((pli && pli->media_ssrc == player.video.ssrc()) || fir) {
+    ++player.video_told.keyframes_requested_by_peer;
     for (const auto& layer : source_->layers)
       if (needs(player, *layer)) layer->keyframe.wish();
     ask_publisher(now);
@@ -56,6 +58,8 @@ void StreamRouter::take_feedback(Player& player, const rtcp::Block& block, TimeP
     if (nack->media_ssrc == player.audio.ssrc()) answer_audio_nack(player, *nack, now);
   } else if (const auto report = rtcp::parse_receiver_report(block)) {
     take_report(player, *report, now);
+  } else if (const auto extended = rtcp::parse_extended_report(block); extended && extended->receiver_reference) {
+    player.reference = rtcp::DlrrEntry{extended->ssrc, extended->receiver_reference->middle(), 0};
   }
 }
 
@@ -65,6 +69,7 @@ void StreamRouter::answer_nack(Player& player, const rtcp::Nack& nack, TimePoint
   VideoLayer& layer = **found;
   const auto* format = playable(player.formats.video, layer.track.format());
   if (format == nullptr) return;
+  ++player.video_told.nacks_received;
   for (const rtp::Seq16 wanted : nack.sequences) {
     const auto sequence = player.video.source_sequence(wanted);
     ForwardPacket* const packet = sequence ? layer.track.find(*sequence) : nullptr;
@@ -74,6 +79,7 @@ void StreamRouter::answer_nack(Player& player, const rtcp::Nack& nack, TimePoint
       counters().resend_limit.add();
     } else {
       counters().resent.add();
+      ++player.video_told.packets_resent;
       player.renumbering.apply(packet->numbers, packet->bytes().subspan(rtp::kRtpHeaderBytes), false);
       repeat(player, *packet, player.video.header_of(*sequence, packet->timestamp), *format, now);
     }

@@ -1,6 +1,7 @@
 // StreamRouter's inside, private to sfu/stream_router*.cpp. stream_router.cpp: who is there, and RTCP of and to the
-// publisher; stream_router_feedback.cpp: RTCP of the players; stream_router_audio.cpp: sound, its losses and
-// redundancy; stream_router_video.cpp: video, layer by layer; stream_router_bandwidth.cpp: layers, paths and limits.
+// publisher; stream_router_feedback.cpp: RTCP of the players; stream_router_figures.cpp: how links fare;
+// stream_router_audio.cpp: sound, its losses and redundancy; stream_router_video.cpp: video, layer by layer;
+// stream_router_bandwidth.cpp: layers, paths and limits.
 #pragma once
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "core/random.hpp"
 #include "rtp/expected_loss.hpp"
 #include "sfu/player_path.hpp"
+#include "sfu/report_times.hpp"
 #include "sfu/simulcast.hpp"
 #include "sfu/stream_router.hpp"
 
@@ -99,6 +101,7 @@ struct StreamRouter::Source {
   std::optional<double> limit;  ///< it was told, bits a second
   int raises = 0;               ///< how often it will be told again that it was raised
   DueReports audio_reports;
+  ReportTimes references;  ///< receiver reference times: who only receives learns the round trip by them
 };
 
 /// The share of the last hundreds of packets that a player asked for again: its reports tell less, because what is sent
@@ -185,7 +188,7 @@ struct StreamRouter::Player {
   std::optional<rtp::rtcp::TmmbEntry> bound{};  ///< of the packet that is being read
   PlayerPath path;
   // Sent to it, over half seconds.
-  uint32_t counted_octets = 0;
+  uint64_t counted_octets = 0;
   core::TimePoint counted_since{};
   void count_sent(core::TimePoint now);
   struct Change {
@@ -195,6 +198,11 @@ struct StreamRouter::Player {
   };
   std::optional<Change> change;  ///< waits for the end of the picture that is under way
   bool mid_picture = false;
+  // How its link fares, beside what the tracks count.
+  rtp::TrackStats audio_told, video_told;
+  ReportTimes reports;
+  std::optional<rtp::rtcp::DlrrEntry> reference;  ///< of the packet that is being read; to be answered
+  std::optional<uint32_t> keyframe_time;          ///< of the last one that was sent
 };
 
 }  // namespace partyline::sfu

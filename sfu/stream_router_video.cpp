@@ -124,7 +124,7 @@ void StreamRouter::change_layer(Player& player, TimePoint now) {
   if (!first) return;  // long ago: the next keyframe will do
   player.video.follow(epoch_of(layer.track, layer.index), change.sequence, first->timestamp, now);
   player.renumbering.follow(first->numbers);
-  send_report(player, MediaKind::video, layer.track);
+  send_report(player, MediaKind::video, layer.track, now);
   counters().layer_changes.add();
   for (int64_t sequence = change.sequence; sequence <= layer.newest; ++sequence) {
     if (ForwardPacket* const packet = layer.track.find(sequence)) send_video(player, layer, *packet, now);
@@ -138,6 +138,10 @@ void StreamRouter::send_video(Player& player, VideoLayer& layer, ForwardPacket& 
   const bool newest = packet.sequence >= layer.newest;  // and none that came late
   if (newest) player.mid_picture = !packet.marker;
   player.renumbering.apply(packet.numbers, packet.bytes().subspan(rtp::kRtpHeaderBytes), newest);
+  player.video_told.frames_sent += packet.marker;
+  // Parameter sets and slices of one picture each look like its start.
+  if (packet.keyframe_start && std::exchange(player.keyframe_time, packet.timestamp.value) != packet.timestamp.value)
+    ++player.video_told.keyframes_sent;
   send(player, player.video, packet, *header, format->payload_type, now);
 }
 
