@@ -1,5 +1,5 @@
 // AudioLosses: which lost audio packets to ask for again (RFC 4585 §6.2.1), and when. A voice cannot wait long: nothing
-// is asked for whose repetition would come more than 75 ms after its time, and a hole of ten packets or more is left to
+// is asked for whose repetition would come more than 90 ms after its time, and a hole of ten packets or more is left to
 // concealment. On paths that disorder packets the first request waits for what is merely late.
 //
 //   packet 7   packet 9: 8 is missing ──patience──▶ NACK 8 ──retry interval──▶ NACK 8 … until it comes or is too late
@@ -20,7 +20,7 @@ namespace partyline::rtp {
 
 class AudioLosses {
  public:
-  static constexpr core::Duration kLongestWait = std::chrono::milliseconds(75);
+  static constexpr core::Duration kLongestWait = std::chrono::milliseconds(90);
 
   /// A packet that was not here before; `sequence` unwrapped, `patience`: how much later than others it may be. True
   /// when it was asked for.

@@ -59,11 +59,11 @@ TEST_F(AudioNack, lets_what_is_merely_late_come_first) {
 TEST_F(AudioNack, asks_for_nothing_that_would_come_too_late) {
   packet(7);
   packet(9);
-  EXPECT_EQ(take(60ms), Numbers{});
+  EXPECT_EQ(take(80ms), Numbers{});
   EXPECT_EQ(losses.next(), std::nullopt);
   packet(11);
   EXPECT_EQ(take(50ms), Numbers{10});
-  now += 60ms;
+  now += 75ms;
   EXPECT_EQ(take(50ms), Numbers{});
   EXPECT_TRUE(losses.on_packet(10, 0ms, now));  // the answer to the first request
 }
