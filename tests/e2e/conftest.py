@@ -19,7 +19,7 @@ from support.wire import Wire  # noqa: E402
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "long: takes the better part of a minute or more; scripts/test leaves it out, scripts/test e2e does not")
+    config.addinivalue_line("markers", "long: takes twenty seconds or more for one thing that unit tests look at, too; scripts/test leaves it out, scripts/test e2e does not")
 
 
 @pytest.fixture(scope="session", autouse=True)

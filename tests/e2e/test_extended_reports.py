@@ -2,6 +2,8 @@
 purpose, and round trips of a delay that was made on purpose, each side measuring."""
 import time
 
+import pytest
+
 from support.pion import PionPhone
 from support.process import wait_for
 
@@ -12,6 +14,7 @@ def last(phone, name):
     return phone.events(name)[-1]
 
 
+@pytest.mark.long
 def test_a_phone_that_asks_is_told_how_its_voice_arrives(stage, folder):
     gateway = stage.gateway()
     phone = stage.keep(PionPhone(gateway, "xr", folder, "audio", ["a=rtcp-xr:rcvr-rtt=all voip-metrics"]))

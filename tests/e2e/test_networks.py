@@ -45,6 +45,7 @@ def leg_of(gateway, room, name):
     return next(leg for leg in gateway.legs(room) if name in leg["name"])
 
 
+@pytest.mark.long
 def test_sound_where_a_tenth_is_lost_both_ways(stage, folder):
     """Browsers get and give it by RED and NACK: next to nothing is made up, on either side."""
     wire = stage.wire()

@@ -1,6 +1,8 @@
 """Bandwidth by REMB (draft-alvestrand-rmcat-remb-03), for peers without transport-cc, both ways: pion's and a browser's."""
 import time
 
+import pytest
+
 from support.media import long_shot
 from support.pion import PionPhone
 from support.process import wait_for
@@ -14,6 +16,7 @@ RECEIVED = """async () => {
 }"""
 
 
+@pytest.mark.long
 def test_what_pion_allows_by_remb_is_not_exceeded(stage, folder):
     gateway = stage.gateway()
     stage.phone("alice", busy=True).dial(gateway.sip_uri("remb"))
@@ -51,6 +54,7 @@ def test_pion_is_told_by_remb_what_its_picture_is_worth(stage, folder):
     assert told()["bits"] > 150e3, told()
 
 
+@pytest.mark.long
 def test_a_player_without_transport_cc_gets_what_its_path_carries(stage):
     wire = stage.wire()
     gateway = stage.gateway(place=wire.place("gateway"))
