@@ -6,7 +6,7 @@ namespace partyline::rtp {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr core::Duration kLongestWait = 80ms, kLongestMeasured = 200ms, kBurst = 20ms;
+constexpr core::Duration kLongestWait = 80ms, kLongestNear = 10ms, kNear = 5ms, kLongestMeasured = 200ms, kBurst = 20ms;
 constexpr int64_t kMostBurst = 8192, kLeastBurst = 2400;  // bytes
 constexpr size_t kMaxQueue = 2048;                        // packets; more go at once
 
@@ -19,9 +19,14 @@ core::Duration time_for(int64_t bytes, int64_t bits_per_second) {
 
 void Pacer::set_target(core::Bitrate target, bool measured) {
   target_ = target;
-  longest_wait_ = measured ? kLongestMeasured : kLongestWait;
+  measured_ = measured;
   const int64_t burst = target.bits_per_second * 5 / 2 / 8 * (kBurst / 1ms) / 1000;
   burst_bytes_ = measured ? std::clamp(burst, kLeastBurst, kMostBurst) : kMostBurst;
+}
+
+core::Duration Pacer::longest_wait() const {
+  if (measured_) return kLongestMeasured;
+  return round_trip_ < kNear ? kLongestNear : kLongestWait;
 }
 
 void Pacer::push(core::Buffer packet, core::TimePoint now) {
@@ -36,7 +41,7 @@ std::optional<core::TimePoint> Pacer::next() const {
   // Whatever the target: the whole queue must be out when its oldest packet has waited longest.
   const Waiting& oldest = queue_.front();
   const core::TimePoint begin = std::max(oldest.queued, pace_end_);
-  const core::Duration left = std::max(oldest.queued + longest_wait_ - begin, core::Duration::zero());
+  const core::Duration left = std::max(oldest.queued + longest_wait() - begin, core::Duration::zero());
   const core::TimePoint by_deadline = begin + left * static_cast<int64_t>(oldest.packet.size()) /
                                                   static_cast<int64_t>(std::max<size_t>(queued_bytes_, 1));
   return queue_.size() > kMaxQueue ? oldest.queued : std::min(by_pace, by_deadline);

@@ -174,6 +174,7 @@ void Session::Impl::on_round_trip(core::Duration sample, bool measured) {
   const core::Duration off = first ? sample / 8 : sample > *round_trip ? sample - *round_trip : *round_trip - sample;
   round_trip_variation = first ? off : round_trip_variation * 3 / 4 + off / 4;  // as RFC 6298 §2.3
   round_trip = first ? sample : *round_trip * 7 / 8 + sample / 8;
+  if (Track* const video = video_sender()) video->pacer.set_round_trip(*round_trip);
 }
 
 core::TimePoint Session::Impl::tick(core::TimePoint now) {
