@@ -5,6 +5,7 @@
 
 #include "sfu/report_times.hpp"
 #include "sfu/stream_router.hpp"
+#include "tests/sfu/layers.hpp"
 
 namespace partyline::sfu {
 namespace {
@@ -12,16 +13,11 @@ namespace {
 using namespace std::chrono_literals;
 using core::Codec;
 using core::TimePoint;
+using test::Peer;
 namespace rtcp = rtp::rtcp;
 
 constexpr uint8_t kAudioPt = 111, kRedPt = 63, kVideoPt = 108, kRtxPt = 109;
 constexpr uint32_t kAudioSsrc = 0xA0, kVideoSsrc = 0xB0, kRtxSsrc = 0xB1, kPlayerAudio = 0x1A, kPlayerVideo = 0x1B;
-
-struct Peer final : PacketOut {
-  void send_rtp(std::span<const uint8_t> packet) override { rtp.emplace_back(packet.begin(), packet.end()); }
-  void send_rtcp(std::span<const uint8_t> packet) override { rtcp.emplace_back(packet.begin(), packet.end()); }
-  std::vector<std::vector<uint8_t>> rtp, rtcp;
-};
 
 template <class Write>
 std::vector<uint8_t> rtcp_packet(Write write) {
