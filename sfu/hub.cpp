@@ -16,6 +16,8 @@ using core::make_error;
 
 namespace {
 
+constexpr core::Duration kIdleTick = std::chrono::seconds(1);  // without a publisher
+
 std::string_view word_for(SessionKind kind) {
   return kind == SessionKind::publish ? "publisher" : "player";
 }
@@ -211,6 +213,7 @@ void Hub::on_session_connected(Session& session) {
   } else {
     session.player_id = stream.router.add_player(session.player_formats, session, now);
     warn_if_unplayable(session);
+    tick_later(kIdleTick);
   }
   core::log_info("stream={} {} {} connected to {}", core::printable(stream.label()), word_for(session.kind),
                  session.subject.client_id, session.transport->remote_address());
@@ -281,7 +284,8 @@ void Hub::tick_later(core::Duration pause) {
       publishing |= stream->router.has_publisher();
     }
     self->note_links(now);
-    if (publishing) self->tick_later(next);
+    // Who only waits for a publisher needs no more than his figures.
+    if (publishing || !self->sessions_.empty()) self->tick_later(publishing ? next : kIdleTick);
   });
 }
 

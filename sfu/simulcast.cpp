@@ -114,7 +114,7 @@ void accept_simulcast(const Simulcast& simulcast, rtp::sdp::Media& section) {
 size_t LayerChoice::covering(std::span<const Layer> layers, size_t best, double wish) {
   for (size_t i = 0; i < layers.size(); ++i) {
     const bool smaller = layers[i].worth < layers[best].worth || layers[best].worth == 0;
-    if (layers[i].active && smaller && layers[i].worth >= kCovers * wish) best = i;
+    if (layers[i].available && smaller && layers[i].worth >= kCovers * wish) best = i;
   }
   return best;
 }
@@ -123,12 +123,12 @@ size_t LayerChoice::choose(std::span<const Layer> layers, std::optional<double> 
                            core::TimePoint now) {
   std::optional<double> limit = wish;
   if (path) limit = limit ? std::min(*limit, *path) : *path;
-  const bool sized = std::ranges::all_of(layers, [](const Layer& l) { return !l.active || l.worth > 0; });
+  const bool sized = std::ranges::all_of(layers, [](const Layer& l) { return !l.available || l.worth > 0; });
   const auto rank = [&](size_t i) { return sized ? layers[i].worth : layers[i].bits_per_second; };
   std::optional<size_t> fits, smallest;
-  const bool kept = chosen_ < layers.size() && layers[chosen_].active;
+  const bool kept = chosen_ < layers.size() && layers[chosen_].available;
   for (size_t i = 0; i < layers.size(); ++i) {
-    if (!layers[i].active) continue;
+    if (!layers[i].available) continue;
     const double bits = layers[i].bits_per_second;
     double most = wish ? *wish * (i == chosen_ ? kStay : kEnter) : bits;
     if (path) most = std::min(most, *path * (i == chosen_ ? 1 : kEnterPath));

@@ -38,7 +38,7 @@ class LayerChoice {
   struct Layer {
     double bits_per_second = 0;  ///< measured
     double worth = 0;            ///< of its size (core/picture_worth.hpp); 0: size not known
-    bool active = false;
+    bool available = false;      ///< it comes, or would if it were asked for
   };
   /// Bits a second; nothing: as many as there are. `path` says nothing about sizes. Returns an index into `layers`.
   size_t choose(std::span<const Layer> layers, std::optional<double> wish, std::optional<double> path,

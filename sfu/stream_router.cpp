@@ -54,6 +54,8 @@ void StreamRouter::set_publisher(const PublisherFormats& formats, PacketOut& out
     player->change.reset();
     player->mid_picture = false;
     player->sound_room.reset();
+    // What was told of the last one's packets says nothing of these.
+    player->audio_told.peer_fraction_lost = player->video_told.peer_fraction_lost = 0;
   }
   for (const auto& layer : source_->layers)
     if (is_needed(*layer)) layer->keyframe.wish();
@@ -246,7 +248,7 @@ void StreamRouter::ask_publisher(VideoLayer& layer, TimePoint now) {
   if (!lost.empty()) ++video.stats().nacks_sent;
   if (gave_up && is_needed(layer)) layer.keyframe.wish();
   // One of several sizes that does not come (any more) makes no keyframe; a lone one may only have had nothing to show.
-  const bool comes = source_->layers.size() == 1 || layer.active(now) || (layer.on_demand() && layer.told_to_send);
+  const bool comes = source_->layers.size() == 1 || layer.comes(now) || (layer.on_demand() && layer.told_to_send);
   if (comes && layer.keyframe.due(now)) {
     counters().keyframes_asked.add();
     ++video.stats().keyframes_requested_by_us;

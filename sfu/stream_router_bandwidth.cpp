@@ -16,6 +16,7 @@ namespace {
 constexpr core::Duration kChoiceEvery = std::chrono::milliseconds(200), kCount = std::chrono::milliseconds(500);
 constexpr core::Duration kLimitEvery = std::chrono::seconds(1), kOrderEvery = std::chrono::seconds(1);
 constexpr core::Duration kLinger = std::chrono::seconds(3);  // what was needed a moment ago may be needed again
+constexpr core::Duration kToObey = std::chrono::seconds(2), kAfterRefusal = std::chrono::seconds(10);
 constexpr core::Duration kWishesApart = std::chrono::milliseconds(50);  // that make a choice at once, of one player
 constexpr double kNoLimit = 10e6, kLeastWish = 3e6;                     // bits a second
 constexpr double kSmallWish = 300e3;  // who gets no picture, or hardly any: sound, twice redundant
@@ -54,33 +55,42 @@ void StreamRouter::VideoLayer::count(TimePoint now) {
   counted_since = now;
 }
 
+// A publisher whose path has become narrow does not send all that it is told to. Such a layer is no choice, and asked
+// for again only after a while.
+LayerChoice::Layer StreamRouter::VideoLayer::offer(TimePoint now) {
+  const bool come = comes(now);
+  if (come)
+    refused.reset();
+  else if (told_to_send && now - told >= kToObey)
+    refused = now;
+  const bool may_be_asked_for = on_demand() && track.ssrc() && !(refused && now - *refused < kAfterRefusal);
+  const bool measured = come && bits_per_second > 0;
+  return {measured || !on_demand() ? bits_per_second : promise.bits, worth == 0 && on_demand() ? promise.worth : worth,
+          come || may_be_asked_for};
+}
+
 void StreamRouter::choose_layers(TimePoint now) {
   source_->next_choice = now + kChoiceEvery;
-  std::array<LayerChoice::Layer, Simulcast::kMostLayers> layers{};
-  const size_t count = std::min(source_->layers.size(), layers.size());
+  std::array<LayerChoice::Layer, Simulcast::kMostLayers> room{};
+  const auto offers = std::span(room).first(source_->layers.size());
   double most = kLeastWish;
-  bool measured = false, any_active = false;
-  for (size_t i = 0; i < count; ++i) {
-    VideoLayer& layer = *source_->layers[i];
-    layer.count(now);
-    const bool active = layer.active(now);
-    any_active |= active;
-    const bool counted = active && layer.bits_per_second > 0;
-    const double bits = counted || !layer.on_demand() ? layer.bits_per_second : layer.promise.bits;
-    const double worth = layer.worth == 0 && layer.on_demand() ? layer.promise.worth : layer.worth;
-    layers[i] = {bits, worth, active || (layer.on_demand() && layer.track.ssrc())};
-    most = std::max(most, kWishOverSource * bits);
-    measured |= layers[i].active && bits > 0;
+  for (size_t i = 0; i < offers.size(); ++i) {
+    source_->layers[i]->count(now);
+    offers[i] = source_->layers[i]->offer(now);
+    most = std::max(most, kWishOverSource * offers[i].bits_per_second);
   }
   // Beside layers whose rate is known, one that has just come (back) waits until its own is.
-  for (auto& layer : layers) layer.active &= !measured || layer.bits_per_second > 0;
-  for (const auto& [id, player] : players_) choose_layer(*player, std::span(layers).first(count), most, now);
+  const auto has_rate = [](const LayerChoice::Layer& offer) { return offer.available && offer.bits_per_second > 0; };
+  if (std::ranges::any_of(offers, has_rate))
+    for (auto& offer : offers) offer.available = has_rate(offer);
+  for (const auto& [id, player] : players_) choose_layer(*player, offers, most, now);
   // A keyframe that was wished for a player that has gone, or gets another layer, would be made for nobody.
+  const bool any_comes = std::ranges::any_of(source_->layers, [&](const auto& layer) { return layer->comes(now); });
   for (const auto& layer : source_->layers) {
-    const bool ceased = any_active && !layer->active(now) && !layer->on_demand();
+    const bool ceased = any_comes && !layer->comes(now) && !layer->on_demand();
     if (layer->keyframe.wanted() && (ceased || !is_needed(*layer))) layer->keyframe.drop();
   }
-  if (count > 1) order_layers(now);
+  if (offers.size() > 1) order_layers(now);
   limit_publisher(now);
 }
 
@@ -111,7 +121,8 @@ void StreamRouter::order_layers(TimePoint now) {
     if (needed) layer->needed = now;
     const bool send = needed || (layer->needed && now - *layer->needed < kLinger);
     const bool changed = send != std::exchange(layer->told_to_send, send);
-    if (changed || (send != layer->active(now) && now >= layer->next_order)) order_layer(*layer, send, now);
+    if (changed) layer->told = now;
+    if (changed || (send != layer->comes(now) && now >= layer->next_order)) order_layer(*layer, send, now);
   }
 }
 

@@ -41,7 +41,7 @@ rtp::LinkFigures StreamRouter::publisher_figures(core::TimePoint now) const {
   for (const auto& layer : source_->layers) {
     add_received(video, layer->track.figures());
     if (layer->rid.empty()) continue;
-    const bool comes = layer->active(now);
+    const bool comes = layer->comes(now);
     figures.layers.push_back({layer->rid, {comes ? static_cast<int64_t>(layer->bits_per_second) : 0}, comes});
   }
   audio.round_trip_ms = video.round_trip_ms = milliseconds(source_->references.round_trip());

@@ -82,10 +82,14 @@ struct StreamRouter::VideoLayer {
   // Who says what a layer will be may be told to stop sending it while no player needs it.
   Simulcast::Promise promise;
   bool told_to_send = true;
-  std::optional<core::TimePoint> needed;  ///< last
+  core::TimePoint told{};                  ///< when that changed
+  std::optional<core::TimePoint> needed;   ///< last
+  std::optional<core::TimePoint> refused;  ///< when it did not come although it was told to, last
   core::TimePoint next_order{};
-  bool active(core::TimePoint now) const { return track.ssrc() && now - track.last_packet() < kInactive; }
+  bool comes(core::TimePoint now) const { return track.ssrc() && now - track.last_packet() < kInactive; }
   bool on_demand() const { return track.format().tmmbr && promise.bits > 0 && promise.worth > 0; }
+  /// What a player may choose: it comes, or would if it were asked for. Notes a refusal.
+  LayerChoice::Layer offer(core::TimePoint now);
   static constexpr core::Duration kInactive = std::chrono::seconds(1);
 };
 

@@ -156,7 +156,7 @@ struct Layers : testing::Test {
         if (const auto tmmbr = rtcp::parse_tmmbr(*block))
           for (const auto& entry : tmmbr->entries) {
             ordered.emplace_back(entry.ssrc - 0x10, entry.bits_per_second > 0);
-            if (obeys) senders[entry.ssrc - 0x10].sending = entry.bits_per_second > 0;
+            if (obeys && refuses != entry.ssrc - 0x10) senders[entry.ssrc - 0x10].sending = entry.bits_per_second > 0;
           }
   }
   int last_layer() const { return player.rtp.empty() ? -1 : player.rtp.back().back(); }
@@ -207,6 +207,7 @@ struct Layers : testing::Test {
   std::vector<std::pair<uint32_t, bool>> ordered;
   size_t orders_read = 0;
   bool obeys = true;
+  std::optional<uint32_t> refuses;  ///< the layer that it does not send whatever it is told, as on a narrow path
 };
 
 }  // namespace partyline::sfu::test

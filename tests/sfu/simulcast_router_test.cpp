@@ -173,6 +173,36 @@ TEST_F(SimulcastRouter, layers_that_no_player_needs_are_stopped_at_their_source)
   expect_seamless();
 }
 
+TEST_F(SimulcastRouter, a_layer_that_is_refused_is_no_choice_until_it_comes_again) {
+  router.remove_player(player_id);
+  begin({"h", "m", "l"}, 0, true);
+  run(4s);
+  ASSERT_EQ(last_layer(), 0);
+  senders[0].sending = false;
+  refuses = 0;
+  run(2s);
+  EXPECT_EQ(last_layer(), 1);
+  // Asked for again now and then, which costs those who watch the other one nothing.
+  const size_t before = player.rtp.size();
+  run(20s);
+  EXPECT_EQ(player.rtp.size() - before, 20u * 80);
+  EXPECT_EQ(last_layer(), 1);
+  const auto told = orders();
+  EXPECT_TRUE(told.contains(0));
+  // Who comes now sees what there is.
+  PlayerFormats wanted;
+  wanted.video = {{Codec::vp8, 97, 0}};
+  wanted.video_ssrc = 0x77;
+  Peer late;
+  router.add_player(wanted, late, now);
+  run(1500ms);
+  EXPECT_GT(late.rtp.size(), 40u);
+  refuses.reset();
+  run(15s);
+  EXPECT_EQ(last_layer(), 0);
+  expect_seamless();
+}
+
 TEST_F(SimulcastRouter, an_order_that_is_not_heard_is_repeated) {
   router.remove_player(player_id);
   begin({"h", "m", "l"}, 0, true);

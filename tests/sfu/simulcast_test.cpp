@@ -115,9 +115,9 @@ TEST_F(LayerChoiceTest, a_narrow_path_counts_whatever_is_wished_for) {
 
 TEST_F(LayerChoiceTest, a_layer_that_ceases_is_left_at_once_and_taken_again_later) {
   EXPECT_EQ(choose(2.1e6), 0u);
-  layers[0].active = false;
+  layers[0].available = false;
   EXPECT_EQ(choose(2.1e6, 20ms), 1u);
-  layers[0].active = true;
+  layers[0].available = true;
   EXPECT_EQ(choose(2.1e6, 500ms), 1u);
   EXPECT_EQ(choose(2.1e6, 2s), 0u);
 }
