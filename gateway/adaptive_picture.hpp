@@ -37,7 +37,7 @@ class AdaptivePicture final : public std::enable_shared_from_this<AdaptivePictur
   /// is done: call again.
   core::Result<> start(std::vector<mixer::VideoRendition> steps);
   void stop();
-  /// What the way to the receiver carries now, for video.
+  /// What the way to the receiver carries now, for video. Nothing is kept of it before start() and from stop() on.
   void set_available(core::Bitrate available, core::TimePoint now);
   /// What it agreed to take at most, whatever the way carries: b= of its SDP.
   void set_limit(std::optional<core::Bitrate> limit, core::TimePoint now);
@@ -46,43 +46,60 @@ class AdaptivePicture final : public std::enable_shared_from_this<AdaptivePictur
   void request_keyframe();
 
   /// What more bandwidth would be used for.
-  core::Bitrate wish() const { return steps_.empty() ? core::Bitrate{} : steps_.front().bitrate; }
-  const std::optional<mixer::VideoRendition>& rendition() const { return rendition_; }
+  core::Bitrate wish() const { return plan_ ? plan_->steps.front().bitrate : core::Bitrate{}; }
+  std::optional<mixer::VideoRendition> rendition() const {
+    return sent_ ? std::optional(sent_->rendition) : std::nullopt;
+  }
   /// What it gets is no less than what it decodes.
-  bool at_best() const { return choice_ && sent_step_ == 0; }
+  bool at_best() const { return sent_ && sent_->step == 0; }
   /// Of the encoder, as far as this receiver is concerned.
-  core::Bitrate target() const { return target_; }
+  core::Bitrate target() const { return sent_ ? sent_->target : core::Bitrate{}; }
   uint64_t switches() const { return switches_; }
 
  private:
   struct Output {
     mixer::OutputId id = 0;
     uint64_t port = 0;
-    bool best = false;
+    size_t step = 0;
+    core::Bitrate bitrate;
   };
   struct Pass {
     const mixer::Member* viewer;
     mixer::PassLimits limits;
   };
+  struct Plan {
+    std::vector<mixer::VideoRendition> steps;
+    RenditionChoice choice;
+    std::optional<size_t> refused;  ///< said once
+  };
+  /// Of the newest output.
+  struct Sent {
+    size_t step;
+    mixer::VideoRendition rendition;
+    core::Bitrate target;
+  };
   core::Result<> change_view(std::vector<mixer::VideoRendition> steps);
-  core::Result<> change_to(const mixer::VideoRendition& rendition);
+  core::Result<> change_to(size_t step);
   void on_switched(uint64_t port);
+  bool changing() const { return outputs_.size() > 1; }
+  std::optional<core::Bitrate> allowed() const;
+  void take_step(size_t step);
+  void put_target(core::Bitrate target);
 
   boost::asio::any_io_executor executor_;
   mixer::RoomMixer& mixer_;
   const std::string who_;
   const std::shared_ptr<core::FrameSink> sink_;
-  std::vector<mixer::VideoRendition> steps_;
-  std::optional<RenditionChoice> choice_;
-  size_t sent_step_ = 0;           ///< what was chosen and could be had
-  std::optional<size_t> refused_;  ///< said once
-  std::optional<core::Bitrate> available_, limit_;
+  // From start() to stop().
+  std::optional<Plan> plan_;
+  std::optional<Sent> sent_;
+  std::vector<Output> outputs_;             ///< oldest first; two while changing
+  std::optional<core::Bitrate> available_;  ///< the next way may be another one
+  // Of the receiver.
+  std::optional<core::Bitrate> limit_;
   std::optional<Pass> pass_;
   std::shared_ptr<RenditionSwitch> switch_;
-  std::vector<Output> outputs_;  ///< oldest first; two while changing
   uint64_t last_port_ = 0;
-  std::optional<mixer::VideoRendition> rendition_;
-  core::Bitrate target_;
   uint64_t switches_ = 0;
 };
 

@@ -59,6 +59,7 @@ bool MixPush::offers_simulcast() const {
 
 void MixPush::set_layers(size_t count) {
   whole_wanted_ = true;
+  target_.reset();
   for (const Lower& each : lower_) each.picture->stop();
   lower_.clear();
   for (size_t i = 1; i < count; ++i) {
@@ -107,6 +108,10 @@ void MixPush::set_watched(bool watched) {
   }
   watched_ = watched;
   attach();
+  // The server was connected all the time, and what it takes is told when it changes.
+  if (target_) on_target_bitrate(*target_);
+  for (size_t i = 0; i < lower_.size(); ++i)
+    if (lower_[i].target) on_layer_target(i + 1, *lower_[i].target);
 }
 
 mixer::AudioFormat MixPush::audio_format() const {
@@ -185,12 +190,14 @@ void MixPush::on_layer_keyframe_request(size_t layer) {
 void MixPush::on_layer_target(size_t layer, core::Bitrate target) {
   if (layer > lower_.size()) return;
   Lower& lower = lower_[layer - 1];
+  lower.target = target;
   const bool changed = std::exchange(lower.wanted, target.bits_per_second > 0) != lower.wanted;
   if (changed) start_pictures();
   if (lower.wanted) lower.picture->set_available(target, core::Clock::now());
 }
 
 void MixPush::on_target_bitrate(core::Bitrate target) {
+  target_ = target;
   if (!lower_.empty() && whole_wanted_ != (target.bits_per_second > 0)) {
     whole_wanted_ = target.bits_per_second > 0;
     start_pictures();

@@ -71,10 +71,12 @@ class MixPush final : private whip_client::PeerEvents {
   int expected_loss_ = 0;  ///< per cent; what audio_ is prepared for
   const std::vector<mixer::VideoRendition> steps_;
   std::shared_ptr<AdaptivePicture> adaptive_;
-  bool whole_wanted_ = true;  ///< of simulcast, the first layer
+  bool whole_wanted_ = true;             ///< of simulcast, the first layer
+  std::optional<core::Bitrate> target_;  ///< of the connection, last told
   struct Lower {
     std::shared_ptr<AdaptivePicture> picture;
     bool wanted = true;
+    std::optional<core::Bitrate> target{};
   };
   std::vector<Lower> lower_;  ///< of simulcast, the others
   rtp::LinkJournal journal_{"SFU", "gateway", core::Clock::now()};

@@ -209,10 +209,12 @@ void SipLeg::update_video_output() {
   const auto best = choose_rendition(*track.send_format, track.bandwidth, room_picture_);
   auto steps = rendition_steps(best, room_picture_);
   if (own_view_) steps.front().hidden_member = member_->id();  // the smaller ones are everybody's
-  if (auto started = picture_->start(std::move(steps)); !started)
-    return core::log_warn("leg={} sees nothing: {}", id(), started.error().message);
+  const auto started = picture_->start(std::move(steps));
+  if (!started)
+    core::log_warn("leg={} {}: {}", id(), picture_->rendition() ? "keeps its view" : "sees nothing",
+                   started.error().message);
   picture_->set_limit(track.bandwidth, core::Clock::now());
-  video_->set_bitrate_wish(picture_->wish());
+  if (picture_->rendition()) video_->set_bitrate_wish(picture_->wish());
 }
 
 void SipLeg::check(core::TimePoint now) {

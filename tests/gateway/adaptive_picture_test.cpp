@@ -16,6 +16,12 @@ using namespace std::chrono_literals;
 constexpr mixer::VideoRendition kBest{core::Codec::h264, {1280, 720}, 30, core::Bitrate::kbps(2000)};
 constexpr core::Bitrate kNarrow = core::Bitrate::kbps(300), kWide = core::Bitrate::kbps(5000);
 
+/// The encoder overshoots, and repetitions need room, too.
+void expect_just_below(core::Bitrate target, core::Bitrate available) {
+  EXPECT_LE(target, available);
+  EXPECT_GE(target.bits_per_second, available.bits_per_second * 9 / 10);
+}
+
 struct NoSink final : core::FrameSink {
   void push(const core::EncodedFrame&) override {}
 };
@@ -45,7 +51,9 @@ struct Receiver {
   void run(core::Bitrate available, core::Duration time) {
     for (const auto end = now + time; now < end; now += 500ms) picture->set_available(available, now);
   }
-  const mixer::VideoRendition& sent() const { return mixer.outputs.rbegin()->second.rendition; }
+  const mixer::VideoRendition& sent() const { return newest().rendition; }
+  const OutputBook::Output& newest() const { return mixer.outputs.rbegin()->second; }
+  const OutputBook::Output& oldest() const { return mixer.outputs.begin()->second; }
 };
 
 TEST(AdaptivePicture, the_first_output_may_not_wait_and_those_after_it_may) {
@@ -122,6 +130,92 @@ TEST(AdaptivePicture, a_view_changes_at_a_keyframe_and_one_change_goes_on_at_a_t
   phone.keyframe();
   EXPECT_EQ(phone.mixer.outputs.size(), 1u);
   EXPECT_EQ(phone.sent().hidden_member, 0u);
+}
+
+TEST(AdaptivePicture, a_little_less_is_taken_off_the_encoder_and_repeated_while_it_lasts) {
+  Receiver phone;
+  phone.begin();
+  phone.keyframe();
+  phone.run(kWide, 2s);
+  EXPECT_EQ(phone.newest().targets, 0) << "all there is need not be told";
+  phone.run(core::Bitrate::kbps(1500), 2s);
+  EXPECT_TRUE(phone.picture->at_best());
+  expect_just_below(phone.newest().target, core::Bitrate::kbps(1500));
+  EXPECT_EQ(phone.newest().targets, 4);
+  EXPECT_EQ(phone.picture->target(), phone.newest().target);
+  phone.run(kWide, 1s);
+  EXPECT_EQ(phone.newest().target, kBest.bitrate);
+  EXPECT_EQ(phone.newest().targets, 5);
+}
+
+TEST(AdaptivePicture, where_no_smaller_one_can_be_had_the_encoder_is_made_as_small_as_it_can_be) {
+  Receiver phone;
+  phone.begin();
+  phone.keyframe();
+  phone.mixer.full = true;
+  phone.run(kNarrow, 5s);
+  EXPECT_TRUE(phone.picture->at_best());
+  EXPECT_LT(phone.newest().target, core::Bitrate::kbps(1000));
+}
+
+TEST(AdaptivePicture, what_was_agreed_limits_it_whatever_the_way_carries) {
+  Receiver phone;
+  phone.begin();
+  phone.keyframe();
+  phone.picture->set_limit(core::Bitrate::kbps(1200), phone.now);
+  phone.run(kWide, 2s);
+  expect_just_below(phone.newest().target, core::Bitrate::kbps(1200));
+  phone.picture->set_limit({}, phone.now);
+  phone.run(kWide, 1s);
+  EXPECT_EQ(phone.newest().target, kBest.bitrate);
+}
+
+TEST(AdaptivePicture, the_old_picture_becomes_smaller_while_the_new_ones_keyframe_does_not_come) {
+  Receiver phone;
+  phone.begin();
+  phone.keyframe();
+  phone.run(kNarrow, 5s);
+  ASSERT_EQ(phone.mixer.outputs.size(), 2u);
+  EXPECT_EQ(phone.oldest().target, kNarrow);
+  phone.run(core::Bitrate::kbps(100), 1s);
+  EXPECT_EQ(phone.oldest().target, core::Bitrate::kbps(100));
+}
+
+TEST(AdaptivePicture, only_the_best_step_may_be_a_members_own_stream) {
+  Receiver phone;
+  phone.picture->allow_pass_through(nullptr, {});
+  phone.begin();
+  EXPECT_TRUE(phone.newest().may_pass);
+  phone.keyframe();
+  phone.run(kNarrow, 5s);
+  ASSERT_FALSE(phone.picture->at_best());
+  EXPECT_FALSE(phone.newest().may_pass);
+  phone.picture->allow_pass_through(nullptr, {});
+  EXPECT_FALSE(phone.newest().may_pass);
+}
+
+TEST(AdaptivePicture, a_keyframe_is_asked_of_what_comes_next) {
+  Receiver phone;
+  phone.picture->request_keyframe();
+  phone.begin();
+  phone.keyframe();
+  phone.run(kNarrow, 5s);
+  phone.picture->request_keyframe();
+  EXPECT_EQ(phone.newest().keyframes, 1);
+  EXPECT_EQ(phone.oldest().keyframes, 0);
+}
+
+TEST(AdaptivePicture, without_a_first_output_there_is_nothing_and_it_may_begin_again) {
+  Receiver phone;
+  phone.mixer.full = true;
+  EXPECT_FALSE(phone.picture->start(Receiver::steps()));
+  EXPECT_FALSE(phone.picture->rendition());
+  EXPECT_FALSE(phone.picture->at_best());
+  phone.run(kNarrow, 5s);
+  EXPECT_TRUE(phone.mixer.outputs.empty());
+  phone.mixer.full = false;
+  phone.begin();
+  EXPECT_TRUE(phone.picture->at_best());
 }
 
 }  // namespace

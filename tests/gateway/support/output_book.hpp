@@ -14,6 +14,9 @@ class OutputBook final : public mixer::RoomMixer {
     mixer::VideoRendition rendition;
     mixer::VideoOutputTraits traits;
     std::shared_ptr<core::FrameSink> sink;
+    core::Bitrate target{};  ///< last told
+    int targets = 0, keyframes = 0;
+    bool may_pass = false;
   };
   std::map<mixer::OutputId, Output> outputs;
   bool full = false;  ///< takes none more
@@ -29,9 +32,14 @@ class OutputBook final : public mixer::RoomMixer {
     return last_;
   }
   void remove_output(mixer::OutputId output) override { outputs.erase(output); }
-  void request_keyframe(mixer::OutputId) override {}
-  void allow_pass_through(mixer::OutputId, const mixer::Member*, mixer::PassLimits) override {}
-  void set_output_target(mixer::OutputId, core::Bitrate) override {}
+  void request_keyframe(mixer::OutputId id) override { ++outputs.at(id).keyframes; }
+  void allow_pass_through(mixer::OutputId id, const mixer::Member*, mixer::PassLimits) override {
+    outputs.at(id).may_pass = true;
+  }
+  void set_output_target(mixer::OutputId id, core::Bitrate target) override {
+    outputs.at(id).target = target;
+    ++outputs.at(id).targets;
+  }
   core::Result<> set_audio_format(mixer::OutputId, mixer::AudioFormat) override { return {}; }
   core::Result<> set_layout(std::string) override { return {}; }
   void play(mixer::Tone) override {}
