@@ -89,7 +89,7 @@ struct EncodedFrame {
   /// Received audio: unwrapped RTP sequence number (a gap is loss, a jump in rtp_time without a gap is DTX).
   int64_t sequence = 0;
   bool keyframe = false;    ///< video: decodable without what came before (H.264: IDR with SPS and PPS)
-  bool after_loss = false;  ///< video: needs what is lost, up to a keyframe; audio to be sent: packets are missing here
+  bool after_loss = false;  ///< video: needs what is lost, up to a keyframe; to be sent: something is missing before it
   bool marker = false;      ///< audio: first packet of a talk spurt (RFC 3551 §4.1)
   bool recovered = false;   ///< audio: lost, and taken from another packet's redundancy (RFC 2198)
   /// Audio: no sound but a description of the noise to fill the time with until the next frame (RFC 3389).

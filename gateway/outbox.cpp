@@ -58,18 +58,29 @@ void Outbox::remove(Address address) {
   free_.push_back(address.slot);
 }
 
-void Outbox::post(Address to, const core::EncodedFrame& frame) {
+bool Outbox::post(Address to, const core::EncodedFrame& frame) {
   static core::Counter& dropped = core::counter("partyline_outbox_dropped_total");
-  bool wake = false;
-  {
-    const std::lock_guard lock(mutex_);
-    if (waiting_.letters.size() >= kCapacity) return dropped.add();
-    auto& frames = waiting_.frames;
-    if (frames.empty() || !same(frames.back(), frame)) frames.push_back(frame);
-    waiting_.letters.push_back({to, static_cast<uint32_t>(frames.size() - 1)});
-    wake = !std::exchange(scheduled_, true);
+  const std::lock_guard lock(mutex_);
+  if (waiting_.letters.size() >= kCapacity) {
+    dropped.add();
+    return false;
   }
-  if (wake) bell_.ring();
+  auto& frames = waiting_.frames;
+  if (frames.empty() || !same(frames.back(), frame)) frames.push_back(frame);
+  waiting_.letters.push_back({to, static_cast<uint32_t>(frames.size() - 1)});
+  // Within the lock: who owes the bell a ring must not be put aside while the tick relies on it.
+  if (!std::exchange(scheduled_, true)) bell_.ring();
+  return true;
+}
+
+void OutboxSink::push(const core::EncodedFrame& frame) {
+  if (!lost_) {
+    lost_ = !outbox_->post(to_, frame);
+    return;
+  }
+  core::EncodedFrame after = frame;
+  after.after_loss = true;
+  lost_ = !outbox_->post(to_, after);
 }
 
 void Outbox::listen() {

@@ -42,7 +42,8 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
   /// What is under way to it falls.
   void remove(Address address);
 
-  void post(Address to, const core::EncodedFrame& frame);
+  /// False: the box is full, and the frame falls.
+  bool post(Address to, const core::EncodedFrame& frame);
 
  private:
   static constexpr size_t kCapacity = 16384;  // letters: about a third of a second for a thousand legs
@@ -76,16 +77,18 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
   std::vector<uint32_t> free_;
 };
 
-/// The mixer's end of it.
+/// The mixer's end of it. A frame behind one that fell says so (after_loss): else nobody would miss that. Thread: any,
+/// one at a time.
 class OutboxSink final : public core::FrameSink, public core::Footprinted {
  public:
   OutboxSink(std::shared_ptr<Outbox> outbox, Outbox::Address to) : outbox_(std::move(outbox)), to_(to) {}
-  void push(const core::EncodedFrame& frame) override { outbox_->post(to_, frame); }
+  void push(const core::EncodedFrame& frame) override;
   void add_footprint(core::Footprint& footprint) const override { footprint.add(*this); }
 
  private:
   const std::shared_ptr<Outbox> outbox_;
   const Outbox::Address to_;
+  bool lost_ = false;
 };
 
 }  // namespace partyline::gateway

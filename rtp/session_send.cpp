@@ -84,8 +84,8 @@ bool Session::Impl::send(const core::EncodedFrame& frame, core::TimePoint now) {
     return false;
   }
   Track& track = **found;
-  if (!track.video() && frame.after_loss) {
-    // Passed on as it came: a number that is left out tells the receiver to fill the gap.
+  if (frame.after_loss && !frame.keyframe) {
+    // A number that is left out tells the receiver of the gap, which it fills, or asks for a keyframe.
     track.out.next_sequence();
     track.sent_audio = {};  // redundancy counts back by numbers
   }

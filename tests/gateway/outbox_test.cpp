@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <functional>
+#include <memory>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace partyline::gateway {
 namespace {
@@ -136,21 +140,39 @@ TEST(Outbox, a_full_one_takes_no_more_and_then_goes_on) {
   const size_t before = phone->frames.size();
   EXPECT_GT(before, 10'000u);
   to_phone.push(mix);
+  to_phone.push(mix);
   world.deliver();
-  EXPECT_EQ(phone->frames.size(), before + 1);
+  ASSERT_EQ(phone->frames.size(), before + 2);
+  EXPECT_FALSE(phone->frames[before - 1].after_loss);
+  EXPECT_TRUE(phone->frames[before].after_loss) << "or nobody would miss what fell";
+  EXPECT_FALSE(phone->frames[before + 1].after_loss);
 }
 
-TEST(Outbox, frames_may_be_posted_from_another_thread) {
+TEST(Outbox, frames_may_be_posted_from_other_threads_while_others_are_handed_out) {
   World world;
-  const auto phone = world.make();
-  OutboxSink to_phone(world.outbox, world.outbox->add(phone));
-  std::thread mixer([&] {
-    for (int64_t i = 0; i < 1000; ++i) to_phone.push(frame(i));
-  });
-  mixer.join();
+  constexpr int64_t kEach = 1000;
+  std::array<std::shared_ptr<Phone>, 2> phones{world.make(), world.make()};
+  std::array<std::unique_ptr<OutboxSink>, 2> sinks;
+  for (size_t i = 0; i < phones.size(); ++i)
+    sinks[i] = std::make_unique<OutboxSink>(world.outbox, world.outbox->add(phones[i]));
+  std::vector<std::thread> mixers;
+  for (const auto& sink : sinks)
+    mixers.emplace_back([&sink] {
+      for (int64_t i = 0; i < kEach; ++i) sink->push(frame(i));
+    });
+  const auto all_came = [&] { return phones[0]->frames.size() + phones[1]->frames.size() == 2 * kEach; };
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!all_came() && std::chrono::steady_clock::now() < give_up) {
+    world.io.run_one_for(std::chrono::milliseconds(100));
+    world.io.restart();
+  }
+  for (std::thread& mixer : mixers) mixer.join();
   world.deliver();
-  ASSERT_EQ(phone->frames.size(), 1000u);
-  EXPECT_EQ(phone->frames.back().rtp_time, 999);
+  for (const auto& phone : phones) {
+    const auto times = phone->times();
+    ASSERT_EQ(times.size(), static_cast<size_t>(kEach));
+    EXPECT_TRUE(std::ranges::is_sorted(times));
+  }
 }
 
 }  // namespace
