@@ -14,7 +14,7 @@
 #include "core/counters.hpp"
 #include "core/log.hpp"
 #include "gateway/outputs/av_log.hpp"
-#include "gateway/outputs/file_budget.hpp"
+#include "gateway/outputs/file_fit.hpp"
 #include "gateway/outputs/output_intake.hpp"
 #include "gateway/outputs/output_timeline.hpp"
 
@@ -69,7 +69,8 @@ struct LiveOutput::Shared : std::enable_shared_from_this<LiveOutput::Shared> {
   void one_connection();
   void note_file(const std::string& file);
   Result<bool> stream(Muxer& connection, StreamStart start);
-  bool leave_for_another_file(core::EncodedFrame frame);
+  void go_on_in_another_file(core::EncodedFrame next);
+  void note_incomplete(const core::Error& why);
   Result<> write(Muxer& connection, OutputTimeline& timeline, const core::EncodedFrame& frame);
   void wait_until_due();
   void publish();
@@ -87,6 +88,7 @@ struct LiveOutput::Shared : std::enable_shared_from_this<LiveOutput::Shared> {
   // Thread's own.
   std::optional<OutputStateMachine> machine;
   FileBudget more_files;
+  std::string incomplete;  // why a file may lack its end
 
   std::atomic<bool> stopping{false}, listening{true};
   std::atomic<uint64_t> bytes{0}, frames{0};
@@ -123,7 +125,7 @@ void LiveOutput::Shared::publish() {
     const std::lock_guard lock(mutex);
     shown.state = machine->state();
     shown.since = machine->since();
-    shown.error = machine->error();
+    shown.error = incomplete.empty() ? machine->error() : incomplete;
     shown.reconnects = machine->reconnects();
   }
   if (machine->state() == OutputState::waiting) {
@@ -172,9 +174,12 @@ void LiveOutput::Shared::one_connection() {
   }
   if (!another) intake.close();
   if (stopping || another) {
-    if (Result<> done = connection->finish(); !done) {
-      core::log_debug("{} {}: {}", config.log_context, target.shown, done.error().message);
-    }
+    const Result<> done = connection->finish();
+    if (result && !done) result = done;
+    const bool began = result || result.error().code != core::ErrorCode::cancelled;
+    if (!result && began && target.file) note_incomplete(result.error());
+    if (!result && began && !target.file)
+      core::log_debug("{} {}: {}", config.log_context, target.shown, result.error().message);
   } else if (!result) {
     failures.add();
     machine->failed(Clock::now(), result.error().message);
@@ -215,29 +220,32 @@ Result<bool> LiveOutput::Shared::stream(Muxer& connection, StreamStart start) {
     auto next = intake.next(ending ? TimePoint{} : Clock::now() + poll);
     if (!next && ending) break;
     if (!next) continue;
-    if (config.received && !start.tracks.take(next->codec)) {
-      if (leave_for_another_file(std::move(*next))) return true;
+    const Fit fit = config.received ? judge(*next, start.tracks, more_files, Clock::now()) : Fit::this_file;
+    if (fit == Fit::nowhere) {
+      intake.refuse(*next, !more_files.exhausted());
       continue;
+    }
+    if (fit == Fit::another_file) {
+      go_on_in_another_file(std::move(*next));
+      return true;
     }
     if (Result<> written = write(connection, timeline, *next); !written) return written.error();
   }
   return false;
 }
 
-/// False: this frame is done without, since it would be no file's beginning, or one too many.
-bool LiveOutput::Shared::leave_for_another_file(core::EncodedFrame frame) {
-  if (core::kind_of(frame.codec) == core::MediaKind::video && !shape_of(frame)) {
-    intake.refuse(frame, !more_files.exhausted());
-    return false;
-  }
-  if (!more_files.take(Clock::now())) {
-    intake.refuse(frame, !more_files.exhausted());
-    return false;
-  }
+void LiveOutput::Shared::go_on_in_another_file(core::EncodedFrame next) {
   core::log_info("{} {} goes on in another file{}: {} comes now", config.log_context, target.shown,
-                 more_files.exhausted() ? ", the last one" : "", core::name_of(frame.codec));
-  intake.put_back(std::move(frame));
-  return true;
+                 more_files.exhausted() ? ", the last one" : "", core::name_of(next.codec));
+  intake.put_back(std::move(next));
+}
+
+/// Nobody connects again to a file that could not be ended: it is the operator who must know.
+void LiveOutput::Shared::note_incomplete(const core::Error& why) {
+  static core::Counter& failures = core::counter("partyline_output_failures_total");
+  failures.add();
+  core::log_warn("{} {} may lack its end: {}", config.log_context, target.shown, why.message);
+  if (incomplete.empty()) incomplete = why.message;
 }
 
 Result<> LiveOutput::Shared::write(Muxer& connection, OutputTimeline& timeline, const core::EncodedFrame& frame) {

@@ -23,7 +23,7 @@ struct PictureShape {
 struct MuxerTracks {
   std::optional<core::Codec> audio;
   std::optional<PictureShape> video;
-  bool take(core::Codec codec) const { return audio == codec || (video && video->codec == codec); }
+  bool has(core::Codec codec) const { return audio == codec || (video && video->codec == codec); }
 };
 
 /// The shape of the pictures that begin with this one; nothing when it does not say (no keyframe, no parameter sets).

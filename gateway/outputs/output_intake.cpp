@@ -73,7 +73,7 @@ Result<StreamStart> OutputIntake::begin_received(const std::atomic<bool>& stoppi
     queue_.open(false);
     order_.clear();
   }
-  needs_keyframe_ = true;
+  needs_keyframe_ = !(carried_ && carried_->keyframe);
   pictures_come_ = began_ = false;
   RecordingStart start(config_.keyframe_deadline);
   keyframe_asked_ = {};

@@ -125,7 +125,7 @@ TEST_F(IntakeTest, another_codec_begins_the_next_file) {
   EXPECT_EQ(begin({sound(1), key(), sound(2, Codec::g722), sound(3, Codec::g722), delta()}), "1K");
   auto next = intake.next(core::TimePoint{});
   ASSERT_TRUE(next);
-  EXPECT_FALSE(tracks.take(next->codec));
+  EXPECT_FALSE(tracks.has(next->codec));
   intake.put_back(std::move(*next));
   auto second = intake.begin(stopping);
   ASSERT_TRUE(second);
