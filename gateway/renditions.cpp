@@ -61,7 +61,7 @@ bool fits(const mixer::VideoRendition& rendition, const Limits& limits) {
 /// For who decodes less than the least of the ladder: the same picture, as small as it must be.
 mixer::VideoRendition below_the_ladder(mixer::VideoRendition rendition, const Limits& limits,
                                        const mixer::VideoRendition& room) {
-  for (const int divisor : {4, 8}) {
+  for (const int divisor : {4, 8, 12, 16, 24}) {
     rendition.size = scaled(room.size, 1, divisor);
     if (macroblocks(rendition.size) <= limits.macroblocks) break;
   }

@@ -127,7 +127,8 @@ void EngineGovernor::look() {
   if (stopped_) return;
   const LoadSample seen = sample(now);
   if (!enabled_) return show(seen.busy, now);
-  admission_.update(costs(), now);
+  if (governor_.cuts() == 0)
+    admission_.update(costs(), now);  // rooms that do without something cost less than the next one will
   const int change = governor_.update(seen, now);
   show(seen.busy, now);
   if (change != 0) {

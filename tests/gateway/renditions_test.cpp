@@ -32,14 +32,17 @@ TEST(Renditions, ALowerLevelGetsASmallerPictureWithinItsLimits) {
   struct Row {
     int level, macroblocks, per_second;
   };
-  for (const Row row : {Row{10, 99, 1485}, {11, 396, 3000}, {13, 396, 11880}, {22, 1620, 20250}, {30, 1620, 40500}}) {
-    const auto rendition = choose_rendition(h264(row.level, 1), std::nullopt, room());
-    const int macroblocks = (rendition.size.width + 15) / 16 * ((rendition.size.height + 15) / 16);
-    EXPECT_LE(macroblocks, row.macroblocks) << row.level;
-    EXPECT_LE(macroblocks * rendition.frames_per_second, row.per_second) << row.level;
-    EXPECT_GT(rendition.frames_per_second, 0);
-    EXPECT_LT(rendition.bitrate, room().bitrate);
-  }
+  for (const core::VideoSize size : {core::VideoSize{1280, 720}, {1920, 1080}, {3840, 2160}})
+    for (const Row row : {Row{10, 99, 1485}, {11, 396, 3000}, {13, 396, 11880}, {22, 1620, 20250}, {30, 1620, 40500}}) {
+      auto of_room = room();
+      of_room.size = size;
+      const auto rendition = choose_rendition(h264(row.level, 1), std::nullopt, of_room);
+      const int macroblocks = (rendition.size.width + 15) / 16 * ((rendition.size.height + 15) / 16);
+      EXPECT_LE(macroblocks, row.macroblocks) << row.level << " of " << size.height;
+      EXPECT_LE(macroblocks * rendition.frames_per_second, row.per_second) << row.level << " of " << size.height;
+      EXPECT_GT(rendition.frames_per_second, 0);
+      EXPECT_LT(rendition.bitrate, room().bitrate);
+    }
 }
 
 TEST(Renditions, APhoneThatSaysNothingOfItsLevelGetsStandardDefinition) {
