@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <ranges>
 
 #include "core/log.hpp"
 #include "rtp/sdp/text.hpp"
@@ -105,7 +104,7 @@ static void each_word(std::string_view text, char separator, const std::function
 
 /// What the peer's a=rtcp-xr asks for; one of the section stands for the session's (RFC 3611 §5.1).
 static void read_extended_reports(const Description& peer, const Media& media, TrackConfig& track) {
-  constexpr std::string_view name = "rtcp-xr:";
+  static constexpr std::string_view name = "rtcp-xr:";
   const auto is_ours = [](const std::string& attribute) { return attribute.starts_with(name); };
   const auto& attributes = std::ranges::any_of(media.attributes, is_ours) ? media.attributes : peer.attributes;
   const auto note_statistics = [&track](std::string_view flags) {
@@ -117,7 +116,8 @@ static void read_extended_reports(const Description& peer, const Media& media, T
       wish.jitter |= flag == "jitt";
     });
   };
-  for (const std::string& attribute : attributes | std::views::filter(is_ours)) {
+  for (const std::string& attribute : attributes) {
+    if (!is_ours(attribute)) continue;
     each_word(std::string_view(attribute).substr(name.size()), ' ', [&](std::string_view report) {
       const std::string_view kind = report.substr(0, report.find('='));
       if (kind == "rcvr-rtt" && kind != report) track.receiver_reference = true;
