@@ -1,6 +1,7 @@
 #include "sfu/endpoint.hpp"
 
 #include "core/http/target.hpp"
+#include "rtp/transport/ice_fragment.hpp"
 #include "sfu/ice_links.hpp"
 #include "sfu/resource_rules.hpp"
 
@@ -53,7 +54,7 @@ awaitable<Response> handle_post(std::shared_ptr<Hub> hub, SessionKind kind, Requ
   response.headers = {{"Content-Type", std::string(kSdpType)},
                       {"Location", location + created->token},
                       {"ETag", created->etag},
-                      {"Accept-Patch", std::string(kFragmentType)}};
+                      {"Accept-Patch", std::string(rtp::kIceFragmentType)}};
   for (auto& link : ice_server_links(hub->config().ice_servers)) response.headers.push_back(std::move(link));
   co_return with_session_cors(std::move(response));
 }
@@ -78,8 +79,8 @@ awaitable<Response> handle_patch(std::shared_ptr<Hub> hub, SessionKind kind, Req
   auto verdict = judge_patch(request, session->etag, session->remote_ufrag);
   if (verdict.restart.empty()) co_return with_session_cors(std::move(verdict.response));
   const auto local = session->restart_ice(std::move(verdict.restart));
-  Response response{200, {}, restart_fragment(local, session->ice_kind, session->ice_mid), {}};
-  response.headers = {{"Content-Type", std::string(kFragmentType)}, {"ETag", session->etag}};
+  Response response{200, {}, rtp::write_ice_fragment(local, session->ice_kind, session->ice_mid), {}};
+  response.headers = {{"Content-Type", std::string(rtp::kIceFragmentType)}, {"ETag", session->etag}};
   co_return with_session_cors(std::move(response));
 }
 

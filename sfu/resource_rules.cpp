@@ -4,6 +4,7 @@
 
 #include "core/http/cors.hpp"
 #include "core/secret.hpp"
+#include "rtp/transport/ice_fragment.hpp"
 
 namespace partyline::sfu {
 namespace {
@@ -36,30 +37,11 @@ bool lists_tag(std::string_view list, std::string_view etag) {
   return false;
 }
 
-// What stands behind `name` ("a=ice-ufrag:") in the first line that begins with it.
-std::optional<std::string_view> line_of(std::string_view fragment, std::string_view name) {
-  while (!fragment.empty()) {
-    const size_t end = std::min(fragment.find('\n'), fragment.size());
-    const std::string_view line = trimmed(fragment.substr(0, end));
-    if (line.starts_with(name)) return line.substr(name.size());
-    fragment.remove_prefix(std::min(end + 1, fragment.size()));
-  }
-  return std::nullopt;
-}
-
-// RFC 8839 §5.4: 4 to 256 and 22 to 256 characters of ALPHA, DIGIT, "+" and "/".
-bool is_credential(std::string_view text, size_t shortest) {
-  return text.size() >= shortest && text.size() <= 256 && std::ranges::all_of(text, [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' || c == '/';
-         });
-}
-
-PatchVerdict judge_restart(std::string_view fragment, std::string_view ufrag) {
-  const auto named = line_of(fragment, "a=ice-ufrag:"), pwd = line_of(fragment, "a=ice-pwd:");
-  if (!named || !pwd || !is_credential(*named, 4) || !is_credential(*pwd, 22))
+PatchVerdict judge_restart(const rtp::IceDescription& asked, std::string_view ufrag) {
+  if (!has_ice_credentials(asked))
     return {problem(400, "Bad request", "an ICE restart needs a=ice-ufrag and a=ice-pwd"), {}};
-  if (*named == ufrag) return {problem(400, "Bad request", "an ICE restart needs another ufrag than before"), {}};
-  return {{}, std::string(*named)};
+  if (asked.ufrag == ufrag) return {problem(400, "Bad request", "an ICE restart needs another ufrag than before"), {}};
+  return {{}, asked.ufrag};
 }
 
 }  // namespace
@@ -96,24 +78,17 @@ std::optional<Response> check_names(std::string_view app, std::string_view strea
 }
 
 PatchVerdict judge_patch(const Request& request, std::string_view etag, std::string_view ufrag) {
-  if (auto refusal = check_content_type(request, kFragmentType)) return {*std::move(refusal), {}};
+  if (auto refusal = check_content_type(request, rtp::kIceFragmentType)) return {*std::move(refusal), {}};
   const auto if_match = request.header("If-Match");
   if (!if_match) return {problem(428, "Precondition required", "If-Match must name the session's ETag"), {}};
-  if (trimmed(*if_match) == "*") return judge_restart(request.body, ufrag);
+  const auto asked = rtp::parse_ice_fragment(request.body);
+  // RFC 9725's example has the star in quotes, which makes it an entity-tag to HTTP: no tag of ours is like that.
+  if (trimmed(*if_match) == "*" || trimmed(*if_match) == "\"*\"") return judge_restart(asked, ufrag);
   if (!lists_tag(*if_match, etag))
     return {problem(412, "Precondition failed", "the session has another ETag (any more)"), {}};
-  const auto named = line_of(request.body, "a=ice-ufrag:");
-  if (named && *named != ufrag)
+  if (!asked.ufrag.empty() && asked.ufrag != ufrag)
     return {problem(422, "Another ICE session", "an ICE restart is asked for with If-Match: *"), {}};
   return {{204, {}, {}, {}}, {}};
-}
-
-std::string restart_fragment(const rtp::IceDescription& local, std::string_view kind, std::string_view mid) {
-  std::string text = "a=ice-lite\r\na=ice-options:ice2\r\nm=" + std::string(kind) + " 9 UDP/TLS/RTP/SAVPF 0\r\n";
-  if (!mid.empty()) text += "a=mid:" + std::string(mid) + "\r\n";
-  text += "a=ice-ufrag:" + local.ufrag + "\r\na=ice-pwd:" + local.pwd + "\r\n";
-  for (const std::string& candidate : local.candidates) text += "a=candidate:" + candidate + "\r\n";
-  return text + "a=end-of-candidates\r\n";
 }
 
 Response session_problem(const core::Error& error) {
@@ -136,7 +111,7 @@ Response endpoint_options() {
 
 Response session_options() {
   Response response = core::http::preflight("PATCH, DELETE, OPTIONS", "Authorization, Content-Type, Accept, If-Match");
-  response.headers.emplace_back("Accept-Patch", kFragmentType);
+  response.headers.emplace_back("Accept-Patch", rtp::kIceFragmentType);
   return response;
 }
 

@@ -7,12 +7,10 @@
 #include <string_view>
 
 #include "core/http/message.hpp"
-#include "rtp/transport/transport.hpp"
 
 namespace partyline::sfu {
 
 inline constexpr std::string_view kSdpType = "application/sdp";
-inline constexpr std::string_view kFragmentType = "application/trickle-ice-sdpfrag";
 
 /// Each returns the refusal, or nothing when all is well.
 /// 415 unless Content-Type is `type` (parameters do not matter).
@@ -32,10 +30,6 @@ struct PatchVerdict {
   std::string restart;  ///< empty: `response` is the answer
 };
 PatchVerdict judge_patch(const core::http::Request& request, std::string_view etag, std::string_view ufrag);
-
-/// The body of 200 to a restart (RFC 9725 §4.3.3, RFC 8840 §9): our new half for section `mid` of `kind`, and so for
-/// all.
-std::string restart_fragment(const rtp::IceDescription& local, std::string_view kind, std::string_view mid);
 
 /// What an Error of session set-up means here: unsupported 406, limit 503 with Retry-After, otherwise as everywhere.
 core::http::Response session_problem(const core::Error& error);

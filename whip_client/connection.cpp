@@ -57,6 +57,19 @@ core::Result<> Connection::connect(Agreement agreement) {
   return transport_->set_remote(agreement.ice);
 }
 
+asio::awaitable<core::Result<rtp::IceDescription>> Connection::regather() {
+  const auto self = shared_from_this();
+  co_return co_await transport_->regather();
+}
+
+core::Result<> Connection::restart(const rtp::IceDescription& theirs) {
+  return transport_->restart(theirs);
+}
+
+void Connection::give_up(const std::string& why) {
+  end(core::make_error(core::ErrorCode::unavailable, "the path is lost, and ICE not restarted: " + why));
+}
+
 asio::awaitable<core::Result<>> Connection::established() {
   const auto self = shared_from_this();
   while (!session_ && !over_) {
@@ -85,6 +98,7 @@ void Connection::close() {
   if (closed_) return;
   closed_ = true;
   events_ = nullptr;
+  restart_ = nullptr;
   if (session_ && !over_) {
     session_->send_bye(Clock::now());
     for (const auto& layer : layers_) layer->session().send_bye(Clock::now());
@@ -170,6 +184,18 @@ void Connection::on_transport_closed(const core::Error& why) {
   end(why);
 }
 
+bool Connection::on_path_lost() {
+  if (over_ || !restart_) return false;
+  path_lost_ = true;
+  restart_();
+  return true;
+}
+
+void Connection::on_path_found() {
+  path_lost_ = false;
+  watchdog_.on_connected(Clock::now(), receives_video());  // nothing could come meanwhile
+}
+
 void Connection::send_rtp(std::span<const uint8_t> packet) {
   transport_->send_rtp(packet);
 }
@@ -230,7 +256,7 @@ void Connection::pump(TimePoint now) {
 }
 
 void Connection::watch(TimePoint now) {
-  if (role_ != Role::subscriber || now < next_watch_) return;
+  if (role_ != Role::subscriber || path_lost_ || now < next_watch_) return;
   next_watch_ = now + watch_interval;
   const rtp::SessionStats stats = session_->stats();
   switch (watchdog_.check(stats.audio.last_packet, stats.video.last_packet, now)) {

@@ -2,6 +2,7 @@
 // and the loop that gives both their time. It does not know HTTP and never tries again.
 //
 //   open() ─ our ICE half ─▶ (offer, answer) ─▶ connect() ─▶ established() ─▶ run() … until close() or the end
+//                                  path lost: regather() ─ our new half ─▶ (PATCH) ─▶ restart() or give_up()
 //
 // Thread: the executor. After close() no PeerEvents method is called any more.
 #pragma once
@@ -9,6 +10,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,6 +40,13 @@ class Connection final : public rtp::TransportEvents,
   /// Those that came with the answer; before connect().
   boost::asio::awaitable<void> add_ice_servers(std::vector<rtp::IceServer> servers);
   core::Result<> connect(Agreement agreement);
+  /// What to do when the path is lost; without it the connection ends. The story of the restart goes on beside run().
+  void set_restart(std::function<void()> restart) { restart_ = std::move(restart); }
+  boost::asio::awaitable<core::Result<rtp::IceDescription>> regather();
+  core::Result<> restart(const rtp::IceDescription& theirs);
+  /// The restart came to nothing.
+  void give_up(const std::string& why);
+  bool is_over() const { return over_.has_value(); }
   /// Until media may flow; an error when it never will.
   boost::asio::awaitable<core::Result<>> established();
   /// Until the connection is over; says why.
@@ -57,6 +66,8 @@ class Connection final : public rtp::TransportEvents,
   void on_rtp(core::Buffer packet, core::TimePoint now) override;
   void on_rtcp(core::Buffer packet, core::TimePoint now) override;
   void on_transport_closed(const core::Error& why) override;
+  bool on_path_lost() override;
+  void on_path_found() override;
 
   void send_rtp(std::span<const uint8_t> packet) override;
   void send_rtcp(std::span<const uint8_t> packet) override;
@@ -91,7 +102,8 @@ class Connection final : public rtp::TransportEvents,
   std::optional<LayerShares> shares_;
   core::TimePoint next_share_{};
   std::optional<core::Error> over_;
-  bool closed_ = false;
+  std::function<void()> restart_;
+  bool closed_ = false, path_lost_ = false;
   std::optional<core::Bitrate> wish_;
   core::TimePoint wake_at_{}, next_watch_{};
 };

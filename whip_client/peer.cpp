@@ -15,6 +15,7 @@
 #include "core/mailbox.hpp"
 #include "core/random.hpp"
 #include "whip_client/connection.hpp"
+#include "whip_client/ice_restart.hpp"
 #include "whip_client/retry_policy.hpp"
 #include "whip_client/signalling.hpp"
 
@@ -30,6 +31,11 @@ constexpr size_t mailbox_capacity = 256;  // frames; two seconds of audio and vi
 
 core::Counter& dropped(std::string_view reason) {
   return core::counter("partyline_whip_client_frames_dropped_total", fmt::format("reason=\"{}\"", reason));
+}
+
+/// A programming error: not to be survived in silence.
+void rethrow(std::exception_ptr failure) {
+  if (failure) std::rethrow_exception(failure);
 }
 
 /// For logs: marks and secrets are in the query.
@@ -69,10 +75,7 @@ class Story final : public std::enable_shared_from_this<Story> {
   void start() {
     if (started_ || stopped_) return;
     started_ = true;
-    const auto report = [](std::exception_ptr failure) {
-      if (failure) std::rethrow_exception(failure);  // a programming error: not to be survived in silence
-    };
-    asio::co_spawn(executor_, tell(shared_from_this()), report);
+    asio::co_spawn(executor_, tell(shared_from_this()), rethrow);
   }
 
   void stop() {
@@ -174,6 +177,13 @@ class Story final : public std::enable_shared_from_this<Story> {
     set_state(PeerState::connected, {});
     // The server's players can start only with a keyframe.
     if (events_ && role_ == Role::publisher && config_.video) events_->on_keyframe_request();
+    if (resource.patchable) {
+      const auto& section = offer.description.media.front();  // the BUNDLE's
+      connection.set_restart([this, &connection, url = resource.url, kind = section.kind, mid = section.mid] {
+        core::log_info("{} url={} the path is lost, ICE restarts", word(), without_query(config_.url));
+        asio::co_spawn(executor_, restart_ice(config_, connection.shared_from_this(), url, kind, mid), rethrow);
+      });
+    }
     const core::Error why = co_await connection.run();
     co_return Refusal{RefusalKind::unavailable, why.message, std::nullopt};
   }

@@ -2,10 +2,10 @@
 // alive.
 //
 // A peer is a story: POST the offer → ICE, DTLS → media → (silence, consent lost, 4xx, server restart) → DELETE →
-// back-off → again, until stop(). What to do next is decided by a pure state machine (retry_policy.hpp,
-// resource_rules.hpp); the dialects of real servers (SRS' empty replies and unescaped Location, missing m-lines, no
-// PATCH) are handled there. Thread: the executor; PeerEvents too. Frames for publishing may be pushed from any thread
-// through `sink()`.
+// back-off → again, until stop(). A path that is lost is replaced by an ICE restart where the server knows PATCH. What
+// to do next is decided by a pure state machine (retry_policy.hpp, resource_rules.hpp); the dialects of real servers
+// (SRS' empty replies and unescaped Location, missing m-lines, no PATCH) are handled there. Thread: the executor;
+// PeerEvents too. Frames for publishing may be pushed from any thread through `sink()`.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/log.hpp"
+#include "rtp/transport/ice_fragment.hpp"
 #include "whip_client/link_header.hpp"
 
 namespace partyline::whip_client {
@@ -217,6 +218,32 @@ Refusal refusal_of(const Response& response, bool publishing) {
     default:
       return say(response.status >= 400 ? RefusalKind::unfit : RefusalKind::broken,
                  "the server did not create a resource");
+  }
+}
+
+std::variant<rtp::IceDescription, Refusal> restart_answer(const Response& response) {
+  const auto refuse = [&](RefusalKind kind, std::string_view meaning) {
+    return Refusal{kind, fmt::format("{} (status {})", meaning, response.status), std::nullopt};
+  };
+  if (response.status == 200) {
+    auto theirs = rtp::parse_ice_fragment(response.body);
+    if (!has_ice_credentials(theirs)) return refuse(RefusalKind::broken, "an ICE restart without credentials");
+    return theirs;
+  }
+  switch (response.status) {
+    case 404:
+    case 410:
+      return refuse(RefusalKind::not_yet, "the server has let go of the session");
+    case 408:
+    case 425:
+    case 429:
+    case 500:
+    case 502:
+    case 503:
+    case 504:
+      return refuse(RefusalKind::unavailable, "the server cannot restart ICE now");
+    default:
+      return refuse(RefusalKind::unfit, "the server does not restart ICE");
   }
 }
 

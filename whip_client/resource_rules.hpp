@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "core/http/message.hpp"
@@ -63,5 +64,9 @@ Refusal refusal_of(const core::http::Response& response, bool publishing);
 /// What it means that there was no response at all. A connection closed before a status line is how SRS before 7.0.121
 /// says no, whatever the reason: mostly a busy name.
 Refusal refusal_of(const core::Error& error, bool publishing);
+
+/// What the answer to a PATCH that restarts ICE means (RFC 9725 §4.3.3): the server's new half, or why there is none.
+/// `unavailable`: another try may do better; all else: only a new resource helps.
+std::variant<rtp::IceDescription, Refusal> restart_answer(const core::http::Response& response);
 
 }  // namespace partyline::whip_client

@@ -2,6 +2,7 @@
 
 #include "core/http/client.hpp"
 #include "core/log.hpp"
+#include "rtp/transport/ice_fragment.hpp"
 
 namespace partyline::whip_client {
 
@@ -29,6 +30,7 @@ PostOutcome judge(const std::string& url, core::http::Response response, bool pu
     // A resource elsewhere is legal (a load balancer's node); one that is no URL is as good as none.
     resource.url = resolve(url, *location).value_or("");
   }
+  resource.patchable = !resource.url.empty() && core::http::find_header(response.headers, "ETag").has_value();
   resource.ice_servers = ice_servers_of(response.headers);
   resource.answer = std::move(response.body);
   return resource;
@@ -52,6 +54,17 @@ boost::asio::awaitable<PostOutcome> post_offer(PeerConfig config, std::string of
     if (!*target) co_return refusal_of(target->error(), publishing);
     url = std::move(**target);
   }
+}
+
+boost::asio::awaitable<RestartOutcome> patch_restart(PeerConfig config, std::string url, std::string fragment) {
+  ClientRequest request = request_to(config, "PATCH", std::move(url));
+  request.headers.emplace_back("Content-Type", rtp::kIceFragmentType);
+  request.headers.emplace_back("If-Match", "*");
+  request.body = std::move(fragment);
+  request.timeout = 5s;
+  const auto response = co_await core::http::fetch(std::move(request));
+  if (response) co_return restart_answer(*response);
+  co_return Refusal{RefusalKind::unavailable, response.error().message, std::nullopt};
 }
 
 boost::asio::awaitable<void> delete_resource(PeerConfig config, std::string url) {

@@ -37,6 +37,18 @@ void free_candidates(GSList* list) {
   g_slist_free_full(list, [](gpointer c) { nice_candidate_free(static_cast<NiceCandidate*>(c)); });
 }
 
+/// Takes the list.
+bool is_only_one(GSList* list, const NiceCandidate& candidate) {
+  int same = 0;
+  for (GSList* item = list; item != nullptr; item = item->next) {
+    if (std::strncmp(static_cast<NiceCandidate*>(item->data)->foundation, candidate.foundation,
+                     NICE_CANDIDATE_MAX_FOUNDATION) == 0)
+      ++same;
+  }
+  free_candidates(list);
+  return same == 1;
+}
+
 NiceCandidateTransport transport_of(IceCandidate::Transport transport) {
   switch (transport) {
     case IceCandidate::Transport::tcp_active:
@@ -222,6 +234,23 @@ void IceAgent::apply_remote(const std::string& ufrag, const std::string& pwd,
                      nice_agent_set_remote_candidates(agent_, stream_, kComponent, list) >= 0;
   free_candidates(list);
   if (!taken) tell([](IceAgent& self) { self.events_.on_state(IceAgentState::failed); });
+}
+
+void IceAgent::go_on() {
+  glib_.post([self = shared_from_this()] { self->select_again(); });
+}
+
+// A pair is named by its foundations, which must be nobody else's for that (RFC 8445 §5.1.1.3 lets candidates share
+// one).
+void IceAgent::select_again() {
+  NiceCandidate *local = nullptr, *remote = nullptr;
+  const bool selected =
+      agent_ != nullptr && nice_agent_get_selected_pair(agent_, stream_, kComponent, &local, &remote) &&
+      local->transport == NICE_CANDIDATE_TRANSPORT_UDP &&
+      is_only_one(nice_agent_get_local_candidates(agent_, stream_, kComponent), *local) &&
+      is_only_one(nice_agent_get_remote_candidates(agent_, stream_, kComponent), *remote) &&
+      nice_agent_set_selected_pair(agent_, stream_, kComponent, local->foundation, remote->foundation);
+  if (!selected) tell([](IceAgent& self) { self.events_.on_state(IceAgentState::failed); });
 }
 
 bool IceAgent::send(std::span<const uint8_t> packet) {

@@ -69,6 +69,9 @@ class IceAgent : public std::enable_shared_from_this<IceAgent> {
   /// Also after gathering.
   void add_relays(std::vector<IceAgentConfig::Relay> relays);
   void set_remote(std::string ufrag, std::string pwd, std::vector<IceCandidate> candidates);
+  /// After `failed`: the pair of before is in use again, as if its consent were new; or `failed` again at once, where
+  /// it is no UDP or not to be told from others.
+  void go_on();
   /// False (and counted) when libnice did not take it.
   bool send(std::span<const uint8_t> packet);
   void close();
@@ -82,6 +85,7 @@ class IceAgent : public std::enable_shared_from_this<IceAgent> {
   void report_gathered();
   void take_relays(const std::vector<IceAgentConfig::Relay>& relays);
   void apply_remote(const std::string& ufrag, const std::string& pwd, const std::vector<IceCandidate>& candidates);
+  void select_again();
   static void destroy(::NiceAgent* agent, unsigned stream, bool has_relays, GlibThread& glib);
 
   template <class F>

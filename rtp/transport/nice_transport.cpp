@@ -1,15 +1,14 @@
 #include "rtp/transport/nice_transport.hpp"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "core/log.hpp"
+#include "rtp/transport/consent_doubt.hpp"
 #include "rtp/transport/glib_thread.hpp"
 #include "rtp/transport/ice_client_config.hpp"
-#include "rtp/transport/nice_agent.hpp"
+#include "rtp/transport/ice_path.hpp"
 #include "rtp/transport/secure_channel.hpp"
 
 namespace partyline::rtp {
@@ -18,79 +17,97 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr size_t kMaxRemoteCandidates = 64;
+constexpr const char* kNoConsent = "the peer does not consent any more (RFC 7675)";
 
 bool is_ice_token(const std::string& text, size_t shortest) {
   return text.size() >= shortest && text.size() <= 256 &&
          std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > ' ' && c < 127; });
 }
 
+core::Result<std::vector<IceCandidate>> usable_candidates(const IceDescription& remote) {
+  std::vector<IceCandidate> result;
+  for (const std::string& text : remote.candidates) {
+    auto candidate = parse_candidate(text);
+    // One that we cannot read does not spoil the others (RFC 8839 §5.1: unknown kinds are to be ignored).
+    if (!candidate) {
+      core::log_debug("ICE candidate left out: {}", candidate.error().message);
+      continue;
+    }
+    if (!candidate->address || candidate->component != 1) continue;
+    if (result.size() < kMaxRemoteCandidates) result.push_back(*std::move(candidate));
+  }
+  if (remote.lite && result.empty()) {
+    return core::make_error(core::ErrorCode::invalid, "an ICE-lite peer without a candidate cannot be reached");
+  }
+  return result;
+}
+
 class NiceTransportImpl final : public NiceTransport,
                                 public SecureChannelOwner,
+                                public IcePathOwner,
                                 public std::enable_shared_from_this<NiceTransportImpl> {
  public:
   NiceTransportImpl(asio::any_io_executor executor, std::shared_ptr<GlibThread> glib,
-                    std::shared_ptr<const DtlsIdentity> identity, core::Duration connect_timeout,
-                    TransportEvents& events)
+                    std::shared_ptr<const DtlsIdentity> identity, NiceConfig config, TransportEvents& events)
       : executor_(executor),
         glib_(std::move(glib)),
         identity_(std::move(identity)),
-        connect_timeout_(connect_timeout),
+        config_(std::move(config)),
         events_(&events),
-        gathered_(executor, asio::steady_timer::time_point::max()),
         deadline_(executor) {}
 
   ~NiceTransportImpl() override { close(); }
 
-  asio::awaitable<core::Result<>> gather(IceAgentConfig config, core::Duration limit) {
+  asio::awaitable<core::Result<>> gather() {
     const auto keep = shared_from_this();
-    make_agent();
-    keep_tunnels(config.relays);
-    agent_->start(std::move(config));
-    // Waits twice: for all candidates, then (once the limit is over) for those that are there.
-    gathered_.expires_after(limit);
-    co_await gathered_.async_wait(asio::as_tuple(asio::use_awaitable));
-    if (local_.ufrag.empty() && events_ != nullptr) {
-      agent_->stop_gathering();
-      gathered_.expires_after(std::chrono::seconds(1));
-      co_await gathered_.async_wait(asio::as_tuple(asio::use_awaitable));
-    }
-    if (local_.ufrag.empty() || local_.candidates.empty()) {
+    auto gathered = co_await new_path();
+    if (!gathered) {
       close();
-      co_return core::make_error(core::ErrorCode::unavailable, "ICE found no local address to use");
+      co_return gathered.error();
     }
+    path_ = *std::move(gathered);
     co_return core::Result<>();
   }
 
-  IceDescription local() const override { return local_; }
-  std::string remote_address() const override { return remote_address_; }
+  IceDescription local() const override { return describe(*path_); }
+  std::string remote_address() const override { return path_->remote_address(); }
 
   asio::awaitable<void> add_ice_servers(std::vector<IceServer> servers) override {
     constexpr core::Duration kResolve = std::chrono::seconds(1);  // the answer waits
     const auto keep = shared_from_this();
-    auto relays = co_await relays_of(std::move(servers), kResolve);
-    keep_tunnels(relays);
-    if (events_ != nullptr && !relays.empty()) agent_->add_relays(std::move(relays));
+    config_.ice_servers.insert(config_.ice_servers.end(), servers.begin(), servers.end());
+    path_->add_relays(co_await relays_of(std::move(servers), kResolve));
   }
 
   core::Result<> set_remote(const IceDescription& remote) override {
     if (events_ == nullptr || channel_) {
       return core::make_error(core::ErrorCode::conflict, "this transport has its answer already, or is closed");
     }
-    if (!is_ice_token(remote.ufrag, 4) || !is_ice_token(remote.pwd, 22)) {
-      return core::make_error(core::ErrorCode::invalid, "malformed ICE credentials in the answer");
-    }
     auto peer = SecurePeer::from(remote);
     if (!peer) return peer.error().with_context("answer");
-    auto candidates = usable_candidates(remote);
-    if (!candidates) return candidates.error().with_context("answer");
+    if (auto set = tell_path(*path_, remote); !set) return set.error().with_context("answer");
+    remote_ = remote;
     channel_ = std::make_unique<SecureChannel>(executor_, identity_, *std::move(peer), *this);
-    agent_->set_remote(remote.ufrag, remote.pwd, *std::move(candidates));
-    deadline_.expires_after(connect_timeout_);
-    deadline_.async_wait([weak = weak_from_this()](const boost::system::error_code& ec) {
-      const auto self = weak.lock();
-      if (!ec && self) self->on_deadline();
-    });
+    give_up_after(config_.connect_timeout);
     return {};
+  }
+
+  asio::awaitable<core::Result<IceDescription>> regather() override {
+    const auto keep = shared_from_this();
+    auto gathered = co_await new_path();
+    if (!gathered) co_return gathered.error();
+    if (next_) next_->close();  // of a restart that came to nothing
+    next_ = *std::move(gathered);
+    co_return describe(*next_);
+  }
+
+  core::Result<> restart(const IceDescription& remote) override {
+    if (events_ == nullptr || !next_) {
+      return core::make_error(core::ErrorCode::conflict, "no ICE restart is under way, or the transport is closed");
+    }
+    IceDescription whole = remote;
+    if (whole.candidates.empty()) whole.candidates = remote_.candidates;
+    return tell_path(*next_, whole);
   }
 
   void send_rtp(std::span<const uint8_t> packet) override {
@@ -104,13 +121,13 @@ class NiceTransportImpl final : public NiceTransport,
     if (events_ == nullptr) return;
     events_ = nullptr;
     deadline_.cancel();
-    gathered_.cancel();
-    tunnels_.clear();
     if (channel_) channel_->close();
-    if (agent_) agent_->close();
+    for (const auto& path : {path_, next_, gathering_.lock()}) {
+      if (path) path->close();
+    }
   }
 
-  void send_datagram(std::span<const uint8_t> datagram) override { agent_->send(datagram); }
+  void send_datagram(std::span<const uint8_t> datagram) override { path_->send(datagram); }
   void on_secure_connected() override {
     deadline_.cancel();
     connected_ = true;
@@ -124,79 +141,98 @@ class NiceTransportImpl final : public NiceTransport,
   }
   void on_secure_closed(const core::Error& why) override { fail(why); }
 
+  void on_path_state(const IcePath& path, IceAgentState state) override {
+    if (!channel_ || events_ == nullptr) return;
+    const auto keep = shared_from_this();
+    if (&path == next_.get()) {
+      if (state == IceAgentState::connected) take_over();
+      if (state == IceAgentState::failed) end_restart();
+    } else if (&path == path_.get()) {
+      if (state == IceAgentState::connected && !std::exchange(has_path_, true)) channel_->path_ready();
+      if (state == IceAgentState::failed) lose_path();
+    }
+  }
+
+  void on_path_selected(const IcePath& path) override {
+    if (&path == path_.get() && has_path_ && channel_) channel_->path_ready();
+  }
+
+  void on_path_packet(core::Buffer packet) override {
+    const core::TimePoint now = core::Clock::now();
+    if (channel_ && channel_->receive(std::move(packet), now)) heard_ = now;
+  }
+
  private:
-  // The agent knows us weakly: its events may be under way while the last owner lets go.
-  void make_agent() {
-    const auto weak = weak_from_this();
-    IceAgentEvents events;
-    events.on_gathered = [weak](IceAgentLocal local) {
-      if (const auto self = weak.lock()) self->on_gathered(std::move(local));
-    };
-    events.on_state = [weak](IceAgentState state) {
-      if (const auto self = weak.lock()) self->on_state(state);
-    };
-    events.on_selected = [weak](std::string remote) {
-      if (const auto self = weak.lock()) self->on_selected(std::move(remote));
-    };
-    events.on_packet = [weak](core::Buffer& packet) {
+  asio::awaitable<core::Result<std::shared_ptr<IcePath>>> new_path() {
+    auto ready = co_await ice_agent_config(config_);
+    if (!ready) co_return ready.error().with_context("ICE");
+    if (events_ == nullptr) co_return core::make_error(core::ErrorCode::cancelled, "closed");
+    auto path = IcePath::create(executor_, *glib_, weak_from_this());
+    gathering_ = path;
+    const auto gathered = co_await path->gather(*std::move(ready), config_.gather_timeout);
+    if (gathered && events_ != nullptr) co_return path;
+    path->close();
+    co_return gathered ? core::make_error(core::ErrorCode::cancelled, "closed") : gathered.error();
+  }
+
+  IceDescription describe(const IcePath& path) const {
+    return {.ufrag = path.local().ufrag,
+            .pwd = path.local().pwd,
+            .lite = false,
+            .candidates = path.local().candidates,
+            .fingerprint_hash = "sha-256",
+            .fingerprint = identity_->fingerprint(),
+            .setup = "actpass"};
+  }
+
+  static core::Result<> tell_path(IcePath& path, const IceDescription& remote) {
+    if (!is_ice_token(remote.ufrag, 4) || !is_ice_token(remote.pwd, 22)) {
+      return core::make_error(core::ErrorCode::invalid, "malformed ICE credentials");
+    }
+    auto candidates = usable_candidates(remote);
+    if (!candidates) return candidates.error();
+    path.set_remote(remote, *std::move(candidates));
+    return {};
+  }
+
+  void give_up_after(core::Duration time) {
+    deadline_.expires_after(time);
+    deadline_.async_wait([weak = weak_from_this()](const boost::system::error_code& ec) {
       const auto self = weak.lock();
-      if (self && self->channel_) self->channel_->receive(std::move(packet), core::Clock::now());
-    };
-    agent_ = IceAgent::create(executor_, *glib_, std::move(events));
-  }
-
-  void keep_tunnels(std::vector<IceAgentConfig::Relay>& relays) {
-    for (auto& relay : relays) {
-      if (relay.tunnel) tunnels_.push_back(std::exchange(relay.tunnel, nullptr));
-    }
-  }
-
-  core::Result<std::vector<IceCandidate>> usable_candidates(const IceDescription& remote) const {
-    std::vector<IceCandidate> result;
-    for (const std::string& text : remote.candidates) {
-      auto candidate = parse_candidate(text);
-      // One that we cannot read does not spoil the others (RFC 8839 §5.1: unknown kinds are to be ignored).
-      if (!candidate) {
-        core::log_debug("ICE candidate left out: {}", candidate.error().message);
-        continue;
-      }
-      if (!candidate->address || candidate->component != 1) continue;
-      if (result.size() < kMaxRemoteCandidates) result.push_back(*std::move(candidate));
-    }
-    if (remote.lite && result.empty()) {
-      return core::make_error(core::ErrorCode::invalid, "an ICE-lite peer without a candidate cannot be reached");
-    }
-    return result;
-  }
-
-  void on_gathered(IceAgentLocal found) {
-    local_.ufrag = std::move(found.ufrag);
-    local_.pwd = std::move(found.pwd);
-    local_.candidates = std::move(found.candidates);
-    local_.fingerprint_hash = "sha-256";
-    local_.fingerprint = identity_->fingerprint();
-    local_.setup = "actpass";
-    gathered_.cancel();
-  }
-
-  void on_state(IceAgentState state) {
-    if (!channel_) return;
-    if (state == IceAgentState::connected && !std::exchange(has_path_, true)) channel_->path_ready();
-    if (state == IceAgentState::failed) {
-      fail(core::make_error(core::ErrorCode::unavailable,
-                            connected_ ? "the peer does not consent any more (RFC 7675)" : "ICE found no path"));
-    }
-  }
-
-  void on_selected(std::string remote) {
-    remote_address_ = std::move(remote);
-    if (has_path_ && channel_) channel_->path_ready();
+      if (!ec && self) self->on_deadline();
+    });
   }
 
   void on_deadline() {
-    if (connected_) return;
+    if (connected_ && !lost_) return;
+    if (lost_) return fail(core::make_error(core::ErrorCode::timeout, kNoConsent));
     fail(core::make_error(core::ErrorCode::timeout,
                           has_path_ ? "the DTLS handshake was not finished in time" : "ICE found no path in time"));
+  }
+
+  void lose_path() {
+    if (lost_) return;
+    if (connected_ && doubt_.goes_on(heard_, core::Clock::now())) return path_->go_on();
+    if (connected_ && events_->on_path_lost()) {
+      lost_ = true;
+      return give_up_after(config_.restart_timeout);
+    }
+    fail(core::make_error(core::ErrorCode::unavailable, connected_ ? kNoConsent : "ICE found no path"));
+  }
+
+  void take_over() {
+    std::exchange(path_, std::exchange(next_, nullptr))->close();
+    if (connected_) deadline_.cancel();
+    lost_ = false;
+    doubt_ = {};
+    channel_->path_ready();  // a handshake that is under way goes on there
+    if (events_ != nullptr) events_->on_path_found();
+  }
+
+  // Of a restart in good time there is still the path of before.
+  void end_restart() {
+    std::exchange(next_, nullptr)->close();
+    if (lost_) fail(core::make_error(core::ErrorCode::unavailable, "the ICE restart found no path"));
   }
 
   void fail(const core::Error& why) {
@@ -210,28 +246,27 @@ class NiceTransportImpl final : public NiceTransport,
   asio::any_io_executor executor_;
   std::shared_ptr<GlibThread> glib_;
   std::shared_ptr<const DtlsIdentity> identity_;
-  const core::Duration connect_timeout_;
+  NiceConfig config_;
   TransportEvents* events_;  // null after close
-  asio::steady_timer gathered_, deadline_;
-  std::shared_ptr<IceAgent> agent_;
+  asio::steady_timer deadline_;
+  std::shared_ptr<IcePath> path_, next_;  // next_: of a restart, until it works
+  std::weak_ptr<IcePath> gathering_;
+  IceDescription remote_;
   std::unique_ptr<SecureChannel> channel_;
-  std::vector<std::shared_ptr<TurnTlsTunnel>> tunnels_;
-  IceDescription local_;
-  std::string remote_address_;
+  ConsentDoubt doubt_;
+  core::TimePoint heard_{};  // the last packet that was proved to be the peer's
   bool has_path_ = false;
   bool connected_ = false;
+  bool lost_ = false;  // connected before, and waiting for a restart
 };
 
 asio::awaitable<core::Result<std::shared_ptr<NiceTransport>>> create_transport(
     std::shared_ptr<GlibThread> glib, std::shared_ptr<const DtlsIdentity> identity, NiceConfig config,
     TransportEvents* events) {
   const auto executor = co_await asio::this_coro::executor;
-  const auto gather_timeout = config.gather_timeout, connect_timeout = config.connect_timeout;
-  auto ready = co_await ice_agent_config(std::move(config));
-  if (!ready) co_return ready.error().with_context("ICE");
   auto transport =
-      std::make_shared<NiceTransportImpl>(executor, std::move(glib), std::move(identity), connect_timeout, *events);
-  const auto gathered = co_await transport->gather(*std::move(ready), gather_timeout);
+      std::make_shared<NiceTransportImpl>(executor, std::move(glib), std::move(identity), std::move(config), *events);
+  const auto gathered = co_await transport->gather();
   if (!gathered) co_return gathered.error();
   co_return std::shared_ptr<NiceTransport>(std::move(transport));
 }

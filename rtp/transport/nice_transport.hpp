@@ -24,6 +24,7 @@ struct NiceConfig {
   bool ice_tcp = false;  ///< also ICE-TCP (RFC 6544), for servers that UDP does not reach
   core::Duration gather_timeout = std::chrono::seconds(3);
   core::Duration connect_timeout = std::chrono::seconds(10);
+  core::Duration restart_timeout = std::chrono::seconds(20);  ///< from the loss of a path, after which nothing is sent
 };
 
 class NiceTransport : public Transport {
@@ -31,11 +32,16 @@ class NiceTransport : public Transport {
   /// Our half with all candidates (full gathering: SRS knows no trickle). Valid after create().
   virtual IceDescription local() const = 0;
   /// TURN servers that were told after the gathering (with the answer): relayed candidates join the checks as soon as
-  /// they are there. Before set_remote(), which should not wait for them. STUN servers come too late and are ignored:
-  /// nobody would be told of another address of ours.
+  /// they are there. Before set_remote(), which should not wait for them. STUN servers come too late: of another
+  /// address of ours nobody would be told before a restart.
   virtual boost::asio::awaitable<void> add_ice_servers(std::vector<IceServer> servers) = 0;
   /// The answer's half; starts the checks and then DTLS. `invalid` for malformed candidates or fingerprints.
   virtual core::Result<> set_remote(const IceDescription& remote) = 0;
+  /// An ICE restart (RFC 8445 §9): gathers again, with the addresses and servers of now. Our new half is for the peer;
+  /// the path of before is used, if it still works, until restart() has found another. DTLS and SRTP go on.
+  virtual boost::asio::awaitable<core::Result<IceDescription>> regather() = 0;
+  /// The peer's new half after regather(); without candidates, those of before. `conflict` without regather().
+  virtual core::Result<> restart(const IceDescription& remote) = 0;
   virtual std::string remote_address() const = 0;
 };
 

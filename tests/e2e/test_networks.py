@@ -1,9 +1,11 @@
 """Real peers behind bad networks: a phone and a browser in a namespace of their own, an impaired link to the gateway. Judged by
 content, as everywhere: tones by frequency, tiles by colour."""
+import re
 import time
 
 import pytest
 from support import judge
+from support.gateway import Gateway
 from support.pion import PionSfu
 from support.process import run, wait_for
 from support.turn import PORT, SECRET, TurnServer
@@ -172,6 +174,65 @@ def test_a_gateway_that_only_turn_lets_through_to_its_sfu(stage, folder, transpo
     sfu.meet(gateway, carol, "far")
     judge.assert_meet(alice, carol, folder)
     assert turn.process.text().count("ALLOCATE processed, success") >= 2, "one for the pull, one for each push"
+
+
+def test_a_gateway_behind_a_nat_offers_the_address_that_stun_tells(stage, folder):
+    wire = stage.wire()
+    there, here = wire.place("gateway"), wire.nat()
+    stun = stage.keep(TurnServer(folder, there)).start()
+    sfu = stage.keep(PionSfu(folder, there, [f'<{stun.stun_url()}>; rel="ice-server"'])).start()
+    gateway = stage.gateway({"sfu": {**sfu.settings(), "ice_servers": [{"url": stun.stun_url()}]}, "hooks": {"allowed_addresses": [here.address]}},
+                            place=here)
+    alice = stage.phone("alice", place=here).dial(gateway.sip_uri("nat"))
+    carol = stage.browser("carol", place=there, trusted=[sfu.url])
+    sfu.meet(gateway, carol, "nat")
+    judge.assert_meet(alice, carol, folder)
+    outside = [line for line in sfu.process.text().splitlines() if " typ srflx " in line]
+    for way in ("/whip/", "/whep/"):
+        assert any(way in line and " 10.77.0.2 " in line and f" raddr {here.address} " in line for line in outside), outside
+
+
+def test_a_stun_server_that_an_sfu_names_is_asked_the_next_time(stage, folder):
+    """Link headers come with the answer: too late for that offer's candidates."""
+    wire = stage.wire()
+    there, here = wire.place("gateway"), wire.nat()
+    stun = stage.keep(TurnServer(folder, there)).start()
+    sfu = stage.keep(PionSfu(folder, there, [f'<{stun.stun_url()}>; rel="ice-server"'])).start()
+    gateway = stage.gateway({"sfu": sfu.settings()}, place=here)
+    stage.phone("alice", place=here).dial(gateway.sip_uri("nat"))
+    wait_for(lambda: sfu.stats().get("nat.mix", {}).get("audio", 0) > 20, 20, lambda: f"the mix to be pushed; now {sfu.stats()}")
+    assert " typ srflx " not in sfu.process.text()
+    sfu.stop()
+    sfu.start()
+    wait_for(lambda: " typ srflx " in sfu.process.text(), 30, "the next offer to have a server-reflexive candidate")
+    wait_for(lambda: sfu.stats().get("nat.mix", {}).get("audio", 0) > 20, 20, lambda: f"the mix to be pushed again; now {sfu.stats()}")
+
+
+@pytest.mark.long  # consent takes a while to be in doubt
+def test_a_gateway_whose_way_to_its_sfu_dies_restarts_ice_on_the_same_resource(stage, folder):
+    """The SFU is another gateway's embedded one; what dies is the one flow, as when a NAT or a firewall forgets it."""
+    wire = stage.wire()
+    here, there = wire.place("people"), wire.place("gateway")
+    far = stage.gateway(place=there)
+    near = stage.keep(Gateway(folder / "near", {"sfu": {"embedded": False, "whip_url": far.url + "/whip/{room}/near-{stream}",
+                                                        "whep_url": far.url + "/whep/{room}/{stream}"}}, place=here)).start()
+    stage.phone("alice", place=here).dial(near.sip_uri("long"))
+    bob = stage.phone("bob", place=there).dial(far.sip_uri("long"))
+    far.wait_legs("long", 2)
+    judge.wait_hears(bob, ["alice"], ["bob"])
+    before = [leg["id"] for leg in far.legs("long")]
+    port = re.search(r"stream=long/near-mix publisher \S+ connected to 10\.77\.0\.2:(\d+)", far.process.text()).group(1)
+    wire.block(f"udp sport {port}")
+    wire.block(f"udp dport {port}")
+
+    def metrics():
+        return near.request("GET", "/metrics")[1].decode()
+    wait_for(lambda: 'partyline_whip_client_ice_restarts_total{result="answered"} 1' in metrics(), 30, "ICE to be restarted")
+    judge.wait_hears(bob, ["alice"], ["bob"])
+    judge.wait_shows(bob, ["alice"], folder / "bob.png")
+    assert [leg["id"] for leg in far.legs("long")] == before, "the publication is still the same"
+    assert far.process.text().count("stream=long/near-mix publisher") == 2, "it came and connected once"
+    assert "the path is lost, ICE restarts" in near.process.text()
 
 
 def test_ipv6_only(stage, folder):

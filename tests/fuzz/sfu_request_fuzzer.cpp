@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "rtp/transport/ice_fragment.hpp"
 #include "sfu/keyframe.hpp"
 #include "sfu/picture_numbers.hpp"
 #include "sfu/picture_size.hpp"
@@ -17,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const size_t second = std::min(text.find('\n', first + 1), size);
   const std::string_view tag = text.substr(0, first);
   core::http::Request request;
-  request.headers = {{"Content-Type", std::string(sfu::kFragmentType)},
+  request.headers = {{"Content-Type", std::string(rtp::kIceFragmentType)},
                      {"If-Match", std::string(tag)},
                      {"Authorization", std::string(text.substr(std::min(first + 1, size), second - first))}};
   request.body = text.substr(std::min(second + 1, size));

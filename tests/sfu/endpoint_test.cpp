@@ -218,6 +218,8 @@ TEST_F(EndpointTest, AnIceRestartIsAnsweredWithNewCredentialsAndANewTag) {
     EXPECT_EQ(patch(session, "*", bad).status, 400) << bad;
   }
   EXPECT_EQ(patch(session, "*", fresh).status, 400) << "not new any more";
+  EXPECT_EQ(patch(session, "\"*\"", "a=ice-ufrag:new3\r\na=ice-pwd:0123456789012345678901\r\n").status, 200)
+      << "as in the RFC's example";
 }
 
 TEST_F(EndpointTest, AnAnswerNamesTheIceServersAndARefusalDoesNot) {

@@ -17,6 +17,7 @@
 #include "core/http/server.hpp"
 #include "rtp/sdp/negotiation.hpp"
 #include "rtp/session.hpp"
+#include "rtp/transport/ice_fragment.hpp"
 #include "rtp/transport/ice_lite_server.hpp"
 
 namespace partyline::whip_client::testing_support {
@@ -87,6 +88,7 @@ class FakeServer {
     ice_ = std::make_unique<rtp::IceLiteServer>(io.get_executor(), ice, *rtp::DtlsIdentity::generate());
     http_.route("POST", "/{kind}/{room}/{name}",
                 [this](core::http::Request request) { return post(std::move(request)); });
+    http_.route("PATCH", "/res/{id}", [this](core::http::Request request) { return restart(std::move(request)); });
     http_.route("DELETE", "/res/{id}", [this](core::http::Request request) { return remove(std::move(request)); });
     started = ice_->start().has_value() && http_.start().has_value();
   }
@@ -102,6 +104,7 @@ class FakeServer {
 
   bool started = false;
   std::vector<core::http::Request> posts;
+  std::vector<core::http::Request> patches;
   std::vector<std::string> deleted;  ///< targets as received
   std::vector<std::unique_ptr<ServerPeer>> peers;
   /// Answers instead of the server when it returns something.
@@ -109,6 +112,7 @@ class FakeServer {
   std::function<void(core::http::Response&)> spoil;  ///< changes the 201 before it leaves
   std::chrono::milliseconds delay{0};                ///< before the answer
   bool audio_only = false;
+  std::vector<int> patch_refusals;  ///< statuses of the next answers to PATCH; then they are 200
 
  private:
   static core::http::ServerConfig loopback() {
@@ -162,11 +166,24 @@ class FakeServer {
     core::http::Response response;
     response.status = 201;
     response.headers = {{"Content-Type", "application/sdp"},
+                        {"ETag", "\"1\""},
                         {"Location", fmt::format("/res/{}?session=a:+/b%2Fc", peers.size())}};
     response.body = to_string(write_answer(*offer, *plan, locals, 1, 1));
     peers.push_back(std::move(peer));
     if (spoil) spoil(response);
     return response;
+  }
+
+  boost::asio::awaitable<core::http::Response> restart(core::http::Request request) {
+    patches.push_back(request);
+    if (patches.size() <= patch_refusals.size()) {
+      const int status = patch_refusals[patches.size() - 1];
+      co_return core::http::text(status, "");
+    }
+    core::http::Response response;
+    response.headers = {{"Content-Type", std::string(rtp::kIceFragmentType)}};
+    response.body = rtp::write_ice_fragment(last().transport->restart(), "audio", "0");
+    co_return response;
   }
 
   boost::asio::awaitable<core::http::Response> remove(core::http::Request request) {

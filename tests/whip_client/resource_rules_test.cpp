@@ -174,5 +174,18 @@ TEST(Refusals, TakeAnEmptyReplyToAPublisherForABusyName) {
   EXPECT_EQ(refusal_of(core::Error{ErrorCode::invalid, "not a URL"}, true).kind, RefusalKind::broken);
 }
 
+TEST(RestartAnswers, AreCredentialsOrAReasonToTryAgainOrToMakeANewResource) {
+  const std::string fragment = "a=ice-lite\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n";
+  const auto theirs = restart_answer(response(200, {}, fragment));
+  ASSERT_TRUE(std::holds_alternative<rtp::IceDescription>(theirs));
+  EXPECT_EQ(std::get<rtp::IceDescription>(theirs).ufrag, "abcd");
+  const auto kind = [](const auto& answer) { return std::get<Refusal>(answer).kind; };
+  EXPECT_EQ(kind(restart_answer(response(200, {}, "a=ice-ufrag:abcd\r\n"))), RefusalKind::broken);
+  for (const int again : {408, 429, 500, 502, 503, 504})
+    EXPECT_EQ(kind(restart_answer(response(again))), RefusalKind::unavailable) << again;
+  for (const int never : {204, 400, 404, 405, 410, 412, 415, 422, 428, 501})
+    EXPECT_NE(kind(restart_answer(response(never))), RefusalKind::unavailable) << never;
+}
+
 }  // namespace
 }  // namespace partyline::whip_client

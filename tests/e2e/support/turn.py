@@ -22,6 +22,9 @@ class TurnServer:
             return f"turns:{self.place.url_host}:{TLS_PORT}"
         return f"turn:{self.place.url_host}:{PORT}?transport={transport}"
 
+    def stun_url(self):
+        return f"stun:{self.place.url_host}:{PORT}"
+
     def start(self):
         here = self.place.address
         words = ["--use-auth-secret", f"--static-auth-secret={SECRET}"] if self.user is None else ["--lt-cred-mech", f"--user={self.user}"]

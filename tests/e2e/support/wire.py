@@ -96,6 +96,17 @@ class Wire:
             with self.side(side):
                 run(["nft", "; ".join(["add table inet wall; add chain inet wall in { type filter hook input priority 0; }", *rules])])
 
+    def nat(self):
+        """Puts the people behind a NAT: their new place, whose packets come from IPV4["people"]."""
+        inner, outer = "192.168.77.2", IPV4["people"]
+        with self.side("people"):
+            run(["ip", "addr", "add", inner + "/24", "dev", "wire"])
+            run(["ip", "addr", "del", outer + "/24", "dev", "wire"])
+            run(["ip", "route", "add", IPV4["gateway"], "dev", "wire"])
+            run(["nft", "add table ip nat; add chain ip nat out { type nat hook postrouting priority 100; }; "
+                        f"add rule ip nat out ip saddr {inner} oifname wire snat to {outer}"])
+        return Place(inner, lambda: self.side("people"))
+
     def stop(self):
         for descriptor in self.sides.values():
             os.close(descriptor)

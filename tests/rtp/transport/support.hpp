@@ -11,7 +11,8 @@
 namespace partyline::rtp::test {
 
 struct RecordingEvents : TransportEvents {
-  int connected = 0;
+  int connected = 0, lost = 0, found = 0;
+  bool keeps_lost_path = false;  ///< says that it restarts ICE
   std::vector<std::vector<uint8_t>> rtp, rtcp;
   std::vector<core::Error> closed;
   std::function<void()> when_connected, when_closed;
@@ -30,6 +31,11 @@ struct RecordingEvents : TransportEvents {
     closed.push_back(why);
     if (when_closed) when_closed();
   }
+  bool on_path_lost() override {
+    ++lost;
+    return keeps_lost_path;
+  }
+  void on_path_found() override { ++found; }
 };
 
 /// Runs the loop until `done` or, at most, `limit`; says whether it was done.
