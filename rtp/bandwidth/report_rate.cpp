@@ -10,18 +10,20 @@ namespace partyline::rtp {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr core::Duration kPeriod = 700ms, kLeastPeriod = 60s, kInherentFor = 60s;
+constexpr core::Duration kPeriod = 700ms, kPause = 2s, kInherentFor = 60s;
 constexpr size_t kLeastPackets = 20, kLeastWhenIdle = 60;  // fewer tell no share
 constexpr double kHighLoss = 0.10, kLowLoss = 0.02, kMostInherentLoss = 0.3, kAnyLoss = 0.005, kWorse = 1.3;
 constexpr core::Duration kQuiet = 10s, kSettle = 1500ms;
 constexpr double kIdle = 0.6, kTried = 0.85;  // of the rate
-constexpr double kQueueMs = 100, kLongQueueMs = 250, kUsualRoundTripMs = 200;
-constexpr int64_t kInARow = 3;  // packets that all got lost are rarer than a queue
+constexpr double kQueueMs = 100, kLongQueueMs = 250;
+constexpr double kMuchShorter = 0.8, kMuchLonger = 1.25;
+constexpr int kStands = 2;
 constexpr double kBackOff = 0.85, kIdleBackOff = 0.7, kDrain = 0.7;
 constexpr double kFar = 1.08, kNear = 1.01, kNearLimit = 0.9, kBeyondLimit = 1.15;  // a second; × the limit
 constexpr core::Duration kFirstHold = 10s, kLongestHold = 40s, kStillNarrow = 15s, kLongestStandstill = 180s;
 // Complaints.
-constexpr core::Duration kNoticed = 500ms, kNextComplaint = 400ms, kDrained = 3s, kLongestDistrust = 600s;
+constexpr core::Duration kNoticed = 500ms, kNextComplaint = 400ms, kOldComplaint = 1s, kDrained = 3s;
+constexpr core::Duration kLongestDistrust = 600s;
 constexpr int kSeries = 3, kSeriesAtLimit = 2;
 constexpr double kComplaintBackOff = 0.6, kMostBackOff = 0.25, kMuchAgain = 0.2, kLeastThrough = 0.25;
 // Jitter.
@@ -33,54 +35,37 @@ constexpr double kOfShare =
     0.85;  // where what got through was less: others had a share of it, or it was the first look
 constexpr double kOfCarried = 0.7, kLeap = 3;
 
-double ms(core::Duration d) {
-  return std::chrono::duration<double, std::milli>(d).count();
-}
-
 }  // namespace
 
-void ReportRate::on_sent(Seq16 sequence, RtpTime32 time, size_t bytes, core::TimePoint now) {
-  if (!judged_) judged_ = now;
-  bytes_ += bytes;
-  if (!log_.add(sequence, now)) return;
-  ++packets_;
-  dispersion_.on_sent(time, bytes, now);
+void ReportRate::set_rate(double bits_per_second) {
+  rate_ = std::clamp(bits_per_second, AimdRate::kLeast, AimdRate::kMost);
 }
 
-void ReportRate::note_queue(const PathReport& report, core::TimePoint now) {
-  queue_ms_ = 0;
-  if (report.round_trip) {
-    const double round_trip = ms(*report.round_trip);
-    if (!least_now_ || now - least_since_ > kLeastPeriod) {
-      least_before_ = least_now_;
-      least_now_ = round_trip;
-      least_since_ = now;
-    }
-    least_now_ = std::min(*least_now_, round_trip);
-    queue_ms_ = round_trip - std::min(*least_now_, least_before_.value_or(*least_now_));
-  }
-  if (!report.highest) return;
-  const int64_t highest = log_.unwrap(*report.highest);
-  const auto age = log_.age(highest + kInARow, now);
-  if (!age || !highest_ || highest <= *highest_) return;  // nothing came, or a number that means nothing
-  const double least = std::min(least_now_.value_or(kUsualRoundTripMs), least_before_.value_or(kUsualRoundTripMs));
-  queue_ms_ = std::max(queue_ms_, ms(*age) - least);
+void ReportRate::begin_interval(core::TimePoint now) {
+  judged_ = now;
+  bytes_ = packets_ = packets_reported_ = 0;
+  lost_ = expected_ = 0;
+}
+
+void ReportRate::on_sent(Seq16 sequence, RtpTime32 time, size_t bytes, core::TimePoint now) {
+  // A pause is no time in which the path was tried.
+  resumed_ = resumed_ || (judged_ && now - last_sent_ > kPause);
+  if (!judged_ || now - last_sent_ > kPause) begin_interval(now);
+  last_sent_ = now;
+  bytes_ += bytes;
+  if (!queue_.on_sent(sequence, now)) return;
+  ++packets_;
+  dispersion_.on_sent(time, bytes, now);
 }
 
 void ReportRate::note_losses(const PathReport& report) {
   double expected = static_cast<double>(packets_ - packets_reported_), lost = report.fraction_lost * expected;
   packets_reported_ = packets_;
-  if (report.highest) {
-    const int64_t highest = log_.unwrap(*report.highest);
-    const int64_t reported = highest - highest_.value_or(highest);
-    const int32_t more = report.lost_in_all - std::exchange(lost_in_all_, report.lost_in_all);
-    const bool first = !std::exchange(highest_, highest);
-    if (!first && reported >= 0) {
-      expected = static_cast<double>(reported);
-      lost = report.fraction_lost * expected;
-      // Counts go on where a report got lost; there are phones that do not count.
-      if (more > 0 && static_cast<int64_t>(more) <= reported) lost = more;
-    }
+  const int32_t more = report.lost_in_all - std::exchange(lost_in_all_, report.lost_in_all);
+  const int64_t passed = queue_.passed();
+  if (passed > 0 && !std::exchange(resumed_, false)) {
+    expected = static_cast<double>(passed);
+    lost = more > 0 && more <= passed ? more : report.fraction_lost * expected;
   }
   expected_ += expected;
   lost_ += lost;
@@ -94,31 +79,31 @@ ReportRate::Interval ReportRate::take_interval(core::TimePoint now) {
   interval.sent = static_cast<double>(bytes_) * 8 / interval.seconds;
   // More than was sent while a queue empties.
   interval.through = interval.sent * (expected_ - lost_) / static_cast<double>(packets_);
-  judged_ = now;
-  bytes_ = packets_ = packets_reported_ = 0;
-  lost_ = expected_ = 0;
+  begin_interval(now);
   return interval;
 }
 
 void ReportRate::on_report(const PathReport& report, core::TimePoint now) {
   if (!judged_) return;  // nothing was sent
-  note_queue(report, now);
+  queue_.on_report(report, now);
+  if (queue_.stands_still() && report.fraction_lost <= 0) return;
   note_losses(report);
-  const bool idle = now - *judged_ < kQuiet && sent_lately(now) < kIdle * rate_ && queue_ms_ < kQueueMs;
+  const bool queue = queue_.ms() > kQueueMs;
+  const bool idle = now - *judged_ < kQuiet && sent_lately(now) < kIdle * rate_ && !queue;
   if (now - *judged_ < kPeriod || packets_ < (idle ? kLeastWhenIdle : kLeastPackets)) return;
   const Interval interval = take_interval(now);
   known_ = true;
   if (now > inherent_until_) inherent_loss_ = 0;
   const double excess = interval.loss - inherent_loss_;
-  const bool queue = queue_ms_ > kQueueMs;
-  settle_complaints(excess, now);
-  if (excess > kHighLoss || (excess > kLowLoss && queue) || queue_ms_ > kLongQueueMs) {
-    const bool settling = decreased_ && interval.began < *decreased_ + kSettle;
-    if (!settling || queue) return decrease(interval, now);
+  const bool unsettled = settle_complaints(excess, now);
+  if (excess > kHighLoss || (excess > kLowLoss && queue) || queue_.ms() > kLongQueueMs) {
+    if (is_a_longer_route(excess, now)) return;
+    if (!settles(interval, excess)) return decrease(interval, now);
     return note_dispersion(report.jitter_ms, interval.through, now);  // that is of the last packets only
   }
   if (excess < kHighLoss / 2) rate_before_ = 0;
-  if (excess >= kLowLoss || queue) return;
+  if (!queue) standing_ms_ = 0;
+  if (excess >= kLowLoss || queue || unsettled) return;
   note_dispersion(report.jitter_ms, interval.through, now);
   increase(interval, now);
 }
@@ -131,7 +116,33 @@ bool ReportRate::is_the_paths_own(double loss) {
     loss_before_ = loss;
     return false;
   }
-  return rate_ < 0.75 * rate_before_ && loss > 0.7 * loss_before_ && queue_ms_ < kQueueMs;
+  return rate_ < 0.75 * rate_before_ && loss > 0.7 * loss_before_ && queue_.ms() < kQueueMs;
+}
+
+/// A queue gets shorter when less is sent, or overflows.
+bool ReportRate::is_a_longer_route(double excess, core::TimePoint now) {
+  const double queue = queue_.ms();
+  const bool same = queue > kMuchShorter * standing_ms_ && queue < kMuchLonger * standing_ms_;
+  if (queue < kQueueMs || excess > kHighLoss || !same) {
+    standing_ms_ = queue;
+    standing_ = 0;
+    standing_since_ = now;
+    return false;
+  }
+  // The report tells of what was sent a round trip ago.
+  if (now - standing_since_ < kSettle + std::chrono::milliseconds(static_cast<int64_t>(queue))) return false;
+  standing_since_ = now;
+  if (++standing_ < kStands) return false;
+  queue_.take_for_least(now);
+  limit_.reset();
+  rate_before_ = standing_ms_ = 0;
+  return true;
+}
+
+bool ReportRate::settles(const Interval& interval, double excess) const {
+  if (!decreased_ || interval.began >= *decreased_ + kSettle) return false;
+  const bool queue = queue_.ms() > kQueueMs;
+  return !queue || (excess <= kLowLoss && standing_since_ <= *decreased_);
 }
 
 double ReportRate::through_since_complaints(const Interval& interval, core::TimePoint now) const {
@@ -171,13 +182,12 @@ void ReportRate::decrease(const Interval& interval, core::TimePoint now) {
   // Who sends much less than the rate has not filled the path: steps, and no limit is learnt.
   if (interval.sent < kIdle * rate_) {
     decreased_ = now;
-    rate_ = std::max({kIdleBackOff * rate_, std::min(rate_, kBackOff * through), AimdRate::kLeast});
-    return;
+    return set_rate(std::max(kIdleBackOff * rate_, std::min(rate_, kBackOff * through)));
   }
   note_limit(through, first, now);
   decreased_ = now;
-  const double share = queue_ms_ > kLongQueueMs ? kDrain : kBackOff;
-  rate_ = std::max(std::min(rate_, share * through), AimdRate::kLeast);
+  const double share = queue_.ms() > kLongQueueMs ? kDrain : kBackOff;
+  set_rate(std::min(rate_, share * through));
 }
 
 void ReportRate::increase(const Interval& interval, core::TimePoint now) {
@@ -187,14 +197,14 @@ void ReportRate::increase(const Interval& interval, core::TimePoint now) {
   const bool idle = interval.sent < kIdle * rate_ && (!decreased_ || now - *decreased_ > kQuiet);
   double most = idle ? most_ : 1.5 * interval.sent + 10e3;
   most = std::max(most, std::min(kOfCarried * carries_, kLeap * interval.sent));
-  most = std::min({most, most_, AimdRate::kMost});
+  most = std::min(most, most_);
   if (carries_ > 0) most = std::min(most, carries_);
   if (rate_ >= most) return;
   const bool near = limit_ && rate_ >= kNearLimit * *limit_;
   if (near && now < held_until_) return;
   const double grown = rate_ * std::pow(near ? kNear : kFar, interval.seconds);
-  rate_ = std::min(carries_ > 0 ? most : grown, most);
-  if (limit_ && !near) rate_ = std::min(rate_, kNearLimit * *limit_);
+  most = std::min(carries_ > 0 ? most : grown, most);
+  set_rate(limit_ && !near ? std::min(most, kNearLimit * *limit_) : most);
 }
 
 void ReportRate::note_dispersion(double jitter_ms, double through, core::TimePoint now) {
@@ -243,28 +253,33 @@ void ReportRate::heed_complaint(core::TimePoint now) {
   if (!rate_before_complaints_) {
     rate_before_complaints_ = rate_;
     complained_at_limit_ = at_limit();
+    complained_ = now;
   }
   next_complaint_ = now + kNextComplaint;
-  const double least = std::max(kMostBackOff * *rate_before_complaints_, AimdRate::kLeast);
-  const double less = complained_at_limit_ ? kDrain * *limit_ : std::max(kComplaintBackOff * rate_, least);
-  rate_ = std::min(rate_, less);
+  const double less = complained_at_limit_ && limit_
+                          ? kDrain * *limit_
+                          : std::max(kComplaintBackOff * rate_, kMostBackOff * *rate_before_complaints_);
+  set_rate(std::min(rate_, less));
 }
 
-/// `excess`: of loss, by the first report after them.
-void ReportRate::settle_complaints(double excess, core::TimePoint now) {
-  if (!rate_before_complaints_) return;
-  const bool true_ones = queue_ms_ > kQueueMs || excess > (complained_at_limit_ ? kAnyLoss : kHighLoss);
+/// `excess`: of loss, by the first report that can tell.
+bool ReportRate::settle_complaints(double excess, core::TimePoint now) {
+  if (!rate_before_complaints_) return false;
+  const bool true_ones = queue_.ms() > kQueueMs || excess > (complained_at_limit_ ? kAnyLoss : kHighLoss);
+  if (!true_ones && now - complained_ < kOldComplaint) return true;
+  if (true_ones) distrust_ = kFirstDistrust;
   if (true_ones && complained_at_limit_ && excess <= kHighLoss) {
     note_limit(limit_.value_or(rate_), true, now);
     decreased_ = now;
   }
   if (!true_ones) {
-    rate_ = std::max(rate_, *rate_before_complaints_);
+    set_rate(std::max(rate_, *rate_before_complaints_));
     distrust_until_ = now + distrust_;
     distrust_ = std::min<core::Duration>(2 * distrust_, kLongestDistrust);
   }
   rate_before_complaints_.reset();
   complained_at_limit_ = false;
+  return false;
 }
 
 }  // namespace partyline::rtp

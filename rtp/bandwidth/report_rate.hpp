@@ -8,11 +8,14 @@
 //
 //   a series of keyframe requests, or a fifth asked for again             ▶ 0.6 × with each, a quarter at least
 //   two of them while what was too much before is tried                   ▶ 0.7 × that
-//   the report says that little was lost                                  ▶ as before; they prove nothing for a minute
+//   the report says that little was lost                                  ▶ as before; they prove nothing for a minute,
+//                                                                           then two … ten, until one was true
+//
+//   a queue that is as long after sending less twice                     ▶ the route has become longer: no queue
+//   `highest` stands still, nothing lost                                 ▶ nothing came: the next report will tell
 //
 // Where a path narrows between two reports, a mean over the time between them tells neither of before nor of after: the
-// first keyframe request tells since when. The queue is the round trip above its least of the last one to two minutes,
-// or how long ago the packets left that should have come next: sender reports get lost in a full queue.
+// first keyframe request tells since when. A complaint of the last second before a report is judged by the next one.
 //
 // What was too much is remembered, and tried again after 10 s, then 20, then 40. Jitter knows sooner (Dispersion):
 // while it says that the path is as it was nothing is tried, and when it says that it is wide, that is believed for a
@@ -27,22 +30,16 @@
 #include "core/time.hpp"
 #include "rtp/bandwidth/complaints.hpp"
 #include "rtp/bandwidth/dispersion.hpp"
-#include "rtp/bandwidth/sent_log.hpp"
+#include "rtp/bandwidth/path_report.hpp"
+#include "rtp/bandwidth/report_queue.hpp"
 
 namespace partyline::rtp {
 
-/// One report block, as far as it tells of the path (RFC 3550 §6.4.1).
-struct PathReport {
-  double fraction_lost = 0;      ///< 0…1 since the report before
-  int32_t lost_in_all = 0;       ///< packets, repetitions taken off
-  std::optional<Seq16> highest;  ///< number that came
-  double jitter_ms = 0;
-  std::optional<core::Duration> round_trip;  ///< by a sender report that is young
-};
-
 class ReportRate {
  public:
-  void set_rate(double bits_per_second) { rate_ = bits_per_second; }
+  /// Where to start; 64 kbit/s to 20 Mbit/s, as every rate() is.
+  void set_rate(double bits_per_second);
+  /// No use for more: growth ends there. The rate is not taken down to it.
   void set_most(double bits_per_second) { most_ = bits_per_second; }
   /// A repetition on a source of its own.
   void on_sent_again(size_t bytes) { bytes_ += bytes; }
@@ -56,7 +53,7 @@ class ReportRate {
   /// True after the first report that said something.
   bool known() const { return known_; }
   double rate() const { return rate_; }
-  double queue_ms() const { return queue_ms_; }
+  double queue_ms() const { return queue_.ms(); }
 
  private:
   /// Between two judgements.
@@ -64,34 +61,40 @@ class ReportRate {
     double seconds = 0, sent = 0, through = 0, loss = 0;  ///< rates in bits a second; share
     core::TimePoint began;
   };
-  void note_queue(const PathReport& report, core::TimePoint now);
+  void begin_interval(core::TimePoint now);
   void note_losses(const PathReport& report);
   Interval take_interval(core::TimePoint now);
   double through_since_complaints(const Interval& interval, core::TimePoint now) const;
   bool is_the_paths_own(double loss);
+  bool is_a_longer_route(double excess, core::TimePoint now);
+  /// What was sent when it was decreased is still to be told of.
+  bool settles(const Interval& interval, double excess) const;
   void decrease(const Interval& interval, core::TimePoint now);
   void increase(const Interval& interval, core::TimePoint now);
   /// `first`: of a series of decreases.
   void note_limit(double through, bool first, core::TimePoint now);
   void note_dispersion(double jitter_ms, double through, core::TimePoint now);
-  void settle_complaints(double excess, core::TimePoint now);
+  /// True while they are too young for this report.
+  bool settle_complaints(double excess, core::TimePoint now);
   void heed_complaint(core::TimePoint now);
   double sent_lately(core::TimePoint now) const;
   bool at_limit() const;
 
+  static constexpr core::Duration kFirstDistrust = std::chrono::seconds(60);
   double rate_ = 2.5e6, most_ = 20e6;
   bool known_ = false;
   // Since the last judgement.
   size_t bytes_ = 0, packets_ = 0, packets_reported_ = 0;
   double lost_ = 0, expected_ = 0;
   std::optional<core::TimePoint> judged_;
-  std::optional<int64_t> highest_;
+  core::TimePoint last_sent_{};
+  bool resumed_ = false;  ///< after a pause: the next report is of what was sent before it, too
   int32_t lost_in_all_ = 0;
-  SentLog log_;
   // Queue.
-  std::optional<double> least_now_, least_before_;
-  core::TimePoint least_since_{};
-  double queue_ms_ = 0;
+  ReportQueue queue_;
+  double standing_ms_ = 0;  ///< when it was decreased for it; 0: it was not
+  int standing_ = 0;        ///< how often that has not helped
+  core::TimePoint standing_since_{};
   // Loss.
   std::optional<double> limit_;               ///< what got through when it was too much
   double rate_before_ = 0, loss_before_ = 0;  ///< when a series of decreases began; 0: none
@@ -111,8 +114,8 @@ class ReportRate {
   Complaints complaints_;
   std::optional<double> rate_before_complaints_;
   bool complained_at_limit_ = false;
-  core::TimePoint next_complaint_{}, distrust_until_{};
-  core::Duration distrust_ = std::chrono::seconds(60);
+  core::TimePoint complained_{}, next_complaint_{}, distrust_until_{};
+  core::Duration distrust_ = kFirstDistrust;
 };
 
 }  // namespace partyline::rtp

@@ -26,6 +26,8 @@ class SentLog {
     if (count_ == 0 || now - newest().at >= kApart) marks_[count_++ % kMarks] = {number, now};
     return true;
   }
+  /// Whether it has left; `number` unwrapped.
+  bool sent(int64_t number) const { return count_ > 0 && number < next_; }
   /// Unwrapped, near what was sent last.
   int64_t unwrap(Seq16 sequence) const { return numbers_.peek(sequence); }
   /// How long ago it left, to 10 ms; zero if it has not left; nothing if that is too long ago.

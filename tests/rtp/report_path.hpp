@@ -1,4 +1,4 @@
-// A sender that obeys ReportRate, a path with half a second of queue, and a phone as Debian's baresip is one: a
+// A sender that obeys ReportRate, a path with a queue, and a phone as Debian's baresip is one: a
 // receiver report each 5 s (or as told), no NACK, a keyframe request each half second while its picture is broken.
 // Packet by packet, in steps of a millisecond.
 #pragma once
@@ -7,6 +7,7 @@
 #include <cmath>
 #include <deque>
 #include <random>
+#include <utility>
 
 #include "rtp/bandwidth/report_rate.hpp"
 
@@ -27,7 +28,9 @@ class ReportPath {
       if (now >= next_sender_report_) send_sender_report();
       for (; !line_.empty() && line_.front().arrives <= now; line_.pop_front()) arrive(line_.front());
       if (broken_ && complains && now >= next_request_) request_keyframe();
-      if (now >= next_report_) report();
+      if (now >= next_report_) make_report();
+      for (; !reports_.empty() && reports_.front().first <= now; reports_.pop_front())
+        rate.on_report(reports_.front().second, now);
     }
   }
   /// Bits a second that come through.
@@ -52,6 +55,10 @@ class ReportPath {
   bool complains = false;  ///< asks for keyframes
   bool tells_jitter = true;
   double capacity = 4e6, wanted = 2e6, inherent = 0;  ///< bits a second; what the picture needs; share lost by chance
+  Duration way = 20ms, longest_queue = 500ms;  ///< each way; beyond it packets are lost
+  bool sends_reports = true;                   ///< by which the phone tells round trips
+  bool dead = false;                           ///< nothing gets to the phone
+  bool reports_too = true;                     ///< it makes reports
   TimePoint now{1000h};
 
  private:
@@ -62,7 +69,6 @@ class ReportPath {
     bool keyframe = false, last = false, sender_report = false;
     TimePoint arrives{}, left{};
   };
-  static constexpr Duration kWay = 20ms;
 
   void make_picture() {
     if (now < next_picture_) return;
@@ -95,18 +101,19 @@ class ReportPath {
     }
   }
   bool enter(Packet packet) {
-    if (std::uniform_real_distribution<double>(0, 1)(random_) < inherent) return false;
+    if (dead || std::uniform_real_distribution<double>(0, 1)(random_) < inherent) return false;
     line_free_ = std::max(line_free_, now);
-    if (line_free_ - now > 500ms) return false;
+    if (line_free_ - now > longest_queue) return false;
     line_free_ += std::chrono::duration_cast<Duration>(
         std::chrono::duration<double>(static_cast<double>(packet.bytes + 28) * 8 / capacity));
     packet.left = now;
-    packet.arrives = line_free_ + kWay;
+    packet.arrives = line_free_ + way;
     line_.push_back(packet);
     return true;
   }
   void send_sender_report() {
     next_sender_report_ = now + 1s;
+    if (!sends_reports) return;
     Packet packet;
     packet.sender_report = true;
     packet.bytes = 80;
@@ -145,19 +152,19 @@ class ReportPath {
     rate.on_keyframe_request(now);
     wants_keyframe_ = true;
   }
-  void report() {
+  void make_report() {
     next_report_ = now + report_every_;
-    if (came_ == 0) return;
+    if (came_ == 0 || !reports_too) return;
     PathReport report;
     const double lost = missing_ - missing_reported_, came = came_ - came_reported_;
     report.fraction_lost = std::floor(256 * lost / std::max(lost + came, 1.0)) / 256;
     report.lost_in_all = static_cast<int32_t>(missing_);
     report.highest = Seq16{highest_};
     report.jitter_ms = tells_jitter ? jitter_ms_ : 0;
-    if (met_.sender_report && now - met_.arrives < 1500ms) report.round_trip = met_.arrives - met_.left + kWay;
+    if (met_.sender_report && now - met_.arrives < 1500ms) report.round_trip = met_.arrives - met_.left + way;
     missing_reported_ = missing_;
     came_reported_ = came_;
-    rate.on_report(report, now);
+    reports_.emplace_back(now + way, report);
   }
 
   const Duration report_every_;
@@ -169,6 +176,7 @@ class ReportPath {
   double budget_ = 0;
   bool wants_keyframe_ = true;
   std::deque<Packet> pacer_, line_;
+  std::deque<std::pair<TimePoint, PathReport>> reports_;  ///< on their way back
   TimePoint line_free_{};
   double all_sent_ = 0, all_lost_ = 0;
   // Receiving.
