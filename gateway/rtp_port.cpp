@@ -62,10 +62,13 @@ core::Result<> RtpPort::configure(const rtp::sdp::NegotiatedMedia& media, std::s
                      negotiated_->remote_port != media.remote_port || negotiated_->rtcp_mux != media.rtcp_mux;
   negotiated_ = media;
   // c=0.0.0.0 is the old way to hold (RFC 3264 §8.4): nobody to send to, and the latch stays as it is.
-  if (moved && !rtp->address().is_unspecified()) transport_->set_remote(*rtp, *rtcp, media.rtcp_mux);
+  const bool held = rtp->address().is_unspecified();
+  if (moved && !held) transport_->set_remote(*rtp, *rtcp, media.rtcp_mux);
+  const bool another = !held && peer_ && *peer_ != *rtp;
+  if (!held) peer_ = *rtp;
   const auto now = core::Clock::now();
   if (session_) {
-    session_->reconfigure({track}, now);
+    session_->reconfigure({track}, now, another ? rtp::Session::Path::another : rtp::Session::Path::same);
   } else {
     rtp::SessionConfig config;
     config.cname = cname;

@@ -2,6 +2,7 @@
 // connects, decides nothing. Thread: network.
 #pragma once
 
+#include <boost/asio/ip/udp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
@@ -95,6 +96,7 @@ class RtpPort final : public rtp::TransportEvents,
   boost::asio::steady_timer timer_;
   core::TimePoint armed_for_ = core::TimePoint::max();
   std::optional<rtp::sdp::NegotiatedMedia> negotiated_;
+  std::optional<boost::asio::ip::udp::endpoint> peer_;  ///< the last that its SDP named
 };
 
 }  // namespace partyline::gateway

@@ -13,13 +13,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr core::Duration kWindow = 5s;              // loss is judged over
-constexpr double kBadShare = 0.03;                  // below it repair and concealment hide it
-constexpr double kFewestLost = 3;                   // packets in a window; one is no episode
-constexpr size_t kMostEpisodes = 8;                 // of a flow
-constexpr size_t kTold = 2;                         // of them in the verdict
-constexpr size_t kOfLate = 10;                      // samples, a second each
-constexpr core::Duration kEncoderAndPacket = 25ms;  // what the peer's own microphone path takes, about
+constexpr core::Duration kWindow = 5s;        // loss is judged over
+constexpr core::Duration kReportHolds = 10s;  // RTCP's usual interval is 5 s
+constexpr double kBadShare = 0.03;            // below it repair and concealment hide it
+constexpr double kFewestLost = 3;             // packets in a window; one is no episode
+constexpr size_t kMostEpisodes = 8;           // of a flow
+constexpr size_t kTold = 2;                   // of them in the verdict
+constexpr size_t kOfLate = 10;                // samples, a second each
 
 double counted(uint64_t now, uint64_t before) {
   return now > before ? static_cast<double>(now - before) : 0;
@@ -58,7 +58,8 @@ LinkJournal::Second LinkJournal::difference(const SessionStats& session, const S
   };
   const auto out = [&](Flow flow, const TrackStats& is, const TrackStats& was) {
     second.expected[flow] = counted(is.packets_sent, was.packets_sent);
-    second.lost[flow] = second.expected[flow] * is.peer_fraction_lost;
+    // A peer that tells nothing any more says nothing of what is sent now.
+    if (now - is.reported_at <= kReportHolds) second.lost[flow] = second.expected[flow] * is.peer_fraction_lost;
   };
   in(audio_in, session.audio, before.audio);
   in(video_in, session.video, before.video);
@@ -94,6 +95,12 @@ void LinkJournal::add(const SessionStats& session, core::TimePoint now, std::opt
   for (const Flow flow : {audio_in, video_in, audio_out, video_out}) judge(flow);
 }
 
+void LinkJournal::take(FlowState& state, const Second& second, Flow flow) {
+  if (second.at <= state.taken_to) return;
+  state.episodes.back().take(second, flow);
+  state.taken_to = second.at;
+}
+
 void LinkJournal::judge(Flow flow) {
   double lost = 0, expected = 0;
   for (const auto& second : window_) {
@@ -108,18 +115,19 @@ void LinkJournal::judge(Flow flow) {
     return;
   }
   if (!state.open) {
-    const auto first = std::ranges::find_if(window_, [flow](const Second& s) { return s.lost[flow] > 0; });
+    auto first = std::ranges::find_if(window_, [flow](const Second& s) { return s.lost[flow] > 0; });
     const core::TimePoint began = first->at - 1s;
     // The window is what was lost before it was enough to be told.
     if (!state.episodes.empty() && began <= state.episodes.back().to + kWindow) {
       state.episodes.back().to = newest.at;
+      first = window_.begin();  // the seconds between are part of it
     } else {
       remember(state, {.from = began, .to = newest.at});
     }
     state.open = true;
-    for (auto s = first; s != window_.end() - 1; ++s) state.episodes.back().take(*s, flow);
+    for (auto s = first; s != window_.end() - 1; ++s) take(state, *s, flow);
   }
-  state.episodes.back().take(newest, flow);
+  take(state, newest, flow);
 }
 
 void LinkJournal::remember(FlowState& state, Episode episode) {
@@ -143,9 +151,9 @@ LinkJournal::Rates LinkJournal::rates() const {
 std::optional<double> LinkJournal::mos(const Heard& heard, core::Duration playout) const {
   if (heard.time <= 0) return std::nullopt;
   const auto& audio = totals_.back().session.audio;
-  const auto way = std::chrono::microseconds(static_cast<int64_t>(audio.round_trip_ms / 2 * 1000));
+  const auto round_trip = std::chrono::microseconds(static_cast<int64_t>(audio.round_trip_ms * 1000));
   const double missing = std::clamp(heard.missing / heard.time, 0.0, 1.0);
-  return opinion_score(transmission_rating(audio.codec, missing, kEncoderAndPacket + way + playout));
+  return opinion_score(transmission_rating(audio.codec, missing, mouth_to_ear(round_trip, playout)));
 }
 
 std::optional<double> LinkJournal::mos(core::Duration playout) const {

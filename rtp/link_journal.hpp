@@ -30,8 +30,8 @@ class LinkJournal {
   };
   /// Over the last samples, about two seconds.
   Rates rates() const;
-  /// Of the peer's voice (rtp/voice_quality.hpp) while it sent any, from the beginning; nothing before there was audio.
-  /// `playout`: how long it waits here until it is heard.
+  /// Of the peer's voice (rtp/voice_quality.hpp) while it sent any, from the beginning, at the present delay; nothing
+  /// before there was audio. `playout`: how long it waits here until it is heard.
   std::optional<double> mos(core::Duration playout) const;
   /// The same of the last ten seconds in which it sent any.
   std::optional<double> mos_of_late(core::Duration playout) const;
@@ -56,6 +56,7 @@ class LinkJournal {
   struct FlowState {
     std::deque<Episode> episodes;  ///< the worst ones, in order of time
     bool open = false;             ///< the last one goes on
+    core::TimePoint taken_to{};    ///< the seconds until then are in it
     size_t forgotten = 0;
   };
   // How long the peer's voice could be heard, and what of it was not there; seconds.
@@ -72,6 +73,7 @@ class LinkJournal {
                   std::optional<core::Duration> invented);
   std::optional<double> mos(const Heard& heard, core::Duration playout) const;
   void judge(Flow flow);
+  void take(FlowState& state, const Second& second, Flow flow);
   void remember(FlowState& state, Episode episode);
   std::string words_of(Flow flow, core::TimePoint now, std::chrono::system_clock::time_point wall) const;
   std::string flow_name(Flow flow) const;

@@ -1,5 +1,6 @@
 // Outbox: what a session wants to tell, told when its state is consistent again. A handler may call back into the
-// session; what that adds is told by the outermost flush, in order. Thread: the session's.
+// session; what that adds is told by the outermost flush, in order. It must neither throw nor destroy the session.
+// Thread: the session's.
 #pragma once
 
 #include <utility>
@@ -48,6 +49,7 @@ class Outbox {
     items_.clear();
     if (burst) events_.end_burst();
     flushing_ = false;
+    if (!items_.empty()) return flush();  // the end of the burst called back; the memory is given away empty
     if (spare().size() < kMostSpare) spare().push_back(std::exchange(items_, {}));
   }
 

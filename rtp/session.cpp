@@ -17,6 +17,7 @@ constexpr core::Duration kWaitWithoutNack = 50ms, kLeastWait = 300ms, kMostWait 
 // for pictures of few packets would need a third more.
 constexpr double kLossy = 0.03, kFull = 0.25;  // beyond, the path is full and more packets make it worse
 constexpr core::Duration kLongRoundTrip = 60ms;
+constexpr core::Duration kSameReports = 10s;  // RTCP's usual interval is 5 s
 constexpr core::Duration kVideoTick = 10ms, kAudioTick = 100ms, kPlainAudioTick = 500ms;
 
 core::Counter& dropped(const char* reason) {
@@ -105,14 +106,26 @@ Session::Impl::Impl(SessionConfig with, SessionEvents& events, core::TimePoint n
       congestion(config.congestion ? config.congestion : std::make_shared<TransportCongestion>()),
       estimator(congestion->estimator) {
   config.max_packet_bytes = std::clamp<size_t>(config.max_packet_bytes, 200, 9000);
-  reconfigure(std::move(config.tracks), now);
+  reconfigure(std::move(config.tracks), now, Path::same);
 }
 
 Session::Impl::~Impl() {
   for (const auto& track : tracks) clock->remove_stream(track->clock_id);
 }
 
-void Session::Impl::reconfigure(std::vector<TrackConfig> configs, core::TimePoint now) {
+void Session::Impl::adopt(Track& track, TrackConfig wanted, core::TimePoint now) {
+  const bool resumes = wanted.receiving && !track.config.receiving;
+  // What was not counted for a while would count as lost.
+  if (wanted.voip_metrics && !track.config.voip_metrics) begin_voice_figures(track);
+  if (wanted.statistics.any() && !track.config.statistics.any()) track.summary.restart();
+  track.config = std::move(wanted);
+  track.out.keep(history_wanted(track.config));
+  if (track.config.bandwidth) track.pacer.set_target(*track.config.bandwidth);
+  if (resumes && track.video() && track.in.active()) track.keyframes.want(now);
+  track.assembler.set_parameter_sets(track.config.parameter_sets);
+}
+
+void Session::Impl::reconfigure(std::vector<TrackConfig> configs, core::TimePoint now, Path path) {
   std::vector<std::unique_ptr<Track>> kept;
   for (TrackConfig& wanted : configs) {
     // The same mid, else any section of the kind that is not taken yet.
@@ -127,13 +140,7 @@ void Session::Impl::reconfigure(std::vector<TrackConfig> configs, core::TimePoin
       kept.push_back(std::make_unique<Track>(std::move(wanted), *clock));
       continue;
     }
-    Track& track = **found;
-    const bool resumes = wanted.receiving && !track.config.receiving;
-    track.config = std::move(wanted);
-    track.out.keep(history_wanted(track.config));
-    if (track.config.bandwidth) track.pacer.set_target(*track.config.bandwidth);
-    if (resumes && track.video() && track.in.active()) track.keyframes.want(now);
-    track.assembler.set_parameter_sets(track.config.parameter_sets);
+    adopt(**found, std::move(wanted), now);
     kept.push_back(std::move(*found));
   }
   for (const auto& track : tracks) {
@@ -141,9 +148,30 @@ void Session::Impl::reconfigure(std::vector<TrackConfig> configs, core::TimePoin
   }
   tracks = std::move(kept);
   forget_what_is_told_no_more();
+  if (path == Path::another) forget_path();
   announced.reset();  // who held has forgotten it
   for (const auto& track : tracks) {
     if (track->video() && track->config.bandwidth) estimator.set_start(*track->config.bandwidth);
+  }
+}
+
+// A call was handed to somebody else, or went on elsewhere.
+void Session::Impl::forget_path() {
+  if (config.leads) {
+    const core::Bitrate wish = estimator.wish();
+    estimator = BandwidthEstimator();
+    estimator.set_wish(wish);
+  }
+  peer_limit.reset();
+  round_trip.reset();
+  round_trip_variation = {};
+  round_trip_measured = false;
+  for (const auto& track : tracks) {
+    track->pacer.set_round_trip({});
+    track->expected_loss = {};
+    track->reference.reset();
+    track->stats.round_trip_ms = track->stats.peer_fraction_lost = 0;
+    track->stats.reported_at = {};
   }
 }
 
@@ -230,7 +258,12 @@ void TrackStats::add_sent(const TrackStats& layer) {
   keyframes_sent += layer.keyframes_sent;
   keyframes_requested_by_peer += layer.keyframes_requested_by_peer;
   nacks_received += layer.nacks_received;
-  peer_fraction_lost = std::max(peer_fraction_lost, layer.peer_fraction_lost);
+  // What was told last of a layer that is sent no more is past.
+  const bool newer = layer.reported_at > reported_at + kSameReports,
+             older = reported_at > layer.reported_at + kSameReports;
+  if (newer) peer_fraction_lost = 0;
+  if (!older) peer_fraction_lost = std::max(peer_fraction_lost, layer.peer_fraction_lost);
+  reported_at = std::max(reported_at, layer.reported_at);
 }
 
 Session::Session(SessionConfig config, SessionEvents& events, core::TimePoint now)
@@ -263,8 +296,8 @@ core::TimePoint Session::tick(core::TimePoint now) {
   impl_->flush();
   return next;
 }
-void Session::reconfigure(std::vector<TrackConfig> tracks, core::TimePoint now) {
-  impl_->reconfigure(std::move(tracks), now);
+void Session::reconfigure(std::vector<TrackConfig> tracks, core::TimePoint now, Path path) {
+  impl_->reconfigure(std::move(tracks), now, path);
   impl_->flush();
 }
 void Session::set_bitrate_wish(core::Bitrate wish) {

@@ -79,6 +79,7 @@ struct TrackStats {
   double round_trip_ms = 0;       ///< 0: not known yet
   int expected_loss = 0;          ///< per cent of what we send, to be prepared for: 0, 10 or 20
   double peer_fraction_lost = 0;  ///< 0…1, last report of the peer about what we send
+  core::TimePoint reported_at{};  ///< when it said so; epoch: never
   /// Adds what `layer`, sent beside this one, has sent and was asked for.
   void add_sent(const TrackStats& layer);
 };
@@ -86,7 +87,8 @@ struct TrackStats {
 struct SessionStats {
   TrackStats audio, video;
   core::Bitrate available_out;  ///< estimate; 0: not known
-  double queueing_ms = 0;       ///< of what we send, beyond the path's least delay; transport-cc only
+  double queueing_ms =
+      0;  ///< of what we send, beyond the path's least delay; by transport-cc, else by receiver reports
 };
 
 class Session {
@@ -109,8 +111,10 @@ class Session {
   /// Does what is due (reports, NACK retries, paced packets) and returns when it wants to be called next: at most 10 ms
   /// ahead with video, 500 ms without. A call right after send() spreads large pictures better; none is needed.
   core::TimePoint tick(core::TimePoint now);
-  /// A re-negotiation: tracks are matched by kind and mid; SSRCs, sequence numbers and statistics go on.
-  void reconfigure(std::vector<TrackConfig> tracks, core::TimePoint now);
+  enum class Path { same, another };
+  /// A re-negotiation: tracks are matched by kind and mid; SSRCs, sequence numbers and statistics go on. `another`: the
+  /// peer is elsewhere now, or somebody else; what was learnt of the way to it is forgotten.
+  void reconfigure(std::vector<TrackConfig> tracks, core::TimePoint now, Path path = Path::same);
   /// What more bandwidth would be used for, bits a second: where transport-cc is agreed, the path is probed with
   /// padding up to it, and the target never goes far beyond. 0 (the start): nothing is probed.
   void set_bitrate_wish(core::Bitrate wish);

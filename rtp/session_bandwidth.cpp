@@ -19,6 +19,8 @@ constexpr core::Duration kRaiseAfter = 500ms, kRepeatRemb = 1s, kRepeatTmmbr = 5
 void Session::Impl::announce_target(core::TimePoint now) {
   std::optional<core::Bitrate> target = config.congestion ? share : estimator.estimate(now);
   if (peer_limit) target = target ? std::min(*target, *peer_limit) : *peer_limit;
+  // What was told of another path holds no more: as at the start.
+  if (!target && announced && estimator.wish().bits_per_second > 0) target = estimator.wish();
   if (!target) return;
   Track* const video = video_sender();
   if (video && video->config.bandwidth) target = std::min(*target, *video->config.bandwidth);

@@ -9,7 +9,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr uint16_t kDeepestBuffer = 400;  // ms; the mixer waits for nothing that is later
+// How much later than the soonest a packet may be for the mixer's playout to adapt to it
+// (mixer/audio/delay_window.cpp).
+constexpr core::Duration kDeepestBuffer = 400ms;
+constexpr core::Duration kLongestPacket = 120ms;  // Opus' (RFC 7587 §4.2); a longer step is a silence
 
 }  // namespace
 
@@ -26,8 +29,8 @@ void Session::Impl::receive_extended(const rtcp::ExtendedReport& report, core::T
     if (sample) on_round_trip(*sample, true);
   }
   if (!report.receiver_reference) return;
-  // SRS writes our own media SSRC as the sender's, a peer that only receives one we do not know; the answer names it
-  // back in any case.
+  // SRS writes our own media SSRC as the sender's, a peer that only receives one we do not know: the answer goes with
+  // the reports of what we send. Who is sent nothing gets none.
   Track* track = sender_of(report.ssrc);
   if (!track) track = receiver_of(report.ssrc);
   for (const auto& any : tracks) {
@@ -38,21 +41,36 @@ void Session::Impl::receive_extended(const rtcp::ExtendedReport& report, core::T
   track->reference_at = now;
 }
 
-// A packet is lost when sixteen later ones are here.
-void Session::Impl::judge_losses(Track& track, int64_t sequence, int64_t rtp_time, bool in_order) {
-  constexpr int64_t patience = 16, most = 500;
-  if (in_order && track.last_audio_time && rtp_time > *track.last_audio_time) {
-    track.packet_units = rtp_time - *track.last_audio_time;
+void Session::Impl::begin_voice_figures(Track& track) const {
+  track.voice = {};
+  track.voice.received_before = track.stats.packets_received;
+  track.voice.late_before = track.stats.packets_late + playout_late;
+}
+
+void Session::Impl::note_arrival(Track& track, const ReceiveStream::Arrival& arrival, Seq16 wire) {
+  if (track.config.statistics.any()) {
+    if (arrival.restarted) track.summary.restart();
+    track.summary.on_packet(arrival.sequence, wire);
   }
-  track.last_audio_time = rtp_time;
-  const int64_t last = sequence - patience;
-  if (!track.judged_to) track.judged_to = sequence - 1;  // nothing is known of what was before the first
-  if (last - *track.judged_to > most) track.judged_to = last;
-  while (*track.judged_to < last) track.loss_runs.on_packet(!track.in.received(++*track.judged_to));
+  if (track.config.voip_metrics && !track.video()) {
+    if (arrival.restarted) track.voice.loss_runs.restart_numbers();
+    track.voice.loss_runs.on_arrival(arrival.sequence);
+  }
+}
+
+void Session::Impl::note_packet_time(Track& track, int64_t sequence, int64_t rtp_time, bool noise) {
+  const auto& last = track.voice.last;
+  // Across lost packets, key presses, noise and silence a step is no packet's length.
+  if (last && !noise && sequence == last->sequence + 1 && rtp_time > last->time &&
+      (rtp_time - last->time) * 1s <= kLongestPacket * int64_t{track.in.clock_rate()}) {
+    track.voice.packet_units = rtp_time - last->time;
+  }
+  track.voice.last.reset();
+  if (!noise) track.voice.last = {sequence, rtp_time};
 }
 
 void Session::Impl::write_extended(Track& track, bool sending, bool received, rtcp::Writer& writer,
-                                   core::TimePoint now) const {
+                                   core::TimePoint now) {
   const uint32_t ssrc = track.out.ssrc();
   if (track.reference) {
     track.reference->delay_since_last = rtcp::to_compact(now - track.reference_at);
@@ -76,10 +94,12 @@ void Session::Impl::write_extended(Track& track, bool sending, bool received, rt
 void Session::Impl::write_voip_metrics(const Track& track, rtcp::Writer& writer) const {
   const auto milliseconds = [](double value) { return static_cast<uint16_t>(std::clamp(value, 0.0, 65535.0)); };
   const auto ms = [&](core::Duration time) { return std::chrono::duration<double, std::milli>(time).count(); };
-  const LossRuns::Summary runs = track.loss_runs.summary();
-  const double packet_ms = static_cast<double>(track.packet_units) * 1000 / std::max(1u, track.in.clock_rate());
-  const auto arrived = static_cast<double>(track.stats.packets_received);
-  const auto late = static_cast<double>(track.stats.packets_late + playout_late);
+  const VoiceFigures& voice = track.voice;
+  const LossRuns::Summary runs = voice.loss_runs.summary();
+  const double packet_ms = static_cast<double>(voice.packet_units) * 1000 / std::max(1u, track.in.clock_rate());
+  const auto arrived = static_cast<double>(track.stats.packets_received - voice.received_before);
+  const uint64_t all_late = track.stats.packets_late + playout_late;
+  const auto late = static_cast<double>(all_late - std::min(all_late, voice.late_before));
   rtcp::VoipMetrics metrics;
   metrics.ssrc = track.in.ssrc();
   metrics.lost = runs.lost;
@@ -95,11 +115,11 @@ void Session::Impl::write_voip_metrics(const Track& track, rtcp::Writer& writer)
   // Playing and sending: a packet is made in each direction.
   metrics.end_system_ms = milliseconds(ms(playout_delay) + packet_ms);
   const core::Codec codec = track.last_format ? track.last_format->codec : core::Codec::pcmu;
-  metrics.rating = transmission_rating(codec, missing, way / 2 + playout_delay);
+  metrics.rating = transmission_rating(codec, missing, mouth_to_ear(way, playout_delay));
   metrics.listening_score = opinion_score(transmission_rating(codec, missing, 0ms));
   metrics.conversation_score = opinion_score(metrics.rating);
   metrics.buffer_ms = milliseconds(ms(playout_delay));
-  metrics.buffer_most_ms = kDeepestBuffer;
+  metrics.buffer_most_ms = milliseconds(ms(std::max(kDeepestBuffer, playout_delay)));
   writer.voip_metrics(track.out.ssrc(), metrics);
 }
 

@@ -64,6 +64,17 @@ struct SessionCounters {
   static const SessionCounters& get();
 };
 
+/// What a peer that wants VoIP metrics is told of its source (RFC 3611 §4.7); anew with each source.
+struct VoiceFigures {
+  LossRuns loss_runs;
+  int64_t packet_units = 0;  ///< RTP time between the last two packets of sound in a row
+  struct Packet {
+    int64_t sequence = 0, time = 0;
+  };
+  std::optional<Packet> last;                     ///< of sound, where the next step tells a packet's length
+  uint64_t received_before = 0, late_before = 0;  ///< packets, when it began
+};
+
 struct Track {
   Track(TrackConfig with, RemoteClock& clock);
   bool video() const { return config.kind == core::MediaKind::video; }
@@ -113,11 +124,8 @@ struct Track {
   size_t recovered_count = 0;
   RedPlaces places;
   AudioLosses audio_losses;
-  LossRuns loss_runs;                ///< where the peer wants to know
-  std::optional<int64_t> judged_to;  ///< the last packet that is in it
-  ReceptionSummary summary;          ///< where the peer wants to know
-  int64_t packet_units = 0;          ///< RTP time between the last two packets in a row
-  std::optional<int64_t> last_audio_time;
+  VoiceFigures voice;        ///< where the peer wants to know
+  ReceptionSummary summary;  ///< the same
   ReorderBuffer reorder;
   FrameAssembler assembler;
   FrameAssembler::Drops drops_counted;
@@ -162,13 +170,15 @@ struct Session::Impl {
 
   // session.cpp
   core::TimePoint tick(core::TimePoint now);
-  void reconfigure(std::vector<TrackConfig> configs, core::TimePoint now);
+  void reconfigure(std::vector<TrackConfig> configs, core::TimePoint now, Path path);
+  void adopt(Track& track, TrackConfig wanted, core::TimePoint now);
+  void forget_path();
   void flush() { outbox.flush(); }
   core::Duration retry_interval() const;
   /// True where a repair that is lost again would be seen as a freeze.
   bool lossy_and_long(double loss) const;
-  /// A sample; `measured`: from reports, which outdo what recoveries suggest.
   void forget_what_is_told_no_more();
+  /// A sample; `measured`: from reports, which outdo what recoveries suggest.
   void on_round_trip(core::Duration sample, bool measured);
 
   // session_receive.cpp
@@ -239,8 +249,10 @@ struct Session::Impl {
 
   // session_extended.cpp
   void receive_extended(const rtcp::ExtendedReport& report, core::TimePoint now);
-  void judge_losses(Track& track, int64_t sequence, int64_t rtp_time, bool in_order);
-  void write_extended(Track& track, bool sending, bool received, rtcp::Writer& writer, core::TimePoint now) const;
+  void begin_voice_figures(Track& track) const;
+  void note_arrival(Track& track, const ReceiveStream::Arrival& arrival, Seq16 wire);
+  void note_packet_time(Track& track, int64_t sequence, int64_t rtp_time, bool noise);
+  void write_extended(Track& track, bool sending, bool received, rtcp::Writer& writer, core::TimePoint now);
   void write_voip_metrics(const Track& track, rtcp::Writer& writer) const;
 
   SessionConfig config;

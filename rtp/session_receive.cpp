@@ -68,7 +68,7 @@ bool Session::Impl::accept_source(Track& track, const PacketView& view, const Pa
   track.highest_audio.reset();
   track.audio_losses.clear();
   track.places.clear();
-  track.judged_to.reset();
+  begin_voice_figures(track);
   if (track.video()) {
     track.reorder.clear();
     track.assembler.restart();
@@ -124,14 +124,11 @@ void Session::Impl::receive_rtp(core::Buffer packet, core::TimePoint now) {
   if (arrival.verdict != ReceiveStream::Verdict::fresh) {
     const bool duplicate = arrival.verdict == ReceiveStream::Verdict::duplicate;
     (duplicate ? counters.duplicate : counters.probation).add();
-    if (duplicate) track->summary.on_duplicate();
+    if (duplicate && track->config.statistics.any()) track->summary.on_duplicate();
     ++track->stats.packets_discarded;
     return;
   }
-  if (track->config.statistics.any()) {
-    if (arrival.restarted) track->summary.restart();
-    track->summary.on_packet(arrival.sequence, view->sequence);
-  }
+  note_arrival(*track, arrival, view->sequence);
   ++track->stats.packets_received;
   track->stats.bytes_received += view->payload.size();
   track->stats.last_packet = now;
@@ -165,7 +162,6 @@ bool Session::Impl::note_audio_loss(Track& track, const ReceiveStream::Arrival& 
   if (arrival.restarted) {
     track.audio_losses.clear();
     track.places.clear();
-    track.judged_to.reset();  // what came before is not remembered as received any more
   }
   if (!track.nack()) return false;
   const auto disorder = std::chrono::microseconds(static_cast<int64_t>(track.in.jitter_ms() * 1000));
@@ -242,13 +238,14 @@ void Session::Impl::receive_audio(Track& track, core::Buffer packet, const Packe
   const auto time = arrival.repeated ? track.in.time_of_report(view.timestamp) : std::nullopt;
   frame.rtp_time = time ? *time : media_time(track, view, now);
   if (arrival.repeated) ++track.stats.packets_recovered;
-  if (track.config.voip_metrics) judge_losses(track, arrival.sequence, frame.rtp_time, arrival.in_order);
   if (track.repaired_apart > 0 && std::ranges::find(track.recovered, arrival.sequence) != track.recovered.end()) {
     --track.repaired_apart;  // it was merely late
   }
   if (red) receive_redundancy(track, packet, *red, arrival.sequence, frame.rtp_time, now);
   if (track.config.red) track.places.on_packet(arrival.sequence, static_cast<uint32_t>(frame.rtp_time));
   frame.comfort_noise = view.payload_type == track.config.comfort_noise && !track.format_of(view.payload_type);
+  if (track.config.voip_metrics && arrival.newest)
+    note_packet_time(track, arrival.sequence, frame.rtp_time, frame.comfort_noise);
   frame.sequence = track.audio_number(arrival.sequence);
   frame.capture = clock->capture(track.clock_id, frame.rtp_time, now);
   frame.arrival = now;

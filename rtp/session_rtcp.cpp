@@ -104,6 +104,7 @@ void Session::Impl::receive_report_blocks(const rtcp::ReportBlocks& blocks, core
     }
     const double fraction = block.fraction_lost / 256.0;
     track->stats.peer_fraction_lost = fraction;
+    track->stats.reported_at = now;
     // What was sent again in time counts as received there.
     track->expected_loss.on_report(std::max(fraction, track->out.asked_again()), now);
     std::optional<core::Duration> sample;

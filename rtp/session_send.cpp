@@ -109,7 +109,7 @@ bool Session::Impl::send(const core::EncodedFrame& frame, core::TimePoint now) {
     track.reports_sent = 0;
     track.next_report = now;
   }
-  if (track.video() && frame.keyframe) estimator.on_keyframe_sent();
+  if (track.video() && frame.keyframe && config.leads) estimator.on_keyframe_sent();
   if (track.video()) pace(track, now);
   if (track.next_report && now >= *track.next_report) send_reports(track, now);
   return true;

@@ -6,6 +6,8 @@
 namespace partyline::rtp {
 namespace {
 
+constexpr core::Duration kEncoderAndPacket = std::chrono::milliseconds(25);  // about
+
 // Ie (impairment of the codec itself) and Bpl (robustness to random loss), G.113 Appendix I.
 struct Impairment {
   double codec, robustness;
@@ -32,6 +34,10 @@ double transmission_rating(core::Codec codec, double lost, core::Duration delay)
   const double ms = std::chrono::duration<double, std::milli>(delay).count();
   const double late = 0.024 * ms + (ms > 177.3 ? 0.11 * (ms - 177.3) : 0);  // Id without echo
   return std::clamp(93.2 - late - effective, 0.0, 100.0);
+}
+
+core::Duration mouth_to_ear(core::Duration round_trip, core::Duration playout) {
+  return kEncoderAndPacket + round_trip / 2 + playout;
 }
 
 double opinion_score(double rating) {

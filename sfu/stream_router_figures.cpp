@@ -82,6 +82,7 @@ void StreamRouter::take_figures(Player& player, const rtp::rtcp::ReportBlock& bl
   if (!sound && block.ssrc != player.video.ssrc()) return;
   rtp::TrackStats& told = sound ? player.audio_told : player.video_told;
   told.peer_fraction_lost = block.fraction_lost / 256.0;
+  told.reported_at = now;
   told.jitter_ms = block.jitter / (sound ? 48.0 : 90.0);
   player.reports.on_named(block.last_sender_report, block.delay_since_last, now);
 }

@@ -3,17 +3,33 @@
 //   gap    at least kGmin packets received between two losses; a loss in it is an isolated one
 //   burst  begins and ends with a loss, fewer than kGmin packets received in a row in between
 //
-// Fed packet by packet in order of their numbers. Pure logic. Thread: the session's.
+// Fed packet by packet in order of their numbers, or by arrivals: what is missing when sixteen later ones are here is
+// lost. Pure logic. Thread: the session's.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace partyline::rtp {
 
 class LossRuns {
  public:
   static constexpr int kGmin = 16;
+  static constexpr int64_t kPatience = 16;  ///< packets
 
+  /// A packet that was not here before; `sequence` unwrapped. What was before the first is nothing that was lost.
+  void on_arrival(int64_t sequence) {
+    if (!highest_) {
+      highest_ = first_ = sequence;
+      recent_ = 0;
+    }
+    for (; *highest_ < sequence; ++*highest_, recent_ <<= 1) {
+      if (*highest_ + 1 - kPatience >= first_) on_packet((recent_ >> (kPatience - 1) & 1) == 0);
+    }
+    if (*highest_ - sequence < kPatience) recent_ |= uint64_t{1} << (*highest_ - sequence);
+  }
+  /// The sender numbers anew: what is between the numbers was not lost.
+  void restart_numbers() { highest_.reset(); }
   void on_packet(bool lost) {
     if (!lost) {
       ++received_;
@@ -67,6 +83,9 @@ class LossRuns {
   int64_t run_ = 0;       // losses of the burst, or 1 for one that may be isolated
   int64_t all_lost_ = 0, isolated_ = 0, bursts_ = 0, in_gap_ = 0;
   int64_t after_loss_ = 0, after_few_ = 0, in_burst_ = 0;
+  std::optional<int64_t> highest_;
+  int64_t first_ = 0;
+  uint64_t recent_ = 0;  // bit n: highest - n is here
 };
 
 }  // namespace partyline::rtp

@@ -55,11 +55,9 @@ class ReceptionSummary {
     rtcp::StatisticsSummary summary;
     summary.begin = wire_number(*begin_);
     summary.end = wire_number(end);
-    summary.lost = static_cast<uint32_t>(end - *begin_ - (received_ - received_ahead));
+    summary.lost = static_cast<uint32_t>(std::max<int64_t>(end - *begin_ - (received_ - received_ahead), 0));
     summary.duplicates = duplicates_;
-    const double mean = differences_ == 0 ? 0 : sum_ / differences_;
-    const double variance = differences_ == 0 ? 0 : std::max(0.0, squares_ / differences_ - mean * mean);
-    summary.jitter = {rounded(least_), rounded(most_), rounded(mean), rounded(std::sqrt(variance))};
+    summary.jitter = jitter();
     const ReceptionSummary before = *this;
     restart();
     begin_ = end;
@@ -71,6 +69,14 @@ class ReceptionSummary {
   }
 
  private:
+  /// Nothing where no difference was measured: 0 would be the best of all.
+  std::optional<rtcp::StatisticsSummary::Jitter> jitter() const {
+    if (differences_ == 0) return std::nullopt;
+    const double mean = sum_ / differences_;
+    const double variance = std::max(0.0, squares_ / differences_ - mean * mean);
+    return rtcp::StatisticsSummary::Jitter{rounded(least_), rounded(most_), rounded(mean),
+                                           rounded(std::sqrt(variance))};
+  }
   static uint32_t rounded(double units) { return static_cast<uint32_t>(std::llround(units)); }
   Seq16 wire_number(int64_t sequence) const {
     return {static_cast<uint16_t>(highest_wire_.value - static_cast<uint16_t>(highest_ - sequence))};

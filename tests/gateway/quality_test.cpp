@@ -24,6 +24,7 @@ class JournalTest : public ::testing::Test {
     session_.audio.packets_sent += 50;
     session_.audio.bytes_sent += 2500;
     session_.audio.peer_fraction_lost = lost_out;
+    session_.audio.reported_at = now_;
     journal_.add(session_, mixed_, now_);
   }
   void seconds(int count, uint64_t lost_in, double lost_out = 0) {

@@ -188,6 +188,39 @@ TEST(Bandwidth, a_call_handed_to_a_phone_without_feedback_still_follows_its_path
       << "the last feedback would hold for ever";
 }
 
+/// A call over 300 kbit/s without transport-cc, that is then handed to somebody whose way is wide.
+void hand_over(Session::Path path, BandwidthWorld& world, core::Bitrate limit = {}) {
+  Flow& flow = world.add_flow(core::Bitrate::kbps(2000), [](TrackConfig& t) { t.transport_cc_extension = 0; });
+  world.run(30s);
+  EXPECT_LT(flow.sender.session->stats().available_out.bits_per_second, 330'000);
+  EXPECT_GT(flow.sender.session->stats().video.round_trip_ms, 40);
+  world.bottleneck.settings.rate = core::Bitrate::kbps(5000);
+  auto track = video_track(true, core::Codec::vp8);
+  if (limit.bits_per_second > 0) track.bandwidth = limit;
+  flow.sender.session->reconfigure({track}, world.now, path);
+}
+
+TEST(Bandwidth, of_the_peer_before_says_nothing_of_the_one_a_call_is_handed_to) {
+  for (const bool another : {false, true}) {
+    BandwidthWorld world({.delay = 25ms, .rate = core::Bitrate::kbps(300)});
+    hand_over(another ? Session::Path::another : Session::Path::same, world);
+    const SessionStats stats = world.flows[0]->sender.session->stats();
+    EXPECT_EQ(stats.video.round_trip_ms == 0, another);
+    EXPECT_EQ(stats.video.reported_at == TimePoint{}, another);
+    world.run(100ms);
+    EXPECT_EQ(world.flows[0]->sender.targets.back() == core::Bitrate::kbps(2000), another) << "as at the start";
+    world.run(3s);
+    EXPECT_EQ(world.flows[0]->sender.session->stats().available_out.bits_per_second > 1'500'000, another);
+  }
+}
+
+TEST(Bandwidth, that_the_next_peer_allows_is_where_the_call_goes_on) {
+  BandwidthWorld world({.delay = 25ms, .rate = core::Bitrate::kbps(300)});
+  hand_over(Session::Path::another, world, core::Bitrate::kbps(700));
+  world.run(2s);
+  EXPECT_EQ(world.flows[0]->sender.targets.back(), core::Bitrate::kbps(700));
+}
+
 TEST(Bandwidth, a_keyframe_does_not_overrun_the_queue_of_a_path_that_carries_the_stream) {
   for (const uint8_t transport_cc : {0, 3}) {
     BandwidthWorld world({.delay = 25ms, .rate = core::Bitrate::kbps(4000), .queue_bytes = 32000});

@@ -34,6 +34,22 @@ TEST(TrackStats, of_layers_are_their_sums_and_the_worst_of_their_losses) {
   EXPECT_EQ(all.peer_fraction_lost, 0.2);
 }
 
+TEST(TrackStats, of_a_layer_that_is_sent_no_more_tell_no_loss) {
+  const TimePoint now{1000h};
+  TrackStats whole, stopped;
+  whole.peer_fraction_lost = 0.1;
+  whole.reported_at = now;
+  stopped.peer_fraction_lost = 0.5;
+  stopped.reported_at = now - 60s;
+  for (const bool first : {true, false}) {
+    TrackStats all;
+    all.add_sent(first ? stopped : whole);
+    all.add_sent(first ? whole : stopped);
+    EXPECT_EQ(all.peer_fraction_lost, 0.1) << first;
+    EXPECT_EQ(all.reported_at, now);
+  }
+}
+
 TEST(Session, audio_and_video_arrive_whole_and_in_order_both_ways) {
   World world;
   join(world);

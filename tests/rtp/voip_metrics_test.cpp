@@ -10,6 +10,8 @@
 namespace partyline::rtp::test {
 namespace {
 
+using core::Duration;
+
 LossRuns::Summary runs_of(std::string_view packets, int times = 1) {
   LossRuns runs;
   for (int i = 0; i < times; ++i) {
@@ -48,6 +50,38 @@ TEST(LossRuns, losses_next_to_each_other_are_a_burst) {
   EXPECT_NEAR(summary.gap_packets, 92, 4);
   EXPECT_LT(summary.gap_density, 0.01);
 }
+
+class Arrivals : public testing::TestWithParam<int64_t> {};
+
+TEST_P(Arrivals, that_are_missing_when_sixteen_later_ones_are_here_are_lost) {
+  LossRuns runs;
+  for (int64_t i = 0; i < 200; ++i) {
+    if (i % 20 == 7) continue;  // lost
+    if (i % 20 == 3) continue;  // late: after the next one
+    runs.on_arrival(GetParam() + i);
+    if (i % 20 == 4) runs.on_arrival(GetParam() + i - 1);
+  }
+  // The last sixteen are not judged yet.
+  EXPECT_NEAR(runs.summary().lost, 9.0 / 183, 0.003);
+}
+
+TEST_P(Arrivals, after_a_long_outage_tell_of_all_that_was_lost_and_of_nothing_else) {
+  LossRuns runs;
+  for (int64_t i = 0; i < 1000; ++i) runs.on_arrival(GetParam() + i);
+  for (int64_t i = 3000; i < 4016; ++i) runs.on_arrival(GetParam() + i);
+  EXPECT_NEAR(runs.summary().lost, 0.5, 0.001);
+  EXPECT_NEAR(runs.summary().burst_packets, 2000, 2);
+}
+
+TEST_P(Arrivals, that_number_anew_have_lost_nothing) {
+  LossRuns runs;
+  for (int64_t i = 0; i < 100; ++i) runs.on_arrival(GetParam() + i);
+  runs.restart_numbers();
+  for (int64_t i = 0; i < 100; ++i) runs.on_arrival(GetParam() + 9000 + i);
+  EXPECT_EQ(runs.summary().lost, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(from, Arrivals, testing::Values(0, 32700, 65500, -50));
 
 TEST(VoiceQuality, falls_with_loss_and_delay_within_its_scale) {
   using core::Codec;
@@ -115,6 +149,94 @@ TEST(VoipMetrics, what_came_too_late_to_be_played_is_discarded) {
   EXPECT_EQ(metrics->lost, 0);
   EXPECT_NEAR(metrics->discarded, 0.2, 0.01);
   EXPECT_LT(metrics->rating, 60) << "discarded is as good as lost";
+}
+
+/// A session that is asked for VoIP metrics, and one packet after the other of a source of sound, 20 ms each.
+struct Listener {
+  Listener() {
+    side.now = &now;
+    asking.voip_metrics = true;
+    side.make({asking});
+  }
+  void come(uint16_t sequence, uint32_t time, uint32_t ssrc = 0x77, uint8_t type = 111,
+            std::vector<uint8_t> payload = std::vector<uint8_t>(40, 1)) {
+    std::array<uint8_t, 100> room;
+    PacketWriter writer(room, {false, type, {sequence}, {time}, ssrc});
+    writer.append(payload);
+    side.receive(writer.packet());
+  }
+  void pass(Duration time) { side.session->tick(now += time); }
+
+  TimePoint now{1000h};
+  TrackConfig asking = audio_track();
+  Side side;
+};
+
+TEST(VoipMetrics, begin_anew_with_each_source) {
+  Listener listener;
+  for (uint16_t i = 0; i < 500; ++i) {
+    if (i % 5 != 0) listener.come(i, i * 960u);
+    if (i == 400) listener.side.session->set_playout(60ms, 100);
+    listener.pass(20ms);
+  }
+  auto metrics = last_metrics(listener.side);
+  ASSERT_TRUE(metrics);
+  EXPECT_NEAR(metrics->lost, 0.2, 0.02);
+  EXPECT_GT(metrics->discarded, 0.1);
+  listener.pass(1s);
+  for (uint16_t i = 0; i < 500; ++i) {
+    listener.come(static_cast<uint16_t>(7000 + i), i * 960u, 0x88);
+    listener.pass(20ms);
+  }
+  metrics = last_metrics(listener.side);
+  EXPECT_EQ(metrics->ssrc, 0x88u);
+  EXPECT_EQ(metrics->lost, 0);
+  EXPECT_EQ(metrics->discarded, 0);
+}
+
+TEST(VoipMetrics, that_were_not_wanted_for_a_while_tell_nothing_of_that_time) {
+  Listener listener;
+  for (uint16_t i = 0; i < 3000; ++i) {
+    if (i == 500) listener.side.session->reconfigure({audio_track()}, listener.now);
+    if (i == 2500) listener.side.session->reconfigure({listener.asking}, listener.now);
+    listener.come(i, i * 960u);
+    listener.pass(20ms);
+  }
+  const auto metrics = last_metrics(listener.side);
+  ASSERT_TRUE(metrics);
+  EXPECT_EQ(metrics->lost, 0);
+}
+
+TEST(VoipMetrics, tell_of_an_outage_of_many_seconds) {
+  Listener listener;
+  for (uint16_t i = 0; i < 3000; ++i) {
+    if (i < 1000 || i >= 2000) listener.come(i, i * 960u);
+    listener.pass(20ms);
+  }
+  const auto metrics = last_metrics(listener.side);
+  ASSERT_TRUE(metrics);
+  EXPECT_NEAR(metrics->lost, 1.0 / 3, 0.02);
+}
+
+TEST(VoipMetrics, know_how_long_a_packet_is_whatever_comes_between) {
+  Listener listener;
+  uint16_t sequence = 0;
+  uint32_t time = 0;
+  for (int i = 0; i < 200; ++i) {
+    listener.come(sequence++, time += 960);
+    listener.pass(20ms);
+  }
+  time += 100 * 48;  // a key is pressed for 100 ms: three packets with its own time
+  for (uint16_t i = 1; i <= 3; ++i) {
+    listener.come(sequence++, time - 100 * 48, 0x77, 101, {5, static_cast<uint8_t>(i == 3 ? 0x80 : 0), 0x12, 0xC0});
+    listener.pass(33ms);
+  }
+  listener.come(sequence++, time += 960);
+  listener.pass(1s);
+  EXPECT_EQ(last_metrics(listener.side)->end_system_ms, 20);
+  listener.come(sequence++, time += 400 * 48);  // silence: a packet each 400 ms
+  listener.pass(1s);
+  EXPECT_EQ(last_metrics(listener.side)->end_system_ms, 20);
 }
 
 TEST(VoipMetrics, a_sender_that_numbers_anew_has_lost_nothing) {

@@ -190,6 +190,7 @@ TEST_F(LinkFigures, tell_what_a_player_was_sent_and_says_of_it) {
   EXPECT_EQ(stats.audio.packets_sent, 4u);
   EXPECT_EQ(stats.audio.bytes_sent, 12u);
   EXPECT_DOUBLE_EQ(stats.audio.peer_fraction_lost, 0.25);
+  EXPECT_EQ(stats.audio.reported_at, now_);
   EXPECT_DOUBLE_EQ(stats.audio.jitter_ms, 10);
   EXPECT_NEAR(stats.audio.round_trip_ms, 70, 1);
   EXPECT_DOUBLE_EQ(stats.video.peer_fraction_lost, 0.5);

@@ -86,6 +86,8 @@ TEST(Summary, tells_least_most_mean_and_deviation_of_the_jitter) {
   stretch.come(205, 206);
   stretch.summary.on_transit_difference(7);
   EXPECT_EQ(stretch.summary.take()->jitter, (Jitter{7, 7, 7, 0}));
+  stretch.come(207, 208);
+  EXPECT_FALSE(stretch.summary.take()->jitter) << "nothing was measured: 0 would be the best of all";
 }
 
 std::vector<rtcp::StatisticsSummary> summaries_of(const Side& side) {
@@ -151,6 +153,33 @@ TEST(Statistics, are_told_as_far_as_they_were_asked_for) {
   EXPECT_EQ(summaries.back().duplicates, 0u);
   EXPECT_FALSE(summaries.back().lost);
   EXPECT_FALSE(summaries.back().jitter);
+}
+
+TEST(Statistics, that_were_not_wanted_for_a_while_tell_nothing_of_that_time) {
+  World world;
+  TrackConfig asking = audio_track(), silent = audio_track();
+  asking.statistics = {true, true, true};
+  world.a.make({audio_track()});
+  world.b.make({asking});
+  Talker talker(world, world.a);
+  talker.with_video = false;
+  world.run(5s, [&] { talker(); });
+  world.b.session->reconfigure({silent}, world.now);
+  const auto twice = [&] {
+    talker();
+    if (!world.a.rtp_sent.empty()) world.b.receive(world.a.rtp_sent.back());
+  };
+  world.run(60s, twice);
+  world.run(100ms);
+  world.b.session->reconfigure({asking}, world.now);
+  world.b.rtcp_sent.clear();
+  world.run(5s, [&] { talker(); });
+  const auto summaries = summaries_of(world.b);
+  ASSERT_GE(summaries.size(), 3u);
+  for (const auto& summary : summaries) {
+    EXPECT_EQ(summary.lost, 0u);
+    EXPECT_EQ(summary.duplicates, 0u);
+  }
 }
 
 }  // namespace
