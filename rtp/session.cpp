@@ -155,13 +155,15 @@ void Session::Impl::reconfigure(std::vector<TrackConfig> configs, core::TimePoin
   }
 }
 
+void Session::Impl::begin_estimate() {
+  const core::Bitrate wish = estimator.wish();
+  estimator = BandwidthEstimator();
+  estimator.set_wish(wish);
+}
+
 // A call was handed to somebody else, or went on elsewhere.
 void Session::Impl::forget_path() {
-  if (config.leads) {
-    const core::Bitrate wish = estimator.wish();
-    estimator = BandwidthEstimator();
-    estimator.set_wish(wish);
-  }
+  if (config.leads) begin_estimate();
   peer_limit.reset();
   round_trip.reset();
   round_trip_variation = {};
@@ -179,11 +181,7 @@ void Session::Impl::forget_path() {
 void Session::Impl::forget_what_is_told_no_more() {
   const Track* const video = video_sender();
   if (!video || !video->config.send_format) return;
-  if (estimator.has_feedback() && video->config.transport_cc_extension == 0) {
-    const core::Bitrate wish = estimator.wish();
-    estimator = BandwidthEstimator();
-    estimator.set_wish(wish);
-  }
+  if (estimator.has_feedback() && video->config.transport_cc_extension == 0) begin_estimate();
   if (!video->config.send_format->remb && !video->config.send_format->tmmbr) peer_limit.reset();
 }
 

@@ -172,6 +172,7 @@ struct Session::Impl {
   core::TimePoint tick(core::TimePoint now);
   void reconfigure(std::vector<TrackConfig> configs, core::TimePoint now, Path path);
   void adopt(Track& track, TrackConfig wanted, core::TimePoint now);
+  void begin_estimate();
   void forget_path();
   void flush() { outbox.flush(); }
   core::Duration retry_interval() const;
