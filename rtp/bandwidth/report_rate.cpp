@@ -26,13 +26,6 @@ constexpr core::Duration kNoticed = 500ms, kNextComplaint = 400ms, kOldComplaint
 constexpr core::Duration kLongestDistrust = 600s;
 constexpr int kSeries = 3, kSeriesAtLimit = 2;
 constexpr double kComplaintBackOff = 0.6, kMostBackOff = 0.25, kMuchAgain = 0.2, kLeastThrough = 0.25;
-// Jitter.
-constexpr core::Duration kAgreed = 120s, kTrusted = 60s, kJitterDoubted = 300s;
-constexpr double kTellingMs = 1.5, kClearMs = 1, kLeastAgreed = 0.6, kMuchWider = 2.5;
-constexpr double kOfLine = 0.95;  // that the picture gets beside lower headers
-constexpr int kTellings = 3;
-constexpr double kOfShare =
-    0.85;  // where what got through was less: others had a share of it, or it was the first look
 constexpr double kOfCarried = 0.7, kLeap = 3;
 
 }  // namespace
@@ -55,7 +48,7 @@ void ReportRate::on_sent(Seq16 sequence, RtpTime32 time, size_t bytes, core::Tim
   bytes_ += bytes;
   if (!queue_.on_sent(sequence, now)) return;
   ++packets_;
-  dispersion_.on_sent(time, bytes, now);
+  jitter_.on_sent(time, bytes, now);
 }
 
 void ReportRate::note_losses(const PathReport& report) {
@@ -99,12 +92,12 @@ void ReportRate::on_report(const PathReport& report, core::TimePoint now) {
   if (excess > kHighLoss || (excess > kLowLoss && queue) || queue_.ms() > kLongQueueMs) {
     if (is_a_longer_route(excess, now)) return;
     if (!settles(interval, excess)) return decrease(interval, now);
-    return note_dispersion(report.jitter_ms, interval.through, now);  // that is of the last packets only
+    return note_jitter(report.jitter_ms, interval.through, now);  // that is of the last packets only
   }
   if (excess < kHighLoss / 2) rate_before_ = 0;
   if (!queue) standing_ms_ = 0;
   if (excess >= kLowLoss || queue || unsettled) return;
-  note_dispersion(report.jitter_ms, interval.through, now);
+  note_jitter(report.jitter_ms, interval.through, now);
   increase(interval, now);
 }
 
@@ -162,10 +155,7 @@ void ReportRate::note_limit(double through, bool first, core::TimePoint now) {
   if (tried || !again) hold_ = std::clamp<core::Duration>(2 * hold_, kFirstHold, kLongestHold);
   held_until_ = now + hold_;
   failed_ = now;
-  tellings_ = wide_tellings_ = 0;
-  if (now < trusted_until_) jitter_doubted_until_ = now + kJitterDoubted;
-  trusted_until_ = {};
-  carries_ = 0;
+  jitter_.on_limit(now);
 }
 
 void ReportRate::decrease(const Interval& interval, core::TimePoint now) {
@@ -195,40 +185,24 @@ void ReportRate::increase(const Interval& interval, core::TimePoint now) {
   // Who has no use for all of it cannot try more little by little.
   if (limit_ && now > held_until_ && interval.sent < kTried * rate_) limit_.reset();
   const bool idle = interval.sent < kIdle * rate_ && (!decreased_ || now - *decreased_ > kQuiet);
+  const double carries = jitter_.carries();
   double most = idle ? most_ : 1.5 * interval.sent + 10e3;
-  most = std::max(most, std::min(kOfCarried * carries_, kLeap * interval.sent));
+  most = std::max(most, std::min(kOfCarried * carries, kLeap * interval.sent));
   most = std::min(most, most_);
-  if (carries_ > 0) most = std::min(most, carries_);
+  if (carries > 0) most = std::min(most, carries);
   if (rate_ >= most) return;
   const bool near = limit_ && rate_ >= kNearLimit * *limit_;
   if (near && now < held_until_) return;
   const double grown = rate_ * std::pow(near ? kNear : kFar, interval.seconds);
-  most = std::min(carries_ > 0 ? most : grown, most);
+  most = std::min(carries > 0 ? most : grown, most);
   set_rate(limit_ && !near ? std::min(most, kNearLimit * *limit_) : most);
 }
 
-void ReportRate::note_dispersion(double jitter_ms, double through, core::TimePoint now) {
-  carries_ = 0;
-  if (jitter_ms <= 0) return;  // not computed
-  const double carries = dispersion_.rate_of(jitter_ms);
-  if (limit_ && carries < kMuchWider * *limit_) {
-    const double wide = dispersion_.jitter_at(4 * *limit_);
-    if (jitter_ms < 2 * wide || jitter_ms - wide < kTellingMs) return;  // single packets: they tell nothing
-    agreed_until_ = now + kAgreed;
-    if (now - failed_ < kLongestStandstill) held_until_ = std::max(held_until_, now + kStillNarrow);
-    told_ = tellings_++ == 0 ? carries : std::min(told_, carries);
-    if (carries > kLeastAgreed * *limit_) limit_ = std::min(*limit_, std::max(kOfLine * carries, through / kNearLimit));
-    if (tellings_ >= kTellings && kOfShare * told_ > *limit_) limit_ = kOfShare * told_;
-  } else if (limit_) {
-    const double narrow = dispersion_.jitter_at(1.5 * *limit_);
-    if (narrow < 2 * jitter_ms || narrow - jitter_ms < kClearMs) return;
-    // Who never said that it was narrow has to say twice that it is wide.
-    const bool agreed = now < agreed_until_;
-    if (!agreed && (now < jitter_doubted_until_ || ++wide_tellings_ < 2)) return;
-    limit_.reset();
-    trusted_until_ = now + kTrusted;
-  }
-  if (now < trusted_until_) carries_ = carries;
+void ReportRate::note_jitter(double jitter_ms, double through, core::TimePoint now) {
+  const auto word = jitter_.on_report(jitter_ms, limit_, through, now);
+  if (word == ReportJitter::Word::wide) limit_.reset();
+  if (word == ReportJitter::Word::narrow && now - failed_ < kLongestStandstill)
+    held_until_ = std::max(held_until_, now + kStillNarrow);
 }
 
 double ReportRate::sent_lately(core::TimePoint now) const {

@@ -17,7 +17,7 @@
 // Where a path narrows between two reports, a mean over the time between them tells neither of before nor of after: the
 // first keyframe request tells since when. A complaint of the last second before a report is judged by the next one.
 //
-// What was too much is remembered, and tried again after 10 s, then 20, then 40. Jitter knows sooner (Dispersion):
+// What was too much is remembered, and tried again after 10 s, then 20, then 40. Jitter knows sooner (ReportJitter):
 // while it says that the path is as it was nothing is tried, and when it says that it is wide, that is believed for a
 // minute. Beyond that not more than 1.5 × what was sent: what was not tried is not known. But who sends much less than
 // the rate will never try: ten seconds after the last trouble it grows all the same, and loss takes it down by steps of
@@ -29,8 +29,8 @@
 
 #include "core/time.hpp"
 #include "rtp/bandwidth/complaints.hpp"
-#include "rtp/bandwidth/dispersion.hpp"
 #include "rtp/bandwidth/path_report.hpp"
+#include "rtp/bandwidth/report_jitter.hpp"
 #include "rtp/bandwidth/report_queue.hpp"
 
 namespace partyline::rtp {
@@ -73,7 +73,7 @@ class ReportRate {
   void increase(const Interval& interval, core::TimePoint now);
   /// `first`: of a series of decreases.
   void note_limit(double through, bool first, core::TimePoint now);
-  void note_dispersion(double jitter_ms, double through, core::TimePoint now);
+  void note_jitter(double jitter_ms, double through, core::TimePoint now);
   /// True while they are too young for this report.
   bool settle_complaints(double excess, core::TimePoint now);
   void heed_complaint(core::TimePoint now);
@@ -103,13 +103,7 @@ class ReportRate {
   std::optional<core::TimePoint> decreased_;
   core::Duration hold_{};  ///< how long what was too much is not tried
   core::TimePoint held_until_{}, failed_{};
-  // Jitter.
-  Dispersion dispersion_;
-  core::TimePoint agreed_until_{}, trusted_until_{};
-  double carries_ = 0;  ///< as jitter has it; 0: nobody knows
-  double told_ = 0;     ///< the least that it told since the limit was found
-  int tellings_ = 0, wide_tellings_ = 0;
-  core::TimePoint jitter_doubted_until_{};
+  ReportJitter jitter_;
   // Complaints.
   Complaints complaints_;
   std::optional<double> rate_before_complaints_;

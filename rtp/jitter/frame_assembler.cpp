@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace partyline::rtp {
+namespace {
+
+constexpr core::Duration kNoneWhole = std::chrono::milliseconds(500);
+
+}  // namespace
 
 void FrameAssembler::forget_packets() {
   h264_.clear();
@@ -18,6 +23,7 @@ void FrameAssembler::restart() {
   decodability_.restart();
   collecting_ = broken_ = start_unsure_ = left_out_ = had_keyframe_ = told_ = sets_in_band_ = false;
   lost_ = 0;
+  none_whole_since_.reset();
 }
 
 void FrameAssembler::set_parameter_sets(const std::vector<std::vector<uint8_t>>& sets) {
@@ -38,7 +44,8 @@ void FrameAssembler::abandon() {
   broken_keyframe_ = broken_keyframe_ || info_.keyframe;
   decodability_.on_broken(info_);
   // Whether the loss hurts shows in the next whole picture; that of a keyframe does for sure.
-  if (decodability_.broken()) keyframe_wish_ = true;
+  if (!none_whole_since_) none_whole_since_ = arrival_;
+  if (decodability_.broken() || arrival_ - *none_whole_since_ >= kNoneWhole) keyframe_wish_ = true;
 }
 
 bool FrameAssembler::collect(const VideoPacket& packet) {
@@ -119,6 +126,7 @@ void FrameAssembler::finish(std::vector<Picture>& out) {
 }
 
 void FrameAssembler::deliver(core::Buffer buffer, bool keyframe, std::vector<Picture>& out) {
+  none_whole_since_.reset();
   if (!keyframe && !had_keyframe_) {
     ++drops_.before_keyframe;
     keyframe_wish_ = true;

@@ -1,12 +1,14 @@
 // FrameAssembler: video packets in sequence → whole pictures that can be decoded. A picture ends with the marker bit or
 // where the timestamp changes; one that misses a packet is dropped, never delivered in part. Nothing is delivered
 // before the first keyframe, and nothing that refers to a lost picture (Decodability): the first such picture is still
-// handed on, flagged, so that whoever shows the stream knows why it stands still, and a keyframe is wished for.
+// handed on, flagged, so that whoever shows the stream knows why it stands still, and a keyframe is wished for. Where
+// none is whole for half a second, nothing will tell whether it matters, and one is wished for as well.
 //
 // Thread: the session's.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/frame.hpp"
@@ -78,6 +80,7 @@ class FrameAssembler {
   int64_t judged_ = 0;         ///< its RTP time
   int64_t rtp_time_ = 0;
   core::TimePoint arrival_;
+  std::optional<core::TimePoint> none_whole_since_;
   Drops drops_;
 };
 

@@ -1,6 +1,10 @@
 // What we ask of senders (REMB, TMMBR) and how ours answer, between whole sessions in virtual time.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <memory>
+
+#include "rtp/transport_congestion.hpp"
 #include "tests/rtp/bandwidth_world.hpp"
 
 namespace partyline::rtp::test {
@@ -168,6 +172,68 @@ TEST(ApplicationLimited, a_sender_of_little_is_not_told_to_send_no_more_than_tha
   }
   ASSERT_FALSE(flow.sender.targets.empty());
   EXPECT_GT(*std::ranges::min_element(flow.sender.targets), Bitrate::kbps(200)) << "40 kbit/s are sent";
+}
+
+/// Two layers on one transport, of which the first leads; its peer reports each second and asks for keyframes.
+struct Layers {
+  Layers() {
+    for (Side& side : sides) {
+      const bool first = &side == &sides[0];
+      side.now = &now;
+      TrackConfig track = video_track(false);
+      track.local_ssrc = first ? 0x11 : 0x22;
+      SessionConfig config;
+      config.tracks = {track};
+      config.congestion = congestion;
+      config.leads = first;
+      side.session = std::make_unique<Session>(std::move(config), side, now);
+    }
+  }
+  void send(int pictures, Side* keyframe_of = nullptr) {
+    for (int i = 0; i < pictures; ++i, now += 50ms) {
+      for (Side& side : sides) {
+        const bool key = &side == keyframe_of && i == 0;
+        const auto bytes = h264_picture(key, 12000, static_cast<uint32_t>(i));
+        side.session->send(frame_of(core::Codec::h264, bytes, (now - TimePoint{}) / 1ms * 90, now, key), now);
+        for (int ms = 0; ms < 50; ++ms) side.session->tick(now + ms * 1ms);
+      }
+    }
+  }
+  template <class Write>
+  void tell(Write write) {
+    std::array<uint8_t, 200> room;
+    rtcp::Writer writer(room);
+    write(writer);
+    sides[0].session->receive_rtcp(writer.packet(), now);
+  }
+  void report() {
+    const auto last = parse_packet(sides[0].rtp_sent.back());
+    rtcp::ReceiverReport report;
+    report.ssrc = 5;
+    report.reports.push({0x11, 0, 0, last->sequence.value, 0, 0, 0});
+    tell([&](rtcp::Writer& w) { w.receiver_report(report); });
+  }
+  double rate() const { return static_cast<double>(congestion->estimator.estimate(now)->bits_per_second); }
+
+  TimePoint now{1000h};
+  std::shared_ptr<TransportCongestion> congestion = std::make_shared<TransportCongestion>();
+  std::array<Side, 2> sides;
+};
+
+TEST(LayersWithoutTransportFeedback, a_keyframe_of_one_answers_no_request_for_another) {
+  for (const size_t answers : {0, 1}) {
+    Layers world;
+    for (int i = 0; i < 6; ++i) {
+      world.send(20);
+      world.report();
+    }
+    const double before = world.rate();
+    for (int i = 0; i < 5; ++i) {
+      world.tell([](rtcp::Writer& w) { w.pli({5, 0x11}); });
+      world.send(8, &world.sides[answers]);
+    }
+    EXPECT_EQ(world.rate() < before, answers == 0) << "a series of requests, each answered";
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(remb_and_tmmbr, WithoutTransportFeedback, testing::Bool());
