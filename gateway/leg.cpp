@@ -55,12 +55,16 @@ rtp::SessionStats Leg::figures() {
 
 boost::json::object Leg::describe(core::TimePoint now) {
   const rtp::SessionStats session = figures();
+  boost::json::array muted_by;
+  if (settings_.muted) muted_by.emplace_back("operator");
+  if (mixed().self_muted) muted_by.emplace_back("self");
   boost::json::object out{{"id", id_},
                           {"kind", kind()},
                           {"name", name_},
                           {"state", state()},
                           {"seconds", core::to_ms(now - since_) / 1000},
                           {"muted", settings_.muted},
+                          {"muted_by", std::move(muted_by)},
                           {"video_muted", settings_.video_muted},
                           {"gain_db", settings_.gain_db},
                           {"common_loudness", settings_.voice.common_loudness},

@@ -157,9 +157,16 @@ Result<> SipLeg::apply(const std::vector<rtp::sdp::NegotiatedMedia>& media) {
   if (picture_wish() != core::kMostPictureWorth) send_picture_wish(picture_wish());  // the port may be a new one
   const bool sees = video_ && video_->negotiated() && video_->negotiated()->track.receiving;
   member_->set_video_expected(sees);
+  member_->set_own_sound(own_sound());
   media_since_ = core::Clock::now();
   update_outputs();
   return {};
+}
+
+// A phone on hold may send or not, and means something else than a mute by either.
+mixer::OwnSound SipLeg::own_sound() const {
+  if (held() || !audio_ || !audio_->negotiated()) return mixer::OwnSound::none;
+  return audio_->negotiated()->track.receiving ? mixer::OwnSound::expected : mixer::OwnSound::refused;
 }
 
 void SipLeg::send_picture_wish(core::Bitrate worth) {

@@ -101,6 +101,7 @@ class SipLeg final : public Leg, public std::enable_shared_from_this<SipLeg> {
   std::shared_ptr<RtpPort>& port(core::MediaKind kind) { return kind == core::MediaKind::audio ? audio_ : video_; }
   rtp::sdp::LocalTransport local_transport(const RtpPort& port) const;
   core::Result<> apply(const std::vector<rtp::sdp::NegotiatedMedia>& media);
+  mixer::OwnSound own_sound() const;
   void adapt() override {
     if (!member_) return;
     const auto played = member_->stats();

@@ -96,8 +96,17 @@ struct VoiceProcessing {
   bool operator==(const VoiceProcessing&) const = default;
 };
 
+/// What is known beforehand about a member's sound.
+enum class OwnSound : uint8_t {
+  none,        ///< it has none, or is on hold: silence says nothing
+  once_begun,  ///< it may have some; nothing is missing before the first packet
+  expected,    ///< it has agreed to send some
+  refused      ///< it has agreed to send none
+};
+
 struct MemberStats {
   bool speaking = false;
+  bool self_muted = false;         ///< it cannot be heard because of itself, as set_own_sound() has it
   double audio_level_dbov = -127;  ///< last tick, before gain
   uint64_t audio_frames = 0, audio_concealed_ms = 0, audio_late_frames = 0, audio_decode_errors = 0;
   uint64_t audio_quiet_ms = 0;   ///< made up inside pauses: nobody heard it; not in audio_concealed_ms
@@ -154,7 +163,9 @@ class Member {
   virtual void set_name(std::string name) = 0;         ///< the label on the tile, UTF-8
   virtual void set_video_expected(bool expected) = 0;  ///< false: a name tile; true: the same until the first picture
   virtual void set_muted(bool muted) = 0;              ///< its audio is not in the mix
-  virtual void set_video_muted(bool muted) = 0;        ///< its picture is replaced by the name tile and not decoded
+  /// Who sends no sound, or nothing but digital silence for some seconds, has muted himself, and his tile says so.
+  virtual void set_own_sound(OwnSound known) = 0;
+  virtual void set_video_muted(bool muted) = 0;  ///< its picture is replaced by the name tile and not decoded
   virtual void set_gain_db(double gain) = 0;
   /// The member with this id() does not hear it, nor himself: it is what his own screen plays. 0: everybody hears it.
   virtual void set_unheard_by(uint64_t member) = 0;

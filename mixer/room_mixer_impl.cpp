@@ -23,16 +23,21 @@ SpeechRelay::SpeechRelay(const boost::asio::any_io_executor& pool, std::shared_p
           core::Mailbox<Note>::create(boost::asio::make_strand(pool), kNotes, [video = std::move(video)](Note& note) {
             if (note.speech) video->set_speech(note.member, *note.speech);
             if (note.delay) video->set_playout_delay(note.member, *note.delay);
+            if (note.self_muted) video->set_self_muted(note.member, *note.self_muted);
           })) {
   dropped_notes();
 }
 
 void SpeechRelay::on_speech(uint64_t member, Speech speech) {
-  if (!notes_->push({member, speech, {}})) dropped_notes().add();
+  if (!notes_->push({member, speech, {}, {}})) dropped_notes().add();
 }
 
 void SpeechRelay::on_playout_delay(uint64_t member, core::Duration delay) {
-  if (!notes_->push({member, {}, delay})) dropped_notes().add();
+  if (!notes_->push({member, {}, delay, {}})) dropped_notes().add();
+}
+
+void SpeechRelay::on_self_muted(uint64_t member, bool muted) {
+  if (!notes_->push({member, {}, {}, muted})) dropped_notes().add();
 }
 
 void RoomParts::remove_output(OutputId output) {
@@ -128,6 +133,7 @@ MemberStats MemberImpl::stats() const {
   const AudioSourceStats audio = source_->stats();
   MemberStats stats;
   stats.speaking = audio.speaking;
+  stats.self_muted = audio.self_muted;
   stats.audio_level_dbov = audio.level_dbov;
   stats.audio_frames = audio.frames;
   stats.audio_concealed_ms = audio.concealed_ms;

@@ -44,12 +44,14 @@ class SpeechRelay final : public AudioRoomObserver {
   SpeechRelay(const boost::asio::any_io_executor& pool, std::shared_ptr<VideoRoom> video);
   void on_speech(uint64_t member, Speech speech) override;
   void on_playout_delay(uint64_t member, core::Duration delay) override;
+  void on_self_muted(uint64_t member, bool muted) override;
 
  private:
   struct Note {
     uint64_t member = 0;
     std::optional<Speech> speech;
     std::optional<core::Duration> delay;
+    std::optional<bool> self_muted;
   };
   std::shared_ptr<core::Mailbox<Note>> notes_;
 };
@@ -79,6 +81,7 @@ class MemberImpl final : public Member {
   void set_name(std::string name) override;
   void set_video_expected(bool expected) override;
   void set_muted(bool muted) override;
+  void set_own_sound(OwnSound known) override { source_->set_own_sound(known); }
   void set_video_muted(bool muted) override;
   void set_gain_db(double gain) override;
   void set_unheard_by(uint64_t member) override { room_->audio->set_unheard_by(id_, member); }

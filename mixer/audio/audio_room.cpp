@@ -79,11 +79,14 @@ void AudioRoom::tell(Seat& seat) {
   const Speech speech = seat.source->speech();
   const core::Duration delay = seat.source->playout_delay();
   const bool moved = seat.source->playing() && (delay > seat.delay + kDelayStep || delay < seat.delay - kDelayStep);
-  if (speech == seat.speech && !moved) return;
+  const bool self_muted = seat.source->self_muted();
+  if (speech == seat.speech && !moved && self_muted == seat.self_muted) return;
   const auto observer = observer_.lock();
   if (speech != seat.speech && observer) observer->on_speech(seat.source->member(), speech);
   if (moved && observer) observer->on_playout_delay(seat.source->member(), delay);
+  if (self_muted != seat.self_muted && observer) observer->on_self_muted(seat.source->member(), self_muted);
   seat.speech = speech;
+  seat.self_muted = self_muted;
   if (moved) seat.delay = delay;
 }
 

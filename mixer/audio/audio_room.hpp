@@ -32,6 +32,7 @@ class AudioRoomObserver {
   virtual ~AudioRoomObserver() = default;
   virtual void on_speech(uint64_t member, Speech speech) = 0;
   virtual void on_playout_delay(uint64_t member, core::Duration delay) = 0;
+  virtual void on_self_muted(uint64_t member, bool muted) = 0;
 };
 
 struct AudioRoomStats {
@@ -93,6 +94,7 @@ class AudioRoom {
     int apart = 0;                 // ticks for which it still gets a mix of its own
     Speech speech = Speech::none;  // as told
     core::Duration delay{};        // as told
+    bool self_muted = false;       // as told
   };
   struct Command {
     std::unique_ptr<Seat> add_seat;

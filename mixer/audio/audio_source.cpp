@@ -51,6 +51,8 @@ void AudioSource::push(const core::EncodedFrame& frame) {
 AudioSourceStats AudioSource::stats() const {
   AudioSourceStats stats;
   stats.speaking = shown_.speaking.load(std::memory_order_relaxed);
+  // Also while nothing ticks.
+  stats.self_muted = self_muted() || own_sound_.load(std::memory_order_relaxed) == OwnSound::refused;
   stats.level_dbov = shown_.level.load(std::memory_order_relaxed);
   stats.frames = shown_.frames.load(std::memory_order_relaxed);
   stats.concealed_ms = shown_.concealed.load(std::memory_order_relaxed) / kSamplesPerMs;
@@ -86,6 +88,7 @@ bool AudioSource::brings_another(const QueuedFrame& entry) const {
 
 void AudioSource::receive(core::EncodedFrame&& frame, core::TimePoint now) {
   shown_.frames.fetch_add(1, std::memory_order_relaxed);
+  note_packet(frame, now);
   Format* format = format_of(frame.codec);
   if (!format) return drops().unsupported.add();
   const int native = frame.comfort_noise ? 0 : format->decoder->samples_in(frame.data);
@@ -182,6 +185,7 @@ void AudioSource::prefetch() const {
   fetch(playing_, 64);
   fetch(capture_time_, 64);
   fetch(activity_, sizeof activity_);
+  fetch(own_mute_, sizeof own_mute_);
   fetch(loudness_, sizeof loudness_);
   fetch(echo_, 64);
   fetch(heard_level_, 64);
@@ -199,6 +203,7 @@ void AudioSource::rest() {
   stop();
   comfort_.stop();
   activity_.reset();
+  own_mute_.forget();
   if (dozer_) dozer_->forget();
   loudness_.reset();
   echo_.reset();
@@ -207,6 +212,7 @@ void AudioSource::rest() {
   buffered_ms_ = 0;
   shown_.buffered_ms.store(0, std::memory_order_relaxed);
   shown_.speaking.store(false, std::memory_order_relaxed);
+  shown_.self_muted.store(false, std::memory_order_relaxed);
   shown_.level.store(-127, std::memory_order_relaxed);
   shown_.echo_ms.store(0, std::memory_order_relaxed);
 }
@@ -332,6 +338,7 @@ void AudioSource::tick(core::TimePoint now) {
   if (muted_now_ && applied_gain_ == 0.0F) {
     queue_.clear();
     stop();
+    own_mute_.forget_sound();
   }
   if (!playing_ && !queue_.empty()) {
     const QueuedFrame& front = queue_.front();
@@ -351,6 +358,7 @@ void AudioSource::tick(core::TimePoint now) {
   const bool ends = playing_ && stalled_ > kLongestStall;
   finish_block(ends);
   if (ends) stop();
+  shown_.self_muted.store(own_mute_.update(own_sound_.load(std::memory_order_relaxed), now), std::memory_order_relaxed);
 }
 
 }  // namespace partyline::mixer

@@ -40,6 +40,7 @@
 #include "mixer/audio/frame_box.hpp"
 #include "mixer/audio/gain_control.hpp"
 #include "mixer/audio/noise_suppressor.hpp"
+#include "mixer/audio/own_mute.hpp"
 #include "mixer/audio/pcm.hpp"
 #include "mixer/audio/playout_queue.hpp"
 #include "mixer/audio/repeater.hpp"
@@ -52,6 +53,7 @@ namespace partyline::mixer {
 
 struct AudioSourceStats {
   bool speaking = false;
+  bool self_muted = false;  ///< see OwnMute
   double level_dbov = -127;
   uint64_t frames = 0, concealed_ms = 0, late_frames = 0, decode_errors = 0;
   uint64_t quiet_ms = 0;       ///< made up inside a pause: nobody heard it; not in concealed_ms
@@ -77,6 +79,7 @@ class AudioSource final : public core::FrameSink {
   }
   void set_open(bool open) { box_.set_open(open); }
   void set_muted(bool muted) { muted_.store(muted, std::memory_order_relaxed); }
+  void set_own_sound(OwnSound known) { own_sound_.store(known, std::memory_order_relaxed); }
   void set_gain(float factor) { gain_.store(factor, std::memory_order_relaxed); }
   void set_processing(const VoiceProcessing& wanted);
   /// The member hears a mix at this rate (Hz), out of which its own sound is taken: samples_at() will be asked for.
@@ -112,6 +115,7 @@ class AudioSource final : public core::FrameSink {
   bool speaking() const { return speech() != Speech::none; }
   Speech speech() const { return muted_now_ ? Speech::none : activity_.speech(); }
   bool playing() const { return playing_; }
+  bool self_muted() const { return shown_.self_muted.load(std::memory_order_relaxed); }
   /// The member whose second sound it is, and who does not hear it; 0: nobody. AudioRoom sets it.
   uint64_t unheard_by() const { return unheard_by_.load(std::memory_order_relaxed); }
   void set_unheard_by(uint64_t member) { unheard_by_.store(member, std::memory_order_relaxed); }
@@ -151,14 +155,17 @@ class AudioSource final : public core::FrameSink {
   void note_replaced(int64_t sequence) { replaced_[replaced_count_++ % replaced_.size()] = sequence; }
   bool is_replaced(int64_t sequence) const;
   void decode_front(core::TimePoint now);
-  bool decode_sound(const QueuedFrame& front);
+  bool decode_sound(const QueuedFrame& front, core::TimePoint now);
   bool recover_from(const core::EncodedFrame& frame);
-  bool leave_out(const QueuedFrame& front);
+  bool leave_out(const QueuedFrame& front, core::TimePoint now);
   void wake_decoder();
   bool dozing() const { return dozer_ && dozer_->dozing(); }
   bool may_doze() const;
   void grow_quiet(size_t samples);
   void note_doze(std::span<const float> decoded);
+  void note_packet(const core::EncodedFrame& frame, core::TimePoint now);
+  void note_silence(const core::EncodedFrame& frame, std::span<const float> decoded, core::TimePoint now);
+  bool is_digital_silence(std::span<const float> decoded) const;
   size_t conceal(size_t samples);
   void make_noise(std::span<float> out);
   void take_noise();
@@ -178,6 +185,7 @@ class AudioSource final : public core::FrameSink {
   std::atomic<uint64_t> unheard_by_{0};
   FrameBox box_;
   std::atomic<bool> muted_{false};
+  std::atomic<OwnSound> own_sound_{OwnSound::once_begun};
   std::atomic<float> gain_{1.0F};
   std::atomic<bool> level_{false}, suppress_noise_{false}, guard_echo_{false};
 
@@ -219,6 +227,8 @@ class AudioSource final : public core::FrameSink {
   size_t opens_at_ = 0;  ///< samples of silence before what opens
   bool contributes_ = false;
   Activity activity_;
+  OwnMute own_mute_;
+  int unsettled_ = 0;  ///< packets, for which the decoder may still sound of what was made up in place of others
   GainControl loudness_;
   EchoGuard echo_;
   double heard_level_ = -127;  // of this tick, before any gain
@@ -233,7 +243,7 @@ class AudioSource final : public core::FrameSink {
   Block block_{};       // [0, kTickSamples / ratio_)
 
   struct Shown {
-    std::atomic<bool> speaking{false};
+    std::atomic<bool> speaking{false}, self_muted{false};
     std::atomic<double> level{-127}, buffered_ms{0}, gain_db{0}, echo_ms{0};
     std::atomic<uint64_t> frames{0}, concealed{0}, late{0}, errors{0}, fec{0}, red{0}, stretched{0}, quiet{0},
         left_out{0};

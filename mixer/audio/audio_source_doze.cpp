@@ -26,7 +26,7 @@ bool AudioSource::may_doze() const {
          !suppress_noise_.load(std::memory_order_relaxed);
 }
 
-bool AudioSource::leave_out(const QueuedFrame& front) {
+bool AudioSource::leave_out(const QueuedFrame& front, core::TimePoint now) {
   if (!dozer_ || !format_->row->dear_to_decode) return false;
   const core::EncodedFrame& frame = front.frame;
   if (frame.audio_level) {
@@ -38,6 +38,7 @@ bool AudioSource::leave_out(const QueuedFrame& front) {
   if (!may_doze() || samples > pcm_.size() - filled_) return false;
   if (!dozer_->leaves_out(frame.data, said_, activity_.gate())) return false;
   dozer_->keep(frame.data);
+  note_silence(frame, {}, now);
   grow_quiet(samples);
   packet_samples_ = front.samples;
   noisy_ = false;

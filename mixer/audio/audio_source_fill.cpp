@@ -18,6 +18,7 @@ constexpr int kStretchEvery = 3;       // ticks
 constexpr double kGoodLikeness = 0.6;
 constexpr double kQuiet = -55;    // dBov: any cut will do
 constexpr int kInsistAfter = 10;  // refused stretches
+constexpr int kUnsettled = 50;    // packets; G.722 takes the longest
 
 }  // namespace
 
@@ -52,7 +53,7 @@ void AudioSource::change_rate(size_t ratio) {
   repeater_.reset(ratio_);
 }
 
-bool AudioSource::decode_sound(const QueuedFrame& front) {
+bool AudioSource::decode_sound(const QueuedFrame& front, core::TimePoint now) {
   wake_decoder();
   const size_t before = filled_;
   const int decoded = format_->decoder->decode(front.frame.data, std::span(pcm_).subspan(filled_));
@@ -67,6 +68,7 @@ bool AudioSource::decode_sound(const QueuedFrame& front) {
   packet_samples_ = front.samples;
   noisy_ = false;
   if (quiet_ > 0) settle_quiet(sound);
+  note_silence(front.frame, sound, now);
   note_doze(sound);
   return true;
 }
@@ -82,7 +84,7 @@ void AudioSource::decode_front(core::TimePoint now) {
   if (front.frame.comfort_noise) return take_noise();
   comfort_.stop();
   const size_t before = filled_;
-  const bool good = leave_out(front) || decode_sound(front);
+  const bool good = leave_out(front, now) || decode_sound(front, now);
   if (good && front.frame.recovered) {
     shown_.red.fetch_add(1, std::memory_order_relaxed);
     note_replaced(front.frame.sequence);
@@ -127,6 +129,7 @@ void AudioSource::make_noise(std::span<float> out) {
 // `samples` at 48 kHz, at most 20 ms at a time; returns how much of them (0: too little to fill).
 size_t AudioSource::conceal(size_t samples) {
   samples = std::min(std::min(samples, kTickSamples) / ratio_, pcm_.size() - filled_);
+  unsettled_ = kUnsettled;
   const std::span<float> out(pcm_.data() + filled_, samples);
   if (comfort_.wanted()) {
     make_noise(out);

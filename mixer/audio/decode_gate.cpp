@@ -6,7 +6,6 @@
 namespace partyline::mixer {
 namespace {
 
-constexpr double kSilence = -120;       // said: there is nothing at all
 constexpr int kMostDistrust = 1 << 20;  // packets
 constexpr double kFollow = 0.1;         // of a difference, a packet
 constexpr double kWrong = 3;            // dB over the gate: louder than what is believed could be
@@ -15,7 +14,7 @@ constexpr double kWrong = 3;            // dB over the gate: louder than what is
 
 bool DecodeGate::believes(const PacketLoudness& said, double gate) const {
   if (distrust_ > 0) return false;
-  if (said.dbov <= kSilence) return true;
+  if (said.nothing()) return true;
   return said.scale == scale_ && compared_ >= kEnough && std::abs(offset_) <= kMostOffset &&
          said.dbov + offset_ <= gate - kMargin;
 }
@@ -24,7 +23,8 @@ bool DecodeGate::leaves_out(std::span<const uint8_t> packet, const std::optional
   if (distrust_ > 0) --distrust_;
   probing_ = false;
   if (!said || packet.size() > kLongest || !believes(*said, gate)) return false;
-  if (++since_probe_ < kProbeEvery) return true;
+  // Of what is sent in place of packets there is nothing to be seen.
+  if (++since_probe_ < kProbeEvery || packet.size() <= kPlaceholder) return true;
   since_probe_ = 0;
   probing_ = true;
   return false;
@@ -44,7 +44,7 @@ void DecodeGate::on_decoded(const std::optional<PacketLoudness>& said, double le
     penalty_ = std::min(2 * penalty_, kMostDistrust);
   }
   // Only what is quiet is compared: of voices, some scales tell other things than of noise.
-  if (loud || said->dbov <= kSilence) return;
+  if (loud || said->nothing()) return;
   if (said->scale != scale_) {
     scale_ = said->scale;
     compared_ = 0;

@@ -23,9 +23,10 @@ namespace partyline::mixer {
 
 class DecodeGate {
  public:
-  static constexpr int kProbeEvery = 50;     ///< packets
+  static constexpr int kProbeEvery = 50;     ///< packets, and then the next that is no placeholder
   static constexpr size_t kKept = 3;         ///< packets
   static constexpr size_t kLongest = 320;    ///< bytes; longer ones are decoded
+  static constexpr size_t kPlaceholder = 2;  ///< bytes; no more are what discontinuous transmission sends meanwhile
   static constexpr int kDistrust = 500;      ///< packets, and twice as many each time
   static constexpr int kEnough = 5;          ///< decoded packets, before what they say is believed
   static constexpr double kMargin = 3;       ///< dB
@@ -41,6 +42,8 @@ class DecodeGate {
   /// The packet that was asked about last, or not asked about for it is heard anyway, was decoded to this level.
   void on_decoded(const std::optional<PacketLoudness>& said, double level, double gate);
 
+  /// What packets say was not found wrong lately.
+  bool trusts() const { return distrust_ == 0; }
   /// The packet that was asked about last is decoded only to see whether it says the truth.
   bool probing() const { return probing_; }
   /// Packets were left out since the last one that was decoded.

@@ -10,10 +10,10 @@ using core::Codec;
 
 constexpr std::array<AudioCodecRow, 5> kRows{{
     {Codec::opus, 48000, 2, 10, 0, Bitrate::kbps(64), make_opus_decoder, make_opus_encoder, make_opus_stereo_decoder,
-     true},
-    {Codec::g722, 16000, 1, 10, 0, Bitrate::kbps(64), make_g722_decoder, make_g722_encoder, nullptr},
+     true, 2},
+    {Codec::g722, 16000, 1, 10, 0, Bitrate::kbps(64), make_g722_decoder, make_g722_encoder, nullptr, false, 8},
     {Codec::pcmu, 8000, 1, 10, 0, Bitrate::kbps(64), make_pcmu_decoder, make_pcmu_encoder, nullptr},
-    {Codec::pcma, 8000, 1, 10, 0, Bitrate::kbps(64), make_pcma_decoder, make_pcma_encoder, nullptr},
+    {Codec::pcma, 8000, 1, 10, 0, Bitrate::kbps(64), make_pcma_decoder, make_pcma_encoder, nullptr, false, 8},
     {Codec::aac, 48000, 2, 0, 1024, Bitrate::kbps(128), nullptr, make_aac_encoder, nullptr},
 }};
 

@@ -26,6 +26,7 @@ struct PacketLoudness {
   enum class Scale : uint8_t { none, told, transform, speech };  ///< told: by its sender (RFC 6464)
   Scale scale = Scale::none;
   double dbov = -127;  ///< -127: silence, in every scale
+  bool nothing() const { return dbov <= -120; }
 };
 
 class AudioDecoder {
@@ -89,6 +90,8 @@ struct AudioCodecRow {
   core::Result<std::unique_ptr<AudioEncoder>> (*make_encoder)(const AudioEncoderConfig&);
   std::unique_ptr<AudioDecoder> (*make_stereo_decoder)();  ///< null: make_decoder says it all
   bool dear_to_decode = false;                             ///< many times dearer than looking at the packet
+  /// What it makes of digital silence is no louder (steps of 16 bit): A-law has no zero, the others round or dither.
+  int silence_peak = 0;
 };
 
 /// The row of an audio codec, null for the others.

@@ -32,7 +32,8 @@ class PictureFeed {
 struct Tile {
   uint64_t member = 0;
   std::string name;
-  bool visible = true, expected = true, video_muted = false, audio_muted = false;
+  bool visible = true, expected = true, video_muted = false;
+  bool audio_muted = false, self_muted = false;  ///< by an operator, by himself
   bool pinned = false, presenting = false;
   Speech speech = Speech::none;
   core::TimePoint speaking_since{};
@@ -47,4 +48,5 @@ struct Tile {
   bool may_show_video() const { return expected && !video_muted; }
 };
 
+  bool inaudible() const { return audio_muted || self_muted; }
 }  // namespace partyline::mixer

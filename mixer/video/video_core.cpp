@@ -82,6 +82,10 @@ void VideoCore::set_speech(uint64_t member, Speech speech, core::TimePoint now) 
   if (!tile) return;
   if (!tile->speaking()) tile->speaking_since = now;
   tile->speech = speech;
+void VideoCore::set_self_muted(uint64_t member, bool muted) {
+  if (Tile* tile = find(member)) tile->self_muted = muted;
+}
+
 }
 
 void VideoCore::set_pinned(uint64_t member, bool pinned) {

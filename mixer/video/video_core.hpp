@@ -39,6 +39,7 @@ class VideoCore {
   void set_video_expected(uint64_t member, bool expected);
   void set_video_muted(uint64_t member, bool muted);
   void set_audio_muted(uint64_t member, bool muted);
+  void set_self_muted(uint64_t member, bool muted);
   void set_speech(uint64_t member, Speech speech, core::TimePoint now);
   /// Its picture belongs in the speaker's region, whoever speaks.
   void set_pinned(uint64_t member, bool pinned);

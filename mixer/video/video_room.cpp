@@ -72,6 +72,10 @@ void VideoRoom::set_audio_muted(uint64_t member, bool muted) {
   impl_->on_strand([=](Impl& impl) { impl.logic.set_audio_muted(member, muted); });
 }
 
+void VideoRoom::set_self_muted(uint64_t member, bool muted) {
+  impl_->on_strand([=](Impl& impl) { impl.logic.set_self_muted(member, muted); });
+}
+
 void VideoRoom::set_speech(uint64_t member, Speech speech) {
   impl_->on_strand([=](Impl& impl) { impl.logic.set_speech(member, speech, core::Clock::now()); });
 }

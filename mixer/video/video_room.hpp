@@ -75,7 +75,8 @@ class VideoRoom {
   void set_video_muted(uint64_t member, bool muted);        ///< the same, by somebody's wish
   void set_pinned(uint64_t member, bool pinned);
   void set_presenting(uint64_t member, bool presenting);
-  void set_audio_muted(uint64_t member, bool muted);  ///< draws the icon
+  void set_audio_muted(uint64_t member, bool muted);  ///< by an operator: draws the icon
+  void set_self_muted(uint64_t member, bool muted);   ///< by himself: the same icon
   void set_feedback(uint64_t member, std::shared_ptr<core::MediaFeedback> feedback);
   void set_speech(uint64_t member, Speech speech);
   /// Audio's present delay from capture to being heard: a picture captured at c is shown from c + delay on, and half a

@@ -119,7 +119,7 @@ bool View::refresh_art(Place& place) {
     have = std::move(found);
     changed = true;
   };
-  look(place.label, {ArtKind::label, tile.name, tile.audio_muted, size});
+  look(place.label, {ArtKind::label, tile.name, tile.inaudible(), size});
   if (size == canvas_.size()) {  // alone: the picture goes to the rim
     place.edge.reset();
   } else {

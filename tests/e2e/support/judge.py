@@ -180,6 +180,22 @@ def assert_shows(image, present, who, absent=()):
     return tiles
 
 
+def is_crossed_out(image, name):
+    """Whether the label of the party's tile has the red microphone, in the tile's lower left corner (not for a party that is red itself)."""
+    tile = tile_of(image, name)
+    assert tile, f"{name} is not to be seen"
+    x, y, width, height, _ = tile
+    red, green, blue = (image[y + height * 3 // 4:y + height, x:x + width // 3, i].astype(int) for i in range(3))
+    return int(((red > 140) & (red - green > 60) & (red - blue > 60)).sum()) > 12
+
+
+def wait_crossed_out(peer, name, wanted, png, seconds=10):
+    """Until a phone or browser shows the party's tile with the crossed-out microphone, or without."""
+    def right():
+        return is_crossed_out(picture(peer.snapshot(png)), name) == wanted
+    wait_for(right, seconds, f"{peer.name} to see {name} {'' if wanted else 'not '}crossed out", every=0.3)
+
+
 def packets(path, kind):
     """Presentation times in seconds of all packets of the first audio ("a") or video ("v") stream."""
     out = json.loads(run(["ffprobe", "-v", "error", "-select_streams", kind, "-show_entries", "packet=pts_time", "-of",

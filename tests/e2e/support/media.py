@@ -60,6 +60,12 @@ def wav_file(name):
                  "-ac", "1", "-c:a", "pcm_s16le")
 
 
+def talking_file(name):
+    """A party's picture and tone in one MP4 (H.264 + AAC)."""
+    return _make(FOLDER / f"{name}-talking.mp4", "-i", video_file(name), "-stream_loop", "-1", "-i", wav_file(name), "-map", "0:v", "-map", "1:a", "-t", "60",
+                 "-c:v", "copy", "-c:a", "aac", "-b:a", "96k")
+
+
 def stereo_file(left, right):
     """The tone of one party in the left channel, that of another in the right one."""
     return _make(FOLDER / f"{left}-{right}.wav", "-f", "lavfi", "-i", f"sine=frequency={PARTIES[left][0]}:sample_rate=48000", "-f", "lavfi", "-i",

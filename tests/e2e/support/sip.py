@@ -130,10 +130,11 @@ class FfmpegPhone(Phone):
         self.base = port_block(20)
         self.sender = self.recorder = None
 
-    def sdp(self, direction="sendrecv"):
+    def sdp(self, direction="sendrecv", audio=None):
+        """`audio`: its direction, if it is another one."""
         lines = ["v=0", f"o=- {self.base} {self.cseq + 1} IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0",
                  f"m=audio {self.base} {self.profile} {self.payload_type}", f"a=rtpmap:{self.payload_type} {self.rtpmap}",
-                 f"a={direction}"]
+                 f"a={audio or direction}"]
         if self.video:
             lines += [f"m=video {self.base + 2} RTP/AVPF 97", "a=rtpmap:97 H264/90000",
                       "a=fmtp:97 packetization-mode=1;profile-level-id=42e01f;level-asymmetry-allowed=1", "a=rtcp-fb:97 nack pli",

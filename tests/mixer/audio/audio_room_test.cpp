@@ -291,6 +291,7 @@ class Notes final : public AudioRoomObserver {
  public:
   void on_speech(uint64_t member, Speech now) override { speech.emplace_back(member, now); }
   void on_playout_delay(uint64_t member, core::Duration delay) override { delays.emplace_back(member, delay); }
+  void on_self_muted(uint64_t, bool) override {}
   std::vector<std::pair<uint64_t, Speech>> speech;
   std::vector<std::pair<uint64_t, core::Duration>> delays;
 };

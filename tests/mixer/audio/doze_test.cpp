@@ -176,6 +176,30 @@ TEST_P(EverySender, IsHeardWithASteadyToneForAsLongAsItLasts) {
   EXPECT_NEAR(tone_level(std::span<const float>(call.heard).last(5 * 48000), 440), 0.02, 0.004);
 }
 
+TEST_P(EverySender, HasMutedItselfWhenThereIsNothingInItsPacketsNotWhenItIsOnlyQuiet) {
+  Call call(GetParam());
+  call.set_noise(-82);
+  call.run(1s, vowel());
+  for (int i = 0; i < 500; ++i) {
+    call.run_quiet(kTick);
+    ASSERT_FALSE(call.source.self_muted()) << i;
+  }
+  call.set_noise(-200);
+  for (int round = 0; round < 2; ++round) {
+    call.run_quiet(2500ms);
+    EXPECT_FALSE(call.source.self_muted());
+    // The noise that its decoder fills pauses with is long in fading, and one packet of 20 is more than a placeholder.
+    call.run_quiet(GetParam().dtx ? 25s : 2500ms);
+    for (int i = 0; i < 300; ++i) {
+      call.run_quiet(kTick);
+      ASSERT_TRUE(call.source.self_muted()) << i;
+    }
+    call.run(3 * kTick, vowel());
+    EXPECT_FALSE(call.source.self_muted());
+    call.run(200ms, vowel());
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Opus, EverySender,
                          ::testing::Values(Sender{"voice_24", OPUS_APPLICATION_VOIP, 24000},
                                            Sender{"voice_16", OPUS_APPLICATION_VOIP, 16000},
@@ -201,6 +225,35 @@ TEST(Doze, DecodesWhenTheSenderSaysThatSomebodyTalks) {
   call.run(1s, vowel());
   EXPECT_NEAR(level_dbov(call.heard_from(onset)), level_dbov(call.decoded_from(onset)), 1.0);
   EXPECT_TRUE(call.source.speaking());
+}
+
+TEST(Doze, HasMutedItselfWhenItSaysSoAndNotWhenItSaysLittleMore) {
+  Call call({"told"});
+  call.set_noise(-200);
+  call.level = 110;
+  call.run_quiet(8s);
+  EXPECT_FALSE(call.source.self_muted());
+  call.level = 127;
+  call.run_quiet(4s);
+  const uint64_t before = call.left_out();
+  call.run_quiet(2s);
+  EXPECT_TRUE(call.source.self_muted());
+  EXPECT_GE(call.left_out() - before, 97u);
+  call.level = 60;
+  call.run_quiet(2 * kTick);
+  EXPECT_FALSE(call.source.self_muted());
+}
+
+TEST(Doze, DoesNotTakeTheWordOfALiarForAMute) {
+  Call call({"liar"});
+  call.level = 127;
+  call.set_noise(-60);
+  for (int word = 0; word < 3; ++word) {
+    call.run(2s, vowel());
+    EXPECT_FALSE(call.source.self_muted());
+    call.run_quiet(5s);
+  }
+  EXPECT_FALSE(call.source.self_muted()) << "his room is heard";
 }
 
 TEST(Doze, FindsOutWhoClaimsSilenceAndTalksAndBelievesHimLess) {

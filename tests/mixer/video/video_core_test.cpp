@@ -87,6 +87,10 @@ TEST(VideoCore, a_tile_is_painted_only_when_something_about_it_changed) {
   room.tick();  // the new label is being drawn
   room.tick();
   EXPECT_EQ(room.core.tiles_painted(), before + 2);
+  room.core.set_self_muted(2, true);
+  room.core.set_audio_muted(2, false);
+  for (int i = 0; i < 3; ++i) room.tick();
+  EXPECT_EQ(room.core.tiles_painted(), before + 2) << "the icon is the same";
   room.speak(1, true);
   room.tick();
   room.tick();
