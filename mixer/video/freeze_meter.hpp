@@ -26,7 +26,7 @@ class FreezeMeter {
     }
     last_ = now;
   }
-  /// It was not shown, or is about to begin anew: what was before is no measure.
+  /// It was not shown, not sent, or is about to begin anew: what was before is no measure.
   void restart() {
     last_.reset();
     pictures_ = 0;

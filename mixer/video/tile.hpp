@@ -27,6 +27,8 @@ class PictureFeed {
   virtual std::optional<Picture> take_due(core::TimePoint now, core::Duration half_frame) = 0;
   /// When its sender last sent something of its picture, be it of use or not; nothing: it never has.
   virtual std::optional<core::TimePoint> last_sent() const = 0;
+  /// Its sender has stopped, or is to be covered: what it shows until it goes on does not stand still, it is not there.
+  virtual void note_pause() {}
 };
 
 struct Tile {
@@ -40,13 +42,14 @@ struct Tile {
   std::shared_ptr<PictureFeed> feed;
   bool shown = false;  ///< in any view
   bool off = false;    ///< it sends no picture, without having said so
+  bool quiet = false;  ///< the same, and of a screen share, which is none the less shown
   std::optional<core::TimePoint> watched_since;
   Picture picture;
   uint64_t pictures = 0;  ///< another number: another picture, or none any more
 
   bool speaking() const { return speech != Speech::none; }
+  bool inaudible() const { return audio_muted || self_muted; }
   bool may_show_video() const { return expected && !video_muted; }
 };
 
-  bool inaudible() const { return audio_muted || self_muted; }
 }  // namespace partyline::mixer

@@ -63,13 +63,18 @@ void VideoCore::set_video_expected(uint64_t member, bool expected) {
   Tile* tile = find(member);
   if (!tile) return;
   tile->expected = expected;
-  arrange_ = true;
+  cover(*tile);
 }
 
 void VideoCore::set_video_muted(uint64_t member, bool muted) {
   Tile* tile = find(member);
   if (!tile) return;
   tile->video_muted = muted;
+  cover(*tile);
+}
+
+void VideoCore::cover(Tile& tile) {
+  if (tile.feed && !tile.may_show_video()) tile.feed->note_pause();
   arrange_ = true;
 }
 
@@ -77,15 +82,15 @@ void VideoCore::set_audio_muted(uint64_t member, bool muted) {
   if (Tile* tile = find(member)) tile->audio_muted = muted;
 }
 
+void VideoCore::set_self_muted(uint64_t member, bool muted) {
+  if (Tile* tile = find(member)) tile->self_muted = muted;
+}
+
 void VideoCore::set_speech(uint64_t member, Speech speech, core::TimePoint now) {
   Tile* tile = find(member);
   if (!tile) return;
   if (!tile->speaking()) tile->speaking_since = now;
   tile->speech = speech;
-void VideoCore::set_self_muted(uint64_t member, bool muted) {
-  if (Tile* tile = find(member)) tile->self_muted = muted;
-}
-
 }
 
 void VideoCore::set_pinned(uint64_t member, bool pinned) {
@@ -189,7 +194,10 @@ void VideoCore::watch_senders(core::TimePoint now) {
     if (!tile->feed) continue;
     if (!tile->watched_since) tile->watched_since = now;
     const std::optional<core::TimePoint> sent = tile->feed->last_sent();
-    const bool off = !(sent && tile->presenting) && now - sent.value_or(*tile->watched_since) >= kPictureLife;
+    const bool quiet = now - sent.value_or(*tile->watched_since) >= kPictureLife;
+    if (quiet && !std::exchange(tile->quiet, quiet)) tile->feed->note_pause();
+    tile->quiet = quiet;
+    const bool off = quiet && !(sent && tile->presenting);
     switched_ = switched_ || off != tile->off;
     tile->off = off;
     if (off) drop_picture(*tile);

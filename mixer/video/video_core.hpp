@@ -102,6 +102,7 @@ class VideoCore {
   void want(Tile& tile, bool wanted, core::TimePoint now);
   void take_pictures(core::TimePoint now);
   static void drop_picture(Tile& tile);
+  void cover(Tile& tile);
   void choose_views();
   void drop_unused_sizes();
   void economise();

@@ -89,6 +89,11 @@ std::optional<core::TimePoint> VideoSource::last_sent() const {
   return last_sent_;
 }
 
+void VideoSource::note_pause() {
+  const std::lock_guard lock(mutex_);
+  freezes_.restart();
+}
+
 VideoMemberStats VideoSource::stats() const {
   const std::lock_guard lock(mutex_);
   VideoMemberStats stats = stats_;

@@ -39,6 +39,7 @@ class VideoSource final : public PictureFeed, public std::enable_shared_from_thi
   void set_shown_size(core::VideoSize size) override;
   std::optional<Picture> take_due(core::TimePoint now, core::Duration half_frame) override;
   std::optional<core::TimePoint> last_sent() const override;
+  void note_pause() override;
 
  private:
   void drain();  // strand

@@ -214,6 +214,37 @@ TEST(VideoCore, whose_pictures_stop_without_a_word_is_a_name_until_the_next_one)
   EXPECT_TRUE(camera.room.core.take_switched());
 }
 
+TEST(VideoCore, says_once_that_a_sender_pauses_be_it_told_or_seen) {
+  Room room;
+  room.watch(1);
+  const auto feed = room.join(1, "Anna"), screen = room.join(2, "Anna · screen");
+  room.core.set_presenting(2, true);
+  const auto run = [&](core::Duration length, bool sends) {
+    for (const core::TimePoint end = room.now + length; room.now < end;) {
+      if (sends) feed->sent = screen->sent = room.now;
+      room.tick();
+    }
+  };
+  run(5s, true);
+  EXPECT_EQ(feed->pauses, 0);
+  run(2900ms, false);
+  EXPECT_EQ(feed->pauses, 0) << "the network may have had enough of it";
+  run(5s, false);
+  EXPECT_EQ(feed->pauses, 1);
+  EXPECT_EQ(screen->pauses, 1) << "nothing has moved on it";
+  run(1s, true);
+  run(4s, false);
+  EXPECT_EQ(feed->pauses, 2);
+  run(1s, true);
+  room.core.set_video_expected(1, false);
+  EXPECT_EQ(feed->pauses, 3) << "its signalling says so";
+  room.core.set_video_expected(1, true);
+  room.core.set_video_muted(1, true);
+  EXPECT_EQ(feed->pauses, 4);
+  room.core.set_video_muted(1, false);
+  EXPECT_EQ(feed->pauses, 4);
+}
+
 TEST(VideoCore, a_stream_that_waits_for_a_keyframe_is_no_camera_that_is_off) {
   Camera1 camera;
   for (int i = 0; i < 20; ++i) {

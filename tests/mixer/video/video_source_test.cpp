@@ -72,6 +72,23 @@ TEST_F(VideoSourceTest, a_picture_that_is_passed_on_and_not_decoded_stands_still
   EXPECT_NEAR(static_cast<double>(source->stats().frozen_ms), 1000, 20);
 }
 
+TEST_F(VideoSourceTest, a_camera_that_is_off_for_a_while_does_not_stand_still) {
+  core::TimePoint now = core::Clock::now();
+  const auto pass = [&](int pictures) {
+    for (int i = 0; i < pictures; ++i) source->note_passed(now += 33ms);
+  };
+  source->set_wanted(false, now);
+  pass(30);
+  source->note_pause();
+  now += 10s;
+  pass(30);
+  EXPECT_EQ(source->stats().freezes, 0u);
+  EXPECT_EQ(source->stats().frozen_ms, 0u);
+  now += 1s;
+  pass(30);
+  EXPECT_EQ(source->stats().freezes, 1u) << "but after it as before";
+}
+
 TEST_F(VideoSourceTest, a_broken_stream_is_never_shown_and_a_keyframe_mends_it) {
   source->push(shot(kRed, true));
   ASSERT_TRUE(near(pixel(shown()->view, 160, 120), kRed));

@@ -85,6 +85,8 @@ struct ScriptedFeed : PictureFeed {
   void set_wanted(bool value, core::TimePoint) override { wanted = value; }
   std::optional<Picture> take_due(core::TimePoint, core::Duration) override { return std::exchange(next, {}); }
   std::optional<core::TimePoint> last_sent() const override { return sent; }
+  int pauses = 0;
+  void note_pause() override { ++pauses; }
 };
 
 /// A VideoCore with its art drawn and its jobs run at once.
