@@ -18,7 +18,7 @@ using core::ErrorCode;
 using core::make_error;
 using core::Result;
 
-constexpr std::chrono::seconds kPatience{2};
+constexpr std::chrono::seconds kPatience{3};
 constexpr int kNarrowest = 64;
 
 // What waits on the network thread; the sink only knows it weakly.

@@ -8,6 +8,12 @@ namespace partyline::mixer {
 namespace {
 
 constexpr core::Duration kWarmUp = std::chrono::milliseconds(400);  // for decoders to come with pictures
+// A still has no second picture that could be better, and cameras may take a while over a keyframe.
+constexpr core::Duration kWarmUpOfStill = std::chrono::milliseconds(1500);
+
+core::Duration warm_up(const VideoRendition& rendition) {
+  return rendition.codec == core::Codec::jpeg ? kWarmUpOfStill : kWarmUp;
+}
 
 }  // namespace
 
@@ -124,7 +130,7 @@ void PassBoard::replan(core::TimePoint now) {
 
 void PassBoard::settle(core::TimePoint now) {
   for (auto& [id, output] : outputs_) {
-    if (!output.warm_since || (!core_.settled() && now - *output.warm_since < kWarmUp)) continue;
+    if (!output.warm_since || (!core_.settled() && now - *output.warm_since < warm_up(output.rendition))) continue;
     enter(id, output);
   }
   await_views();

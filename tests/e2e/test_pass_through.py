@@ -146,6 +146,26 @@ def test_what_an_operator_does_or_somebody_else_watches_needs_the_mix(stage, fol
     judge.assert_hears(judge.sound(file, 1), ["alice", "bob"], ["carol"], "the recording")
 
 
+def test_a_still_of_what_is_passed_through_is_a_true_picture_at_once(stage, folder):
+    gateway = stage.gateway(SETTINGS)
+    phones = [stage.phone(name).dial(gateway.sip_uri("talk")) for name in ("alice", "bob")]
+    wait_passed(gateway, "talk", 2)
+    for width in (1280, 320):
+        assert gateway.room("talk")["mixer"]["video_encoders"] == 0, "nothing is decoded or encoded"
+        began = time.monotonic()
+        status, jpeg = gateway.request("GET", f"/api/v1/rooms/talk/picture.jpg?width={width}")
+        print(f"{width} wide, after {time.monotonic() - began:.2f} s")
+        assert status == 200, jpeg
+        (folder / f"{width}.jpg").write_bytes(jpeg)
+        image = judge.picture(folder / f"{width}.jpg", folder / f"{width}.png")
+        assert image.shape[:2] == (width * 9 // 16, width)
+        judge.assert_shows(image, ["alice", "bob"], "the still", ["carol", "dave"])
+        assert passed(gateway, "talk") == (2, 2), "nobody's call notices"
+        wait_for(lambda: gateway.room("talk")["mixer"]["video_encoders"] == 0, 5, "the still to be over")
+    for phone, other in zip(phones, ("bob", "alice")):
+        judge.wait_full_screen(phone, other, [phone.name], folder / f"{phone.name}.png")
+
+
 def picture_sent(gateway, room, name):
     """The rendition that the mix has for a phone; what is passed through is not made from it."""
     return next(leg for leg in gateway.legs(room) if name in leg["name"])["video"]["sent"]

@@ -205,6 +205,17 @@ TEST(PassBoard, a_still_waits_for_pictures_and_letters_and_keeps_nobody_from_pas
   EXPECT_FALSE(call.feeds[1]->wanted);
 }
 
+TEST(PassBoard, a_still_waits_longer_than_others_for_a_picture_that_is_late) {
+  Conference call;
+  call.join(1, kRed);
+  call.cameras.clear();
+  call.watch(31, std::nullopt, false, {.may_wait = true}, {core::Codec::jpeg, {640, 360}, 30});
+  for (int steps = 0; steps < 25; ++steps) call.step();
+  EXPECT_TRUE(call.seen[31]->frames.empty()) << "a second, but no camera yet";
+  for (int i = 0; i < 30 && call.seen[31]->frames.empty(); ++i) call.step();
+  EXPECT_EQ(call.seen[31]->frames.size(), 1u) << "but not for ever";
+}
+
 TEST(PassBoard, a_view_is_painted_before_it_is_seen) {
   Conference call;
   call.join(1, kRed);
