@@ -151,35 +151,58 @@ void write_legs(Writer& writer, const RoomManager& manager) {
 void write_links(Writer& writer, const rtp::LinkBook* book) {
   if (!book) return;
   std::vector<Figures> all;
-  for (const auto& link : book->links(""))
+  for (const auto& link : book->links("", false))
     all.push_back({fmt::format("room=\"{}\",stream=\"{}\",client=\"{}\",role=\"{}\"", link.app, link.stream,
                                link.client, link.publishes ? "publisher" : "player"),
                    link.figures.session, link.rates, link.mos});
   write_tracks(writer, "partyline_link_", all);
 }
 
-// What each receiver of the mix gets of it.
-void write_pictures(Writer& writer, const RoomManager& manager) {
-  const auto picture_gauge = [&](std::string_view name, std::string_view help, auto value) {
-    writer.gauge(name, help, [&](auto&& sample) {
-      const auto one = [&](const std::string& room, const std::string& receiver, const AdaptivePicture* picture,
-                           const rtp::SessionStats& stats) {
-        if (!picture || !picture->rendition()) return;
-        const auto& r = *picture->rendition();
-        sample(fmt::format("room=\"{}\",receiver=\"{}\",rendition=\"{}x{}@{}\"", room, receiver, r.size.width,
-                           r.size.height, r.frames_per_second),
-               static_cast<double>(value(*picture, stats)));
-      };
-      for (const auto& [room_name, room] : manager.rooms()) {
-        for (const auto& [id, leg] : room->legs()) one(room_name, id, leg->picture(), leg->stats());
-        for (const auto& [stream, push] : room->pushes()) one(room_name, stream, &push->picture(), push->stats());
-      }
-    });
-  };
-  picture_gauge("partyline_video_target_bits", "Bits a second that the encoder of a receiver's picture aims at",
-                [](const AdaptivePicture& picture, const auto&) { return picture.target().bits_per_second; });
-  picture_gauge("partyline_video_available_bits", "Bits a second that the way to a receiver carries; 0: not known",
-                [](const auto&, const rtp::SessionStats& stats) { return stats.available_out.bits_per_second; });
+std::string picture_labels(const std::string& room, const std::string& receiver, const mixer::VideoRendition& r) {
+  return fmt::format("room=\"{}\",receiver=\"{}\",rendition=\"{}x{}@{}\"", room, receiver, r.size.width, r.size.height,
+                     r.frames_per_second);
+}
+
+// What each receiver of the mix gets of it; a push of several sizes gets each of them.
+void write_targets(Writer& writer, const RoomManager& manager) {
+  writer.gauge(
+      "partyline_video_target_bits", "Bits a second that the encoder of a receiver's picture aims at",
+      [&](auto&& sample) {
+        const auto whole = [&](const std::string& room, const std::string& receiver, const AdaptivePicture* picture) {
+          if (picture && picture->rendition())
+            sample(picture_labels(room, receiver, *picture->rendition()),
+                   static_cast<double>(picture->target().bits_per_second));
+        };
+        const auto layered = [&](const std::string& room, const std::string& stream, const MixPush::Layer& layer) {
+          if (layer.rendition)
+            sample(fmt::format("{},layer=\"{}\"", picture_labels(room, stream, *layer.rendition), layer.rid),
+                   static_cast<double>(layer.target.bits_per_second));
+        };
+        for (const auto& [name, room] : manager.rooms()) {
+          for (const auto& [id, leg] : room->legs()) whole(name, id, leg->picture());
+          for (const auto& [stream, push] : room->pushes()) {
+            const auto layers = push->layers();
+            if (layers.empty()) whole(name, stream, &push->picture());
+            for (const auto& layer : layers) layered(name, stream, layer);
+          }
+        }
+      });
+}
+
+void write_available(Writer& writer, const RoomManager& manager) {
+  writer.gauge("partyline_video_available_bits", "Bits a second that the way to a receiver carries; 0: not known",
+               [&](auto&& sample) {
+                 const auto one = [&](const std::string& room, const std::string& receiver,
+                                      const AdaptivePicture* picture, const rtp::SessionStats& stats) {
+                   if (picture && picture->rendition())
+                     sample(picture_labels(room, receiver, *picture->rendition()),
+                            static_cast<double>(stats.available_out.bits_per_second));
+                 };
+                 for (const auto& [name, room] : manager.rooms()) {
+                   for (const auto& [id, leg] : room->legs()) one(name, id, leg->picture(), leg->stats());
+                   for (const auto& [stream, push] : room->pushes()) one(name, stream, &push->picture(), push->stats());
+                 }
+               });
 }
 
 }  // namespace
@@ -225,7 +248,8 @@ std::string render_metrics(const RoomManager& manager, const rtp::LinkBook* link
   engine_gauge("partyline_mixer_accepts_rooms", "0: new rooms are refused", load.accepts_rooms ? 1 : 0);
   write_legs(writer, manager);
   write_links(writer, links);
-  write_pictures(writer, manager);
+  write_targets(writer, manager);
+  write_available(writer, manager);
   writer.counters();
   return writer.take();
 }

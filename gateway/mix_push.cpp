@@ -86,9 +86,11 @@ void MixPush::start_pictures() {
 std::vector<MixPush::Layer> MixPush::layers() const {
   std::vector<Layer> result;
   if (lower_.empty()) return result;
-  result.push_back({std::string(kRids[0]), adaptive_->rendition()});
-  for (size_t i = 0; i < lower_.size(); ++i)
-    result.push_back({std::string(kRids[i + 1]), lower_[i].picture->rendition()});
+  const auto add = [&result](const AdaptivePicture& picture) {
+    result.push_back({std::string(kRids[result.size()]), picture.rendition(), picture.target()});
+  };
+  add(*adaptive_);
+  for (const Lower& each : lower_) add(*each.picture);
   return result;
 }
 

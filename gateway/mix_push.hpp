@@ -40,6 +40,7 @@ class MixPush final : private whip_client::PeerEvents {
   struct Layer {
     std::string rid;
     std::optional<mixer::VideoRendition> rendition;
+    core::Bitrate target;  ///< of its encoder
   };
   std::vector<Layer> layers() const;
 

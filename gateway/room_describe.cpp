@@ -45,7 +45,7 @@ boost::json::object Room::describe(core::TimePoint now) const {
   for (const auto& [id, output] : outputs_)
     if (output) outputs.push_back(output->describe());
   recordings_.describe(outputs);
-  const auto links = services_.links ? services_.links->links(name_) : std::vector<rtp::LinkReport>{};
+  const auto links = services_.links ? services_.links->links(name_, true) : std::vector<rtp::LinkReport>{};
   for (const auto& [stream, info] : streams_) {
     boost::json::object entry{{"stream", stream}, {"name", info.display_name}, {"leg", info.leg}};
     add_links(entry, stream, links);
@@ -62,7 +62,12 @@ boost::json::object Room::describe(core::TimePoint now) const {
     boost::json::array layers;
     for (const auto& layer : push->layers()) {
       boost::json::object one{{"rid", layer.rid}, {"sent", layer.rendition.has_value()}};
-      if (layer.rendition) one["width"] = layer.rendition->size.width;
+      if (layer.rendition) {
+        one["width"] = layer.rendition->size.width;
+        one["height"] = layer.rendition->size.height;
+        one["frames_per_second"] = layer.rendition->frames_per_second;
+        one["target_bitrate"] = layer.target.bits_per_second;
+      }
       layers.push_back(std::move(one));
     }
     if (!layers.empty()) entry["layers"] = std::move(layers);

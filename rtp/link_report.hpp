@@ -31,7 +31,7 @@ struct LinkReport {
   LinkFigures figures;
   LinkJournal::Rates rates;
   std::optional<double> mos;  ///< of a publisher's voice as it arrives
-  std::string words;          ///< as in the closing log line
+  std::string words;          ///< as in the closing log line, if that was asked for
 };
 
 class LinkBook {
@@ -39,8 +39,9 @@ class LinkBook {
   virtual ~LinkBook() = default;
   /// Of the stream's publisher, while it is connected.
   virtual std::optional<LinkReport> publisher(const std::string& app, const std::string& stream) const = 0;
-  /// Of all clients that are connected; `app` empty: of every app.
-  virtual std::vector<LinkReport> links(const std::string& app) const = 0;
+  /// Of all clients that are connected; `app` empty: of every app. `in_words`: to be read by people, which costs more
+  /// than all figures.
+  virtual std::vector<LinkReport> links(const std::string& app, bool in_words) const = 0;
 };
 
 }  // namespace partyline::rtp

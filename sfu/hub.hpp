@@ -47,7 +47,7 @@ class Hub final : public SessionOwner, public rtp::LinkBook, public std::enable_
   void end(Session& session, const std::string& why);
   std::vector<StreamInfo> streams() const;
   std::optional<rtp::LinkReport> publisher(const std::string& app, const std::string& stream) const override;
-  std::vector<rtp::LinkReport> links(const std::string& app) const override;
+  std::vector<rtp::LinkReport> links(const std::string& app, bool in_words) const override;
 
   void on_session_connected(Session& session) override;
   void on_session_closed(Session& session, const core::Error& why) override;
@@ -69,7 +69,7 @@ class Hub final : public SessionOwner, public rtp::LinkBook, public std::enable_
   void tick_later(core::Duration pause);
   // hub_links.cpp
   static rtp::LinkFigures figures_of(const Session& session, core::TimePoint now);
-  static rtp::LinkReport report_of(const Session& session, core::TimePoint now);
+  static rtp::LinkReport report_of(const Session& session, core::TimePoint now, bool in_words);
   static std::string words_of(const Session& session, const rtp::SessionStats& stats, core::TimePoint now);
   static std::string close_book(Session& session);
   void note_links(core::TimePoint now);

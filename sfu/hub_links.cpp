@@ -49,7 +49,7 @@ std::string Hub::close_book(Session& session) {
   return words_of(session, stats, now);
 }
 
-rtp::LinkReport Hub::report_of(const Session& session, core::TimePoint now) {
+rtp::LinkReport Hub::report_of(const Session& session, core::TimePoint now, bool in_words) {
   rtp::LinkReport report;
   report.app = session.subject.app;
   report.stream = session.subject.stream;
@@ -60,7 +60,7 @@ rtp::LinkReport Hub::report_of(const Session& session, core::TimePoint now) {
   report.figures = figures_of(session, now);
   report.rates = session.journal->rates();
   if (report.publishes) report.mos = session.journal->mos({});
-  report.words = words_of(session, report.figures.session, now);
+  if (in_words) report.words = words_of(session, report.figures.session, now);
   return report;
 }
 
@@ -69,14 +69,15 @@ std::optional<rtp::LinkReport> Hub::publisher(const std::string& app, const std:
   if (found == streams_.end()) return std::nullopt;
   const Session* const session = found->second->publisher;
   if (session == nullptr || !session->journal) return std::nullopt;
-  return report_of(*session, core::Clock::now());
+  return report_of(*session, core::Clock::now(), true);
 }
 
-std::vector<rtp::LinkReport> Hub::links(const std::string& app) const {
+std::vector<rtp::LinkReport> Hub::links(const std::string& app, bool in_words) const {
   const auto now = core::Clock::now();
   std::vector<rtp::LinkReport> all;
   for (const auto& [token, session] : sessions_)
-    if (session->journal && (app.empty() || session->subject.app == app)) all.push_back(report_of(*session, now));
+    if (session->journal && (app.empty() || session->subject.app == app))
+      all.push_back(report_of(*session, now, in_words));
   return all;
 }
 

@@ -1,4 +1,5 @@
 """The same room with an SFU written by others in place of the embedded one: nothing changes but two URLs."""
+import re
 import time
 
 import pytest
@@ -42,6 +43,12 @@ def test_the_mix_is_pushed_in_several_sizes_to_an_sfu_that_takes_them(stage, fol
     assert [(layer["rid"], layer["sent"]) for layer in push["layers"]] == [("h", True), ("m", True), ("l", True)], push
     widths = [layer["width"] for layer in push["layers"]]
     assert widths[0] == 1280 and widths[1] == 640 and widths[2] < 640, push
+    told = [layer["target_bitrate"] for layer in push["layers"]]
+    metrics = gateway.request("GET", "/metrics")[1].decode()
+    shown = {rid: int(bits) for rid, bits in re.findall(
+        r'^partyline_video_target_bits{room="sizes",receiver="mix",rendition="[0-9x@]+",layer="(.)"} (\d+)$', metrics, re.M)}
+    print(told, shown)
+    assert told[0] > told[1] > told[2] > 0 and shown["h"] > shown["m"] > shown["l"] > 0 and len(shown) == 3, (told, shown)
     # The largest one is a picture that decodes.
     carol = stage.browser("carol")
     carol.open(sfu.url + "/stats")
