@@ -172,8 +172,9 @@ Result<> App::Impl::start_sfu() {
   settings.publish_token = config.sfu.publish_token;
   settings.play_token = config.sfu.play_token;
   const std::string own = fmt::format("http://127.0.0.1:{}", loopback->port());
-  settings.hook_urls = {own + "/hooks/srs?token=" + services.own_hook_token};
-  settings.hook_urls.insert(settings.hook_urls.end(), config.sfu.hook_urls.begin(), config.sfu.hook_urls.end());
+  // Ours last: a room hears of nobody whom another one refuses, however late.
+  settings.hook_urls = config.sfu.hook_urls;
+  settings.hook_urls.push_back(own + "/hooks/srs?token=" + services.own_hook_token);
   sfu = std::make_unique<sfu::Sfu>(services.executor, settings, identity);
   if (auto done = sfu->start(); !done) return done.error().with_context("[webrtc]");
   services.links = &sfu->links();

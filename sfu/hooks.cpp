@@ -30,11 +30,11 @@ asio::awaitable<core::Result<>> post(std::string url, std::string body, std::chr
   request.max_body_bytes = 64 * 1024;
   const auto response = co_await core::http::fetch(std::move(request));
   if (!response) co_return core::make_error(ErrorCode::unavailable, "the hook " + response.error().message);
+  if (Hooks::accepts(response->status, response->body)) co_return core::Result<>();
+  const std::string why = Hooks::reason(response->body);
+  const std::string words = "the hook refused" + (why.empty() ? "" : ": " + why);
   // Not now: whoever asked may come again.
-  if (response->status == 503) co_return core::make_error(ErrorCode::unavailable, "the hook refused: overloaded");
-  if (!Hooks::accepts(response->status, response->body))
-    co_return core::make_error(ErrorCode::forbidden, "the hook refused");
-  co_return core::Result<>();
+  co_return core::make_error(response->status == 503 ? ErrorCode::unavailable : ErrorCode::forbidden, words);
 }
 
 asio::awaitable<void> post_all(std::vector<std::string> urls, std::string body, std::chrono::milliseconds timeout) {
@@ -73,6 +73,14 @@ bool Hooks::accepts(int status, std::string_view body) {
   if (error || !value.is_object()) return false;
   const auto* const code = value.as_object().if_contains("code");
   return code != nullptr && code->is_int64() && code->as_int64() == 0;
+}
+
+std::string Hooks::reason(std::string_view body) {
+  boost::json::error_code error;
+  const auto value = boost::json::parse(boost::json::string_view(body.data(), body.size()), error);
+  const auto* const words = !error && value.is_object() ? value.as_object().if_contains("msg") : nullptr;
+  if (words == nullptr || !words->is_string()) return {};
+  return core::printable(words->as_string());
 }
 
 asio::awaitable<core::Result<>> Hooks::ask(std::string action, HookSubject subject) const {

@@ -27,6 +27,8 @@ class Hooks {
   std::string body(std::string_view action, const HookSubject& subject) const;
   /// True for what SRS takes as yes: 200 or 201 with `0` or an object whose code is 0.
   static bool accepts(int status, std::string_view body);
+  /// Why it is a no, where the body says so ("msg", as SRS's own have it): for whoever was refused.
+  static std::string reason(std::string_view body);
 
   /// Asks all; the first refusal (forbidden) or failure (unavailable) ends it.
   boost::asio::awaitable<core::Result<>> ask(std::string action, HookSubject subject) const;

@@ -275,9 +275,12 @@ class HookTest : public EndpointTest {
     http.port = 0;
     receiver_ = std::make_unique<core::http::Server>(io_.get_executor(), http);
     receiver_->route("POST", "/hook", [this](core::http::Request r) { return record(answer_, std::move(r)); });
+    receiver_->route("POST", "/later", [this](core::http::Request r) { return record(later_answer_, std::move(r)); });
     ASSERT_TRUE(receiver_->start());
     SfuConfig config;
-    config.hook_urls = {"http://127.0.0.1:" + std::to_string(receiver_->port()) + "/hook"};
+    const std::string hooks = "http://127.0.0.1:" + std::to_string(receiver_->port());
+    config.hook_urls = {hooks + "/hook"};
+    if (two_hooks_) config.hook_urls.push_back(hooks + "/later");
     config.publisher_silence = silence;
     start(config);
   }
@@ -290,6 +293,8 @@ class HookTest : public EndpointTest {
   std::vector<std::string> bodies_;
   std::function<boost::asio::awaitable<void>()> during_hook_;  ///< once
   Response answer_{200, {}, {}, {}};
+  bool two_hooks_ = false;
+  Response later_answer_{200, {}, "0", {}};
 };
 
 TEST_F(HookTest, HooksAreToldInSrsWordsAndOrder) {
@@ -341,6 +346,33 @@ TEST_F(HookTest, WhoMayNotPublishThrowsNoSilentPublisherOut) {
   ASSERT_EQ(sfu_->streams().size(), 1u);
 }
 
+TEST_F(HookTest, WhomALaterHookRefusesIsGoneForAllAndToldWhy) {
+  two_hooks_ = true;
+  start_with_hook({200, {}, "0", {}}, std::chrono::milliseconds(0));
+  const auto first = post("/whip/a/b", publish_offer_);
+  ASSERT_EQ(first.status, 201);
+  const auto publishes = sfu_->streams()[0].client_id;
+  bodies_.clear();
+  later_answer_ = {403, {}, "{\"code\":403,\"msg\":\"no ticket for this room\"}", {}};
+  const auto refused = post("/whip/a/b", publish_offer_);
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_THAT(refused.body, HasSubstr("the hook refused: no ticket for this room"));
+  EXPECT_EQ(header(refused, "Location"), "");
+  ASSERT_EQ(sfu_->streams().size(), 1u);
+  EXPECT_EQ(sfu_->streams()[0].client_id, publishes) << "silent or not, it is still the one";
+  EXPECT_EQ(request("GET", header(first, "Location")).status, 204);
+  for (int i = 0; i < 1000 && bodies_.size() < 4; ++i) io_.run_one_for(std::chrono::milliseconds(20));
+  ASSERT_EQ(bodies_.size(), 4u) << "two were asked, and both are told that nothing came of it";
+  const auto asked = boost::json::parse(bodies_[0]).as_object();
+  for (size_t i : {2U, 3U}) {
+    const auto told = boost::json::parse(bodies_[i]).as_object();
+    EXPECT_EQ(told.at("action"), "on_unpublish");
+    EXPECT_EQ(told.at("client_id"), asked.at("client_id"));
+  }
+  later_answer_ = {200, {}, "0", {}};
+  EXPECT_EQ(post("/whip/a/b", publish_offer_).status, 201) << "nobody claims the name any more";
+}
+
 TEST_F(HookTest, WhileTheHooksAreAskedOfOnePublisherAnotherOneWaits) {
   start_with_hook({200, {}, "0", {}}, std::chrono::milliseconds(0));  // each is silent at once
   ASSERT_EQ(post("/whip/a/b", publish_offer_).status, 201);
@@ -379,6 +411,12 @@ TEST_F(HookTest, AHookThatIsAwayIsA503) {
   start_with_hook({200, {}, "0", {}});
   receiver_->stop();
   EXPECT_EQ(post("/whip/a/b", publish_offer_).status, 503);
+}
+
+TEST(Hooks, AReasonIsWhatTheBodySaysInWordsThatCanBeShown) {
+  EXPECT_EQ(Hooks::reason(R"({"code":7,"msg":"closed\nuntil nine"})"), "closed?until nine");
+  for (const auto* none : {"", "7", "{}", R"({"msg":7})", "<html>"}) EXPECT_EQ(Hooks::reason(none), "") << none;
+  EXPECT_LE(Hooks::reason("{\"msg\":\"" + std::string(5000, 'x') + "\"}").size(), 200u);
 }
 
 TEST(Hooks, YesIsWhatSrsTakesForYes) {
