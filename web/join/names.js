@@ -2,6 +2,7 @@
 
 const kStreamName = /^[A-Za-z0-9_.-]{1,64}$/;
 const kScreen = '~screen';  // a stream with such a name is a screen
+const kLongest = 64 - kScreen.length;  // of a stream that may have one
 const kReserved = new Set(['mix', '.', '..']);
 
 /** True when `text` can stand in a WHIP URL as it is. */
@@ -28,12 +29,12 @@ function decode(text) {
 }
 
 /**
- * The stream name for a display name: the name itself where it is safe; else what is left of it in ASCII plus a few
+ * The stream name for a display name: the name itself where it is safe and leaves room for its screen's; else what is left of it in ASCII plus a few
  * random characters, and the name as people write it in `display`.
  */
 export function streamNameFor(display, random = randomSuffix) {
   const name = display.normalize('NFC').replace(/\s+/g, ' ').trim();
-  if (isStreamName(name)) return { stream: name, display: '' };
+  if (isStreamName(name) && name.length <= kLongest) return { stream: name, display: '' };
   const slug = name
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
@@ -51,7 +52,7 @@ function randomSuffix() {
 /** Endpoints below the page's own address, so that a reverse proxy may put everything under a path. */
 export function endpoints(base, room, stream, display) {
   const query = display ? `?display=${encodeURIComponent(display)}` : '';
-  const screen = `${stream.slice(0, 64 - kScreen.length)}${kScreen}`;
+  const screen = `${stream}${kScreen}`;
   return {
     screen: new URL(`whip/${room}/${screen}?display=${encodeURIComponent(`${display || stream} · screen`)}`, base).href,
     publish: new URL(`whip/${room}/${stream}${query}`, base).href,
