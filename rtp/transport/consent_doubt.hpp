@@ -21,6 +21,7 @@ namespace partyline::rtp {
 class ConsentDoubt {
  public:
   static constexpr core::Duration kDoubt = std::chrono::seconds(17);
+  static constexpr core::Duration kRest = std::chrono::seconds(3);
   static constexpr core::Duration kHeard = std::chrono::seconds(3);
 
   /// libnice gives up; `heard`: when the last packet came that was proved to be the peer's. False: the path is lost.

@@ -1,11 +1,43 @@
 #include "rtp/transport/ice_path.hpp"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include "core/log.hpp"
 
 namespace partyline::rtp {
 
 namespace asio = boost::asio;
+
+namespace {
+
+constexpr size_t kMaxRemoteCandidates = 64;
+
+bool is_ice_token(const std::string& text, size_t shortest) {
+  return text.size() >= shortest && text.size() <= 256 &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > ' ' && c < 127; });
+}
+
+core::Result<std::vector<IceCandidate>> usable_candidates(const IceDescription& remote) {
+  std::vector<IceCandidate> result;
+  for (const std::string& text : remote.candidates) {
+    auto candidate = parse_candidate(text);
+    // One that we cannot read does not spoil the others (RFC 8839 §5.1: unknown kinds are to be ignored).
+    if (!candidate) {
+      core::log_debug("ICE candidate left out: {}", candidate.error().message);
+      continue;
+    }
+    if (!candidate->address || candidate->component != 1) continue;
+    if (result.size() < kMaxRemoteCandidates) result.push_back(*std::move(candidate));
+  }
+  if (remote.lite && result.empty()) {
+    return core::make_error(core::ErrorCode::invalid, "an ICE-lite peer without a candidate cannot be reached");
+  }
+  return result;
+}
+
+}  // namespace
 
 IcePath::IcePath(asio::any_io_executor executor, std::weak_ptr<IcePathOwner> owner)
     : owner_(std::move(owner)), gathered_(executor, asio::steady_timer::time_point::max()) {}
@@ -76,8 +108,14 @@ void IcePath::keep_tunnels(std::vector<IceAgentConfig::Relay>& relays) {
   }
 }
 
-void IcePath::set_remote(const IceDescription& remote, std::vector<IceCandidate> candidates) {
-  agent_->set_remote(remote.ufrag, remote.pwd, std::move(candidates));
+core::Result<> IcePath::set_remote(const IceDescription& remote) {
+  if (!is_ice_token(remote.ufrag, 4) || !is_ice_token(remote.pwd, 22)) {
+    return core::make_error(core::ErrorCode::invalid, "malformed ICE credentials");
+  }
+  auto candidates = usable_candidates(remote);
+  if (!candidates) return candidates.error();
+  agent_->set_remote(remote.ufrag, remote.pwd, *std::move(candidates));
+  return {};
 }
 
 void IcePath::close() {

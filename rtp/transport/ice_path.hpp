@@ -39,7 +39,8 @@ class IcePath : public std::enable_shared_from_this<IcePath> {
   /// Until all candidates are there, or those that are when `limit` is over.
   boost::asio::awaitable<core::Result<>> gather(IceAgentConfig config, core::Duration limit);
   void add_relays(std::vector<IceAgentConfig::Relay> relays);
-  void set_remote(const IceDescription& remote, std::vector<IceCandidate> candidates);
+  /// Starts the checks. `invalid` when there is nothing to check.
+  core::Result<> set_remote(const IceDescription& remote);
   bool send(std::span<const uint8_t> packet) { return agent_->send(packet); }
   /// After `failed`: once more, as IceAgent::go_on().
   void go_on() { agent_->go_on(); }

@@ -1,9 +1,9 @@
 #include "rtp/transport/nice_transport.hpp"
 
-#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include "core/counters.hpp"
 #include "core/log.hpp"
 #include "rtp/transport/consent_doubt.hpp"
 #include "rtp/transport/glib_thread.hpp"
@@ -16,30 +16,11 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr size_t kMaxRemoteCandidates = 64;
 constexpr const char* kNoConsent = "the peer does not consent any more (RFC 7675)";
 
-bool is_ice_token(const std::string& text, size_t shortest) {
-  return text.size() >= shortest && text.size() <= 256 &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > ' ' && c < 127; });
-}
-
-core::Result<std::vector<IceCandidate>> usable_candidates(const IceDescription& remote) {
-  std::vector<IceCandidate> result;
-  for (const std::string& text : remote.candidates) {
-    auto candidate = parse_candidate(text);
-    // One that we cannot read does not spoil the others (RFC 8839 §5.1: unknown kinds are to be ignored).
-    if (!candidate) {
-      core::log_debug("ICE candidate left out: {}", candidate.error().message);
-      continue;
-    }
-    if (!candidate->address || candidate->component != 1) continue;
-    if (result.size() < kMaxRemoteCandidates) result.push_back(*std::move(candidate));
-  }
-  if (remote.lite && result.empty()) {
-    return core::make_error(core::ErrorCode::invalid, "an ICE-lite peer without a candidate cannot be reached");
-  }
-  return result;
+core::Counter& no_consent() {
+  static core::Counter& counter = core::counter("partyline_ice_client_dropped_total", R"(reason="no_consent")");
+  return counter;
 }
 
 class NiceTransportImpl final : public NiceTransport,
@@ -85,7 +66,7 @@ class NiceTransportImpl final : public NiceTransport,
     }
     auto peer = SecurePeer::from(remote);
     if (!peer) return peer.error().with_context("answer");
-    if (auto set = tell_path(*path_, remote); !set) return set.error().with_context("answer");
+    if (auto set = path_->set_remote(remote); !set) return set.error().with_context("answer");
     remote_ = remote;
     channel_ = std::make_unique<SecureChannel>(executor_, identity_, *std::move(peer), *this);
     give_up_after(config_.connect_timeout);
@@ -107,7 +88,7 @@ class NiceTransportImpl final : public NiceTransport,
     }
     IceDescription whole = remote;
     if (whole.candidates.empty()) whole.candidates = remote_.candidates;
-    return tell_path(*next_, whole);
+    return next_->set_remote(whole);
   }
 
   void send_rtp(std::span<const uint8_t> packet) override {
@@ -127,7 +108,10 @@ class NiceTransportImpl final : public NiceTransport,
     }
   }
 
-  void send_datagram(std::span<const uint8_t> datagram) override { path_->send(datagram); }
+  void send_datagram(std::span<const uint8_t> datagram) override {
+    if (expired_) return no_consent().add();
+    path_->send(datagram);
+  }
   void on_secure_connected() override {
     deadline_.cancel();
     connected_ = true;
@@ -185,16 +169,6 @@ class NiceTransportImpl final : public NiceTransport,
             .setup = "actpass"};
   }
 
-  static core::Result<> tell_path(IcePath& path, const IceDescription& remote) {
-    if (!is_ice_token(remote.ufrag, 4) || !is_ice_token(remote.pwd, 22)) {
-      return core::make_error(core::ErrorCode::invalid, "malformed ICE credentials");
-    }
-    auto candidates = usable_candidates(remote);
-    if (!candidates) return candidates.error();
-    path.set_remote(remote, *std::move(candidates));
-    return {};
-  }
-
   void give_up_after(core::Duration time) {
     deadline_.expires_after(time);
     deadline_.async_wait([weak = weak_from_this()](const boost::system::error_code& ec) {
@@ -205,6 +179,7 @@ class NiceTransportImpl final : public NiceTransport,
 
   void on_deadline() {
     if (connected_ && !lost_) return;
+    if (lost_ && !std::exchange(expired_, true)) return give_up_after(config_.restart_timeout);
     if (lost_) return fail(core::make_error(core::ErrorCode::timeout, kNoConsent));
     fail(core::make_error(core::ErrorCode::timeout,
                           has_path_ ? "the DTLS handshake was not finished in time" : "ICE found no path in time"));
@@ -215,7 +190,8 @@ class NiceTransportImpl final : public NiceTransport,
     if (connected_ && doubt_.goes_on(heard_, core::Clock::now())) return path_->go_on();
     if (connected_ && events_->on_path_lost()) {
       lost_ = true;
-      return give_up_after(config_.restart_timeout);
+      path_->go_on();  // until consent expires: a restart that is quick leaves no gap
+      return give_up_after(ConsentDoubt::kRest);
     }
     fail(core::make_error(core::ErrorCode::unavailable, connected_ ? kNoConsent : "ICE found no path"));
   }
@@ -223,7 +199,7 @@ class NiceTransportImpl final : public NiceTransport,
   void take_over() {
     std::exchange(path_, std::exchange(next_, nullptr))->close();
     if (connected_) deadline_.cancel();
-    lost_ = false;
+    lost_ = expired_ = false;
     doubt_ = {};
     channel_->path_ready();  // a handshake that is under way goes on there
     if (events_ != nullptr) events_->on_path_found();
@@ -257,7 +233,8 @@ class NiceTransportImpl final : public NiceTransport,
   core::TimePoint heard_{};  // the last packet that was proved to be the peer's
   bool has_path_ = false;
   bool connected_ = false;
-  bool lost_ = false;  // connected before, and waiting for a restart
+  bool lost_ = false;     // connected before, and waiting for a restart
+  bool expired_ = false;  // and consent is over: nothing is sent
 };
 
 asio::awaitable<core::Result<std::shared_ptr<NiceTransport>>> create_transport(

@@ -24,7 +24,7 @@ struct NiceConfig {
   bool ice_tcp = false;  ///< also ICE-TCP (RFC 6544), for servers that UDP does not reach
   core::Duration gather_timeout = std::chrono::seconds(3);
   core::Duration connect_timeout = std::chrono::seconds(10);
-  core::Duration restart_timeout = std::chrono::seconds(20);  ///< from the loss of a path, after which nothing is sent
+  core::Duration restart_timeout = std::chrono::seconds(20);  ///< to find another path, when nothing is sent any more
 };
 
 class NiceTransport : public Transport {

@@ -27,8 +27,8 @@ class TransportEvents {
   virtual void on_rtcp(core::Buffer packet, core::TimePoint now) = 0;
   /// The transport is dead (consent lost, DTLS failed or closed by the peer); said once, never after close().
   virtual void on_transport_closed(const core::Error& why) = 0;
-  /// The full-ICE client's: the path is gone that media took, nothing can be sent. True: the owner restarts ICE
-  /// (nice_transport.hpp); false: the transport closes.
+  /// The full-ICE client's: the path is given up that media took. True: the owner restarts ICE (nice_transport.hpp), or
+  /// the transport closes after a while; false: it closes.
   virtual bool on_path_lost() { return false; }
   /// A restart has found another path; media flows again.
   virtual void on_path_found() {}

@@ -26,6 +26,8 @@ class UdpBox {
   std::string candidate() const {
     return "1 1 udp 2130706431 127.0.0.1 " + std::to_string(front_.local_endpoint().port()) + " typ host";
   }
+  /// How many client addresses there have been.
+  size_t clients() const { return clients_.size(); }
   /// Whether a packet of the client `number` (0, 1, … in the order of their first packets) gets through.
   std::function<bool(size_t number, bool to_server, std::span<const uint8_t> packet)> passes =
       [](size_t, bool, std::span<const uint8_t>) { return true; };
