@@ -149,7 +149,7 @@ void Session::Impl::reconfigure(std::vector<TrackConfig> configs, core::TimePoin
   tracks = std::move(kept);
   forget_what_is_told_no_more();
   if (path == Path::another) forget_path();
-  announced.reset();  // who held has forgotten it
+  announce_again = true;  // who held has forgotten it
   for (const auto& track : tracks) {
     if (track->video() && track->config.bandwidth) estimator.set_start(*track->config.bandwidth);
   }

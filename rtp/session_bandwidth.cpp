@@ -1,6 +1,7 @@
 // Bitrates both ways: the target of what we send, the padding that finds out about more, and what we ask of a sender.
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "rtp/session_impl.hpp"
 
@@ -24,7 +25,7 @@ void Session::Impl::announce_target(core::TimePoint now) {
   if (!target) return;
   Track* const video = video_sender();
   if (video && video->config.bandwidth) target = std::min(*target, *video->config.bandwidth);
-  if (announced) {
+  if (announced && !std::exchange(announce_again, false)) {
     // Down at once, up in steps worth a new encoder setting.
     const int64_t before = announced->bits_per_second, after = target->bits_per_second;
     if (after >= before * 97 / 100 && after <= before * 105 / 100) return;

@@ -271,7 +271,8 @@ struct Session::Impl {
   BandwidthEstimator& estimator;
   std::optional<core::Bitrate> peer_limit;  ///< REMB or TMMBR
   std::optional<core::Bitrate> announced;
-  core::Bitrate receive_wish;  ///< 0: none
+  bool announce_again = false;  ///< though it is the same
+  core::Bitrate receive_wish;   ///< 0: none
   std::optional<core::Duration> round_trip;
   core::Duration round_trip_variation{};  ///< mean deviation
   bool round_trip_measured = false;

@@ -55,10 +55,10 @@ class ReportPath {
   bool complains = false;  ///< asks for keyframes
   bool tells_jitter = true;
   double capacity = 4e6, wanted = 2e6, inherent = 0;  ///< bits a second; what the picture needs; share lost by chance
-  Duration way = 20ms, longest_queue = 500ms;  ///< each way; beyond it packets are lost
-  bool sends_reports = true;                   ///< by which the phone tells round trips
-  bool dead = false;                           ///< nothing gets to the phone
-  bool reports_too = true;                     ///< it makes reports
+  Duration way = 20ms, longest_queue = 500ms;         ///< each way; beyond it packets are lost
+  bool sends_reports = true;                          ///< by which the phone tells round trips
+  bool dead = false;                                  ///< nothing gets to the phone
+  bool reports_too = true;                            ///< it makes reports
   TimePoint now{1000h};
 
  private:
