@@ -267,7 +267,7 @@ struct Session::Impl {
   std::optional<core::Bitrate> share;               ///< of a shared one
   ArrivalRecorder arrivals;
   std::optional<core::TimePoint> next_transport_feedback;
-  rtcp::TransportFeedback feedback;
+  rtcp::TransportFeedback feedback;  ///< received or to be sent: its room is kept
   BandwidthEstimator& estimator;
   std::optional<core::Bitrate> peer_limit;  ///< REMB or TMMBR
   std::optional<core::Bitrate> announced;

@@ -271,7 +271,7 @@ void Session::Impl::send_transport_feedback(core::TimePoint now) {
   if (tracks.empty()) return;
   const auto video = std::find_if(tracks.begin(), tracks.end(), [](const auto& t) { return t->video(); });
   const Track& track = video == tracks.end() ? *tracks.front() : **video;
-  rtcp::TransportFeedback report;
+  rtcp::TransportFeedback& report = feedback;
   for (int bound = 0; bound < 8 && arrivals.take(report); ++bound) {
     report.sender_ssrc = track.out.ssrc();
     std::array<uint8_t, kRtcpBytes> room;

@@ -121,7 +121,7 @@ bool ArrivalLog::take(rtp::rtcp::TransportFeedback& out) {
   constexpr microseconds kTick{250}, kReference{64000};
   out.packets.clear();
   if (arrivals_.empty()) return false;
-  std::ranges::stable_sort(arrivals_, {}, &std::pair<int64_t, TimePoint>::first);
+  std::ranges::sort(arrivals_);  // of a duplicate, the first
   const int64_t last = arrivals_.back().first;
   int64_t base = next_base_.value_or(arrivals_.front().first);
   // A jump of the sender's numbering is no loss of thousands of packets.

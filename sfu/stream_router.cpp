@@ -262,7 +262,7 @@ void StreamRouter::ask_publisher(VideoLayer& layer, TimePoint now) {
 }
 
 void StreamRouter::report_arrivals() {
-  rtcp::TransportFeedback feedback;
+  rtcp::TransportFeedback& feedback = feedback_;
   if (!source_->arrivals.take(feedback)) return;
   feedback.sender_ssrc = source_->our_ssrc;
   if (source_->audio && source_->audio->ssrc()) feedback.media_ssrc = *source_->audio->ssrc();

@@ -25,7 +25,7 @@ asio::awaitable<void> nap(asio::steady_timer& timer) {
 
 Connection::Connection(asio::any_io_executor executor, Role role, std::string cname, MediaWatchdog& watchdog,
                        PeerEvents& events)
-    : role_(role), cname_(std::move(cname)), watchdog_(watchdog), events_(&events), wake_(std::move(executor)) {}
+    : role_(role), cname_(std::move(cname)), watchdog_(watchdog), events_(&events), turn_(executor), wake_(executor) {}
 
 Connection::~Connection() {
   // The transport may outlive us for a moment; our events must not be called by it.
@@ -73,8 +73,8 @@ void Connection::give_up(const std::string& why) {
 asio::awaitable<core::Result<>> Connection::established() {
   const auto self = shared_from_this();
   while (!session_ && !over_) {
-    wake_.expires_at(TimePoint::max());  // the transport gives up by itself
-    co_await nap(wake_);
+    turn_.expires_at(TimePoint::max());  // the transport gives up by itself
+    co_await nap(turn_);
   }
   if (over_) co_return *over_;
   co_return core::Result<>{};
@@ -82,16 +82,26 @@ asio::awaitable<core::Result<>> Connection::established() {
 
 asio::awaitable<core::Error> Connection::run() {
   const auto self = shared_from_this();
+  step();
   while (!over_) {
-    const TimePoint now = Clock::now();
-    watch(now);
-    if (over_) break;
-    wake_at_ = std::min(tick(now), now + longest_nap);
-    if (over_) break;  // an event of the tick may have ended us
-    wake_.expires_at(wake_at_);
-    co_await nap(wake_);
+    turn_.expires_at(TimePoint::max());
+    co_await nap(turn_);
   }
   co_return *over_;
+}
+
+// No coroutine: its frame would be taken from the heap at each step.
+void Connection::step() {
+  if (over_) return;
+  const TimePoint now = Clock::now();
+  watch(now);
+  if (over_) return;
+  wake_at_ = std::min(tick(now), now + longest_nap);
+  if (over_) return;  // an event of the tick may have ended us
+  wake_.expires_at(wake_at_);
+  wake_.async_wait([weak = weak_from_this()](const boost::system::error_code&) {  // cancelled: sooner
+    if (const auto self = weak.lock()) self->step();
+  });
 }
 
 void Connection::close() {
@@ -164,7 +174,7 @@ void Connection::on_transport_connected() {
   if (wish_) set_bitrate_wish(*wish_, now);
   // No server sends a keyframe of its own accord: without asking, the picture starts at the publisher's next GOP.
   if (receives_video()) session_->request_keyframe(now);
-  wake_.cancel();
+  turn_.cancel();
 }
 
 void Connection::on_rtp(core::Buffer packet, TimePoint now) {
@@ -247,6 +257,7 @@ TimePoint Connection::tick(TimePoint now) {
 void Connection::end(core::Error why) {
   if (over_) return;
   over_ = std::move(why);
+  turn_.cancel();
   wake_.cancel();
 }
 

@@ -78,6 +78,8 @@ class Connection final : public rtp::TransportEvents,
 
  private:
   void end(core::Error why);
+  /// What run() does again and again.
+  void step();
   /// Gives the session its time after something happened, and wakes the loop when it wants to be called sooner.
   void pump(core::TimePoint now);
   void watch(core::TimePoint now);
@@ -91,8 +93,9 @@ class Connection final : public rtp::TransportEvents,
   const Role role_;
   const std::string cname_;
   MediaWatchdog& watchdog_;
-  PeerEvents* events_;  ///< null after close()
-  boost::asio::steady_timer wake_;
+  PeerEvents* events_;              ///< null after close()
+  boost::asio::steady_timer turn_;  ///< what the story waits for
+  boost::asio::steady_timer wake_;  ///< the next step
   std::shared_ptr<rtp::NiceTransport> transport_;
   std::vector<rtp::TrackConfig> tracks_, layer_tracks_;
   std::unique_ptr<rtp::Session> session_;              ///< from the moment media may flow

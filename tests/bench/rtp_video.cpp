@@ -18,9 +18,9 @@
 #include <string>
 
 #include "rtp/transport/udp_transport.hpp"
-#include "tests/bench/rtp_allocations.hpp"
 #include "tests/bench/rtp_scenario.hpp"
 #include "tests/rtp/video_sender.hpp"
+#include "tests/support/allocations.hpp"
 
 namespace partyline::bench {
 namespace {
@@ -141,19 +141,19 @@ struct Cost {
 
   template <class Work>
   void send(Work work) {
-    const uint64_t before = allocations();
+    const uint64_t before = test::allocations_by_new();
     sending.start();
     work();
     sending.stop();
-    send_allocations += allocations() - before;
+    send_allocations += test::allocations_by_new() - before;
   }
   template <class Work>
   void receive(Work work) {
-    const uint64_t before = allocations();
+    const uint64_t before = test::allocations_by_new();
     receiving.start();
     work();
     receiving.stop();
-    receive_allocations += allocations() - before;
+    receive_allocations += test::allocations_by_new() - before;
   }
   void add_to(Results& results, const std::string& name) const {
     const auto each = [](double value, uint64_t count) { return count > 0 ? value / static_cast<double>(count) : 0; };

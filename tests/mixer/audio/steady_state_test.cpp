@@ -1,60 +1,6 @@
-// The tick takes no memory and frees none, whoever comes and goes: this program's allocator counts, thread by thread.
-#include <cstdlib>
-#include <new>
-
+// The tick takes no memory and frees none, whoever comes and goes.
 #include "tests/mixer/audio/audio_support.hpp"
-
-namespace {
-thread_local uint64_t allocations = 0, frees = 0;
-}
-
-// NOLINTBEGIN: names and signatures are the C library's.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-// The sanitizers have an allocator of their own: what C libraries take is not counted.
-[[gnu::noinline]] void* operator new(size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-// A sanitizer's own nothrow form would not end up there.
-[[gnu::noinline]] void* operator new(size_t size, const std::nothrow_t&) noexcept {
-  ++allocations;
-  return std::malloc(size == 0 ? 1 : size);
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  ++frees;
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
-  ++frees;
-  std::free(memory);
-}
-#else
-extern "C" {
-void* __libc_malloc(size_t size);
-void* __libc_calloc(size_t count, size_t size);
-void* __libc_realloc(void* memory, size_t size);
-void __libc_free(void* memory);
-
-void* malloc(size_t size) noexcept {
-  ++allocations;
-  return __libc_malloc(size);
-}
-void* calloc(size_t count, size_t size) noexcept {
-  ++allocations;
-  return __libc_calloc(count, size);
-}
-void* realloc(void* memory, size_t size) noexcept {
-  ++allocations;
-  return __libc_realloc(memory, size);
-}
-void free(void* memory) noexcept {
-  if (memory) ++frees;
-  __libc_free(memory);
-}
-}
-#endif
-// NOLINTEND
+#include "tests/support/allocations.hpp"
 
 namespace partyline::mixer::testing {
 namespace {
@@ -96,9 +42,9 @@ TEST(AudioRoom, AllocatesNothingWhileTalkersComeAndGoAndPacketsAreLost) {
       if ((tick + static_cast<int>(i)) % 17 != 0) phones[i].source->push(frame);
     }
     now += kTick;
-    const uint64_t before = allocations;
+    const uint64_t before = test::allocations();
     room.tick(now);
-    in_ticks += allocations - before;
+    in_ticks += test::allocations() - before;
   }
   EXPECT_EQ(in_ticks, 0u);
   for (const auto& ear : ears) EXPECT_GT(ear->bytes, 10000u);
@@ -119,9 +65,9 @@ TEST(AudioRoom, LeavesTheDestructionOfWhoLeavesToOtherThreads) {
     for (int tick = 0; tick < 20; ++tick) {
       for (size_t i = leaver; i < phones.size(); ++i) phones[i].send(now);
       now += kTick;
-      const uint64_t before = frees;
+      const uint64_t before = test::frees();
       room.tick(now);
-      EXPECT_EQ(frees - before, 0u) << "member " << leaver << " tick " << tick;
+      EXPECT_EQ(test::frees() - before, 0u) << "member " << leaver << " tick " << tick;
     }
     phones[leaver].source.reset();
     room.remove_output(leaver + 1);
@@ -146,10 +92,10 @@ TEST(AudioRoom, TakesNoMemoryInTheTickWhoeverComesAndWhateverTheySpeakAndHear) {
     for (int tick = 0; tick < 20; ++tick) {
       for (Phone& phone : phones) phone.send(now);
       now += kTick;
-      const uint64_t taken_before = allocations, freed_before = frees;
+      const uint64_t taken_before = test::allocations(), freed_before = test::frees();
       room.tick(now);
-      taken += allocations - taken_before;
-      freed += frees - freed_before;
+      taken += test::allocations() - taken_before;
+      freed += test::frees() - freed_before;
     }
     EXPECT_EQ(taken, 0u) << what << ", " << phones.size() << " members";
     EXPECT_EQ(freed, 0u) << what << ", " << phones.size() << " members";
