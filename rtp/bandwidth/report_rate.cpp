@@ -23,6 +23,7 @@ constexpr double kFar = 1.08, kNear = 1.01, kNearLimit = 0.9, kBeyondLimit = 1.1
 constexpr core::Duration kFirstHold = 10s, kLongestHold = 40s, kStillNarrow = 15s, kLongestStandstill = 180s;
 // Complaints.
 constexpr core::Duration kNoticed = 500ms, kNextComplaint = 400ms, kOldComplaint = 1s, kDrained = 3s;
+constexpr core::Duration kDrainedAfterGuess = 2500ms;
 constexpr core::Duration kLongestDistrust = 600s;
 constexpr int kSeries = 3, kSeriesAtLimit = 2;
 constexpr double kComplaintBackOff = 0.6, kMostBackOff = 0.25, kMuchAgain = 0.2, kLeastThrough = 0.25;
@@ -168,7 +169,10 @@ void ReportRate::decrease(const Interval& interval, core::TimePoint now) {
     return;
   }
   const double through = first ? through_since_complaints(interval, now) : interval.through;
-  next_complaint_ = now + kDrained;  // those that come now are of the queue that is still there
+  // Those that come now are of the queue that is still there. But half of the time may have been good, and nobody has
+  // told since when it is not.
+  const bool guessed = first && !complaints_.since(now);
+  next_complaint_ = now + (guessed ? kDrainedAfterGuess : kDrained);
   // Who sends much less than the rate has not filled the path: steps, and no limit is learnt.
   if (interval.sent < kIdle * rate_) {
     decreased_ = now;
@@ -242,6 +246,8 @@ bool ReportRate::settle_complaints(double excess, core::TimePoint now) {
   const bool true_ones = queue_.ms() > kQueueMs || excess > (complained_at_limit_ ? kAnyLoss : kHighLoss);
   if (!true_ones && now - complained_ < kOldComplaint) return true;
   if (true_ones) distrust_ = kFirstDistrust;
+  // What was sent when they came was too much, whatever was found before.
+  if (true_ones && limit_) limit_ = std::min(*limit_, *rate_before_complaints_);
   if (true_ones && complained_at_limit_ && excess <= kHighLoss) {
     note_limit(limit_.value_or(rate_), true, now);
     decreased_ = now;

@@ -174,6 +174,16 @@ TEST(ReportsAndComplaints, tell_of_a_narrow_path_before_the_second_report_and_ke
   }
 }
 
+TEST(ReportsAndComplaints, after_a_report_that_saw_the_beginning_only_do_not_wait_for_the_next_one) {
+  for (const auto& [narrow, longest] : {std::pair{300e3, 4.8}, {500e3, 4.3}, {900e3, 3.8}}) {
+    ReportPath path(5s);
+    path.complains = true;
+    path.run(22500ms);
+    path.capacity = narrow;  // half a second before a report
+    EXPECT_LT(path.until(true, std::max(1.1 * narrow, 550e3), 30s), longest) << narrow;
+  }
+}
+
 TEST(ReportsAndComplaints, without_complaints_two_reports_are_needed) {
   const Story story = follow(false, true, 500e3);
   EXPECT_LT(story.down, 10.1);

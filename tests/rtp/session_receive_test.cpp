@@ -283,5 +283,31 @@ TEST_F(SessionReceive, a_reconfigured_track_takes_the_new_payload_types_and_keep
   EXPECT_EQ(side.audio.size(), 2u);
 }
 
+TEST(KeyframeRequests, where_no_picture_is_whole_a_keyframe_is_asked_for) {
+  World world;
+  world.a.make({video_track(false)});
+  world.b.make({video_track(false)});
+  world.a.link = nullptr;
+  Talker talker(world, world.a);
+  talker.with_audio = false;
+  bool lossy = false;
+  const auto carry = [&] {
+    talker();
+    for (size_t i = 0; i < world.a.rtp_sent.size(); ++i)
+      if (!lossy || i % 3 != 1) world.b.receive(world.a.rtp_sent[i]);
+    world.a.rtp_sent.clear();
+  };
+  world.run(3s, carry);
+  EXPECT_EQ(world.a.keyframe_requests, 0);
+  const size_t whole = world.b.video.size();
+  lossy = true;
+  world.run(3s, carry);
+  EXPECT_LE(world.b.video.size(), whole + 1);
+  EXPECT_GE(world.a.keyframe_requests, 3);
+  lossy = false;
+  world.run(1s, carry);
+  EXPECT_GE(world.b.video.size(), whole + 15) << "it goes on";
+}
+
 }  // namespace
 }  // namespace partyline::rtp::test
