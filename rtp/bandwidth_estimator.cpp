@@ -189,7 +189,8 @@ std::optional<core::Duration> BandwidthEstimator::round_trip() const {
 }
 
 bool BandwidthEstimator::may_resend(size_t bytes, core::TimePoint now) {
-  const double rate = kResendShare * this->rate() * share();
+  const double all = this->rate() * share();
+  const double rate = kResendShare * (bound_ > 0 && !has_feedback() ? std::min(bound_, all) : all);
   const double elapsed = std::min(1.0, std::chrono::duration<double>(now - resend_at_).count());
   resend_at_ = now;
   resend_budget_ = std::min(resend_budget_ + rate * elapsed, rate * kResendBurstSeconds);
@@ -203,9 +204,12 @@ bool BandwidthEstimator::may_resend(size_t bytes, core::TimePoint now) {
 std::optional<core::Bitrate> BandwidthEstimator::estimate(core::TimePoint now) const {
   if (!has_feedback() && !reports_.known()) return std::nullopt;
   const double all = rate() * share();
+  return core::Bitrate{static_cast<int64_t>(std::max(AimdRate::kLeast, all - resent(all, now)))};
+}
+
+double BandwidthEstimator::resent(double all, core::TimePoint now) const {
   const double since = std::chrono::duration<double>(now - resend_at_).count();
-  const double resent = std::min(resend_rate_ * std::exp(-since / kResendBurstSeconds), kResendShare * all);
-  return core::Bitrate{static_cast<int64_t>(std::max(AimdRate::kLeast, all - resent))};
+  return std::min(resend_rate_ * std::exp(-since / kResendBurstSeconds), kResendShare * all);
 }
 
 }  // namespace partyline::rtp

@@ -67,6 +67,13 @@ class BandwidthEstimator {
   std::optional<core::Duration> round_trip() const;
   /// Resending takes from what the path carries: false when that would be too much of it. True counts it.
   bool may_resend(size_t bytes, core::TimePoint now);
+  /// What the peer allows, which is all that is known where nothing is measured here; 0: no bound.
+  void set_bound(core::Bitrate bound) {
+    bound_ = static_cast<double>(bound.bits_per_second);
+    reports_.set_bound(bound_);
+  }
+  /// What is being resent, bits a second, at most half of `all`.
+  double resent(double all, core::TimePoint now) const;
   /// How long packets wait on the path beyond its least delay, as last seen.
   core::Duration queueing_delay() const;
 
@@ -112,6 +119,7 @@ class BandwidthEstimator {
   double rate_before_jump_ = 0;
   // Resending.
   double resend_budget_ = 0, resend_rate_ = 0;  ///< bits; bits a second
+  double bound_ = 0;
   core::TimePoint resend_at_{};
   // Loss.
   size_t counted_ = 0, counted_lost_ = 0;

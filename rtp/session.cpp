@@ -58,6 +58,7 @@ const SessionCounters& SessionCounters::get() {
       dropped("rtx_padding"),
       dropped("rtx_useless"),
       core::counter("partyline_rtcp_dropped_total", "reason=\"resend_over_budget\""),
+      core::counter("partyline_rtcp_dropped_total", "reason=\"keyframe_under_way\""),
   };
   return counters;
 }
@@ -164,7 +165,7 @@ void Session::Impl::begin_estimate() {
 // A call was handed to somebody else, or went on elsewhere.
 void Session::Impl::forget_path() {
   if (config.leads) begin_estimate();
-  peer_limit.reset();
+  set_peer_limit({});
   round_trip.reset();
   round_trip_variation = {};
   round_trip_measured = false;
@@ -182,7 +183,7 @@ void Session::Impl::forget_what_is_told_no_more() {
   const Track* const video = video_sender();
   if (!video || !video->config.send_format) return;
   if (estimator.has_feedback() && video->config.transport_cc_extension == 0) begin_estimate();
-  if (!video->config.send_format->remb && !video->config.send_format->tmmbr) peer_limit.reset();
+  if (!video->config.send_format->remb && !video->config.send_format->tmmbr) set_peer_limit({});
 }
 
 core::Duration Session::Impl::retry_interval() const {
@@ -216,6 +217,7 @@ core::TimePoint Session::Impl::tick(core::TimePoint now) {
           track.nack() ? std::clamp<core::Duration>(round_trip.value_or(40ms) * 5 + 100ms, kLeastWait, kMostWait)
                        : kWaitWithoutNack);
       service_video(track, now);
+      send_speculative_request(track, now);
       send_second_copies(track, now);
       pace(track, now);
       if (!track.second_copies.empty()) earlier(track.second_copies.front().due);

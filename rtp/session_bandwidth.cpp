@@ -13,13 +13,25 @@ using namespace std::chrono_literals;
 constexpr size_t kRtcpBytes = 600;
 constexpr uint8_t kPaddingBytes = 224;    // a packet: its count is one byte
 constexpr uint16_t kPacketOverhead = 40;  // bytes: IP, UDP and RTP headers (RFC 5104 §4.2.1.2)
-constexpr core::Duration kRaiseAfter = 500ms, kRepeatRemb = 1s, kRepeatTmmbr = 5s, kUpdate = 100ms;
+constexpr core::Duration kRaiseAfter = 500ms, kRepeatRemb = 1s, kRepeatTmmbr = 5s;
 
 }  // namespace
 
+void Session::Impl::set_peer_limit(std::optional<core::Bitrate> limit) {
+  peer_limit = limit;
+  if (!config.congestion) estimator.set_bound(limit.value_or(core::Bitrate{}));
+}
+
+// What is sent again takes from what the peer allows, unless its limit is only a wish beside what is measured here.
+std::optional<core::Bitrate> Session::Impl::allowed_for_new(core::TimePoint now) const {
+  if (!peer_limit || estimator.has_feedback()) return peer_limit;
+  const auto all = static_cast<double>(peer_limit->bits_per_second);
+  return core::Bitrate{static_cast<int64_t>(all - estimator.resent(all, now))};
+}
+
 void Session::Impl::announce_target(core::TimePoint now) {
   std::optional<core::Bitrate> target = config.congestion ? share : estimator.estimate(now);
-  if (peer_limit) target = target ? std::min(*target, *peer_limit) : *peer_limit;
+  if (const auto allowed = allowed_for_new(now)) target = target ? std::min(*target, *allowed) : *allowed;
   // What was told of another path holds no more: as at the start.
   if (!target && announced && estimator.wish().bits_per_second > 0) target = estimator.wish();
   if (!target) return;
@@ -77,7 +89,7 @@ void Session::Impl::send_padding(core::TimePoint now) {
 void Session::Impl::ask_for_bitrate(Track& track, core::TimePoint now) {
   const auto& format = track.last_format;
   if (!format || !(format->remb || format->tmmbr) || !track.in.active() || now < track.next_ask) return;
-  track.next_ask = now + kUpdate;
+  track.next_ask = now + track.rate_in.pause();
   std::optional<core::Bitrate> wanted;
   if (receive_wish.bits_per_second > 0) wanted = receive_wish;
   if (track.config.transport_cc_extension == 0) {

@@ -25,6 +25,7 @@
 #include "rtp/jitter/receive_stream.hpp"
 #include "rtp/jitter/reception_summary.hpp"
 #include "rtp/jitter/reorder_buffer.hpp"
+#include "rtp/jitter/silence_watch.hpp"
 #include "rtp/outbox.hpp"
 #include "rtp/pacer.hpp"
 #include "rtp/payload/payload_plan.hpp"
@@ -61,6 +62,7 @@ struct SessionCounters {
   core::Counter& rtx_padding;
   core::Counter& rtx_useless;
   core::Counter& resend_over_budget;
+  core::Counter& keyframe_under_way;
   static const SessionCounters& get();
 };
 
@@ -130,6 +132,7 @@ struct Track {
   FrameAssembler assembler;
   FrameAssembler::Drops drops_counted;
   KeyframeRequester keyframes;
+  SilenceWatch silence;
   ReceiveBandwidth rate_in;
   std::optional<core::Bitrate> asked;  ///< of the sender, by REMB or TMMBR
   core::TimePoint asked_at, next_ask;
@@ -148,6 +151,7 @@ struct Track {
   uint16_t rtx_sequence = static_cast<uint16_t>(core::random_u32());
   uint32_t own_rtx_ssrc = 0;  ///< where the configuration has none
   int reports_sent = 0;
+  std::optional<core::TimePoint> keyframe_left;  ///< the last one sent
   // RED: what was sent last, newest first, and what the peer's reports ask for.
   struct SentAudio {
     core::Buffer buffer;
@@ -199,6 +203,7 @@ struct Session::Impl {
   void store_video(Track& track, VideoPacket video, core::TimePoint now);
   void service_video(Track& track, core::TimePoint now);
   bool resume_behind_loss(Track& track, core::TimePoint now);
+  void mend_after_black_out();
   int64_t media_time(Track& track, const PacketView& view, core::TimePoint now);
   bool note_audio_loss(Track& track, const ReceiveStream::Arrival& arrival, core::TimePoint now);
 
@@ -214,6 +219,8 @@ struct Session::Impl {
 
   // session_bandwidth.cpp
   void announce_target(core::TimePoint now);
+  void set_peer_limit(std::optional<core::Bitrate> limit);
+  std::optional<core::Bitrate> allowed_for_new(core::TimePoint now) const;
   void send_padding(core::TimePoint now);
   void ask_for_bitrate(Track& track, core::TimePoint now);
 
@@ -238,6 +245,8 @@ struct Session::Impl {
   void send_audio_nacks(Track& track, core::TimePoint now);
   void push_nack(Track& track, std::span<const Seq16> missing);
   void send_keyframe_request(Track& track, core::TimePoint now);
+  void send_speculative_request(Track& track, core::TimePoint now);
+  void push_keyframe_request(Track& track);
   void send_transport_feedback(core::TimePoint now);
   void send_bye(core::TimePoint now);
   void count_unknown(uint32_t ssrc);
@@ -273,6 +282,7 @@ struct Session::Impl {
   std::optional<core::Bitrate> announced;
   bool announce_again = false;  ///< though it is the same
   core::Bitrate receive_wish;   ///< 0: none
+  core::TimePoint heard{};      ///< anything of the peer
   std::optional<core::Duration> round_trip;
   core::Duration round_trip_variation{};  ///< mean deviation
   bool round_trip_measured = false;

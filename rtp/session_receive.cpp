@@ -18,6 +18,7 @@ constexpr core::Duration kReordering = 10ms;
 constexpr core::Duration kInOrder = 3ms;  // of jitter: what is missing is lost
 constexpr core::Duration kFirstReport = 500ms;
 constexpr core::Duration kTransportFeedback = 50ms;
+constexpr int64_t kLostTogether = 5;  // packets: no accident after so long a silence
 
 std::string_view text(std::span<const uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -82,6 +83,7 @@ void Session::Impl::receive_rtp(core::Buffer packet, core::TimePoint now) {
     counters.malformed.add();
     return;
   }
+  const core::Duration silence = now - std::exchange(heard, now);
   Track* const repeated = repeated_track(*view);
   Track* const track = repeated ? repeated : route(*view);
   if (!track) {
@@ -128,6 +130,7 @@ void Session::Impl::receive_rtp(core::Buffer packet, core::TimePoint now) {
     ++track->stats.packets_discarded;
     return;
   }
+  if (silence >= SilenceWatch::kSilence && arrival.skipped >= kLostTogether) mend_after_black_out();
   note_arrival(*track, arrival, view->sequence);
   ++track->stats.packets_received;
   track->stats.bytes_received += view->payload.size();
@@ -155,6 +158,13 @@ void Session::Impl::receive_rtp(core::Buffer packet, core::TimePoint now) {
     receive_event(*track, *view, arrival, now);
   }
   if (track->nack()) send_audio_nacks(*track, now);
+}
+
+// The numbers say that more was lost than a pause left out. A path that was dead this way mostly was dead the other
+// way, too: the peer's request would come a round trip later, and with a peer that asks for each packet, never.
+void Session::Impl::mend_after_black_out() {
+  const Track* const video = video_sender();
+  if (video && video->was_sending) outbox.push(Outbox::KeyframeRequest{});
 }
 
 /// True when the packet is one that was asked for again.
@@ -266,6 +276,7 @@ void Session::Impl::receive_video(Track& track, core::Buffer packet, const Packe
   VideoPacket video;
   // Padding's timestamp is no picture's.
   if (!view.payload.empty()) video.rtp_time = media_time(track, view, now);
+  track.silence.on_video(now);
   if (!view.payload.empty()) track.rate_in.on_packet(video.rtp_time, view.payload.size(), now);
   video.payload = view.payload;
   video.codec = track.last_format->codec;

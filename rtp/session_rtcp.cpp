@@ -59,6 +59,7 @@ Track* Session::Impl::video_sender() {
 }
 
 void Session::Impl::receive_rtcp(std::span<const uint8_t> packet, core::TimePoint now) {
+  heard = now;
   rtcp::Reader reader(packet);
   for (int bound = 0; bound < kMaxBlocks; ++bound) {
     const auto block = reader.next();
@@ -159,7 +160,7 @@ void Session::Impl::receive_bounds(const rtcp::Tmmb& request) {
     bounded = track;
   }
   if (!bound) return;
-  peer_limit = limit_of(bound->bits_per_second);
+  set_peer_limit(limit_of(bound->bits_per_second));
   bound->ssrc = request.sender_ssrc;
   std::array<uint8_t, kRtcpBytes> room;
   rtcp::Writer writer(room);
@@ -174,6 +175,9 @@ void Session::Impl::keyframe_wanted_by_peer(uint32_t ssrc, core::TimePoint now) 
   if (!track) return count_unknown(ssrc);
   if (!track->video()) return;
   ++track->stats.keyframes_requested_by_peer;
+  // Asked before the one that is under way can have been seen: that is the answer.
+  const core::Duration way = round_trip.value_or(core::Duration{}) * 3 / 4;
+  if (track->keyframe_left && now - *track->keyframe_left < way) return counters.keyframe_under_way.add();
   if (config.leads) estimator.on_keyframe_request(now);
   outbox.push(Outbox::KeyframeRequest{});
 }
@@ -184,7 +188,7 @@ void Session::Impl::receive_payload_block(const rtcp::Block& block, core::TimePo
   } else if (const auto fir = rtcp::parse_fir(block)) {
     for (const auto& entry : fir->entries) keyframe_wanted_by_peer(entry.ssrc, now);
   } else if (const auto remb = rtcp::parse_remb(block)) {
-    peer_limit = limit_of(remb->bits_per_second);
+    set_peer_limit(limit_of(remb->bits_per_second));
   }
 }
 
@@ -252,6 +256,19 @@ void Session::Impl::push_nack(Track& track, std::span<const Seq16> missing) {
 
 void Session::Impl::send_keyframe_request(Track& track, core::TimePoint now) {
   if (!track.config.receiving || track.remote_ssrc() == 0 || !track.keyframes.take(now)) return;
+  ++track.stats.keyframes_requested_by_us;
+  push_keyframe_request(track);
+}
+
+void Session::Impl::send_speculative_request(Track& track, core::TimePoint now) {
+  if (!track.config.receiving || !track.in.active() || track.source_gone) return;
+  const auto request = track.silence.take(heard, now);
+  if (request == SilenceWatch::Request::none) return;
+  if (request == SilenceWatch::Request::first) ++track.stats.keyframes_requested_by_us;
+  push_keyframe_request(track);
+}
+
+void Session::Impl::push_keyframe_request(Track& track) {
   std::array<uint8_t, kRtcpBytes> room;
   rtcp::Writer writer(room);
   open_feedback(track, writer);
@@ -262,7 +279,6 @@ void Session::Impl::send_keyframe_request(Track& track, core::TimePoint now) {
   } else {
     writer.pli({track.out.ssrc(), track.remote_ssrc()});
   }
-  ++track.stats.keyframes_requested_by_us;
   push_rtcp(writer);
 }
 

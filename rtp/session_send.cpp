@@ -102,7 +102,10 @@ bool Session::Impl::send(const core::EncodedFrame& frame, core::TimePoint now) {
     track.sent_audio[0] = {frame.buffer, frame.data, frame.rtp_time};
   }
   ++track.stats.frames_sent;
-  if (track.video() && frame.keyframe) ++track.stats.keyframes_sent;
+  if (track.video() && frame.keyframe) {
+    ++track.stats.keyframes_sent;
+    track.keyframe_left = now;
+  }
   track.last_time = time;
   if (!track.was_sending) {
     track.was_sending = true;

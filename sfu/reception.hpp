@@ -92,6 +92,11 @@ class KeyframeWish {
   static constexpr core::Duration kSpacing = std::chrono::milliseconds(500);
 
   void wish() { wanted_ = true; }
+  /// What was asked for before was lost with the rest, or is old.
+  void wish_anew() {
+    wanted_ = true;
+    last_.reset();
+  }
   void keyframe_began() {
     wanted_ = false;
     asked_ = 0;

@@ -235,6 +235,11 @@ void StreamRouter::ask_publisher(TimePoint now) {
   for (const auto& layer : source_->layers) ask_publisher(*layer, now);
 }
 
+TimePoint StreamRouter::last_heard(const VideoLayer& layer) const {
+  const TimePoint picture = layer.track.last_packet();
+  return source_->audio ? std::max(picture, source_->audio->last_packet()) : picture;
+}
+
 void StreamRouter::ask_publisher(VideoLayer& layer, TimePoint now) {
   IncomingTrack& video = layer.track;
   if (!video.ssrc()) return;
@@ -249,9 +254,13 @@ void StreamRouter::ask_publisher(VideoLayer& layer, TimePoint now) {
   if (gave_up && is_needed(layer)) layer.keyframe.wish();
   // One of several sizes that does not come (any more) makes no keyframe; a lone one may only have had nothing to show.
   const bool comes = source_->layers.size() == 1 || layer.comes(now) || (layer.on_demand() && layer.told_to_send);
-  if (comes && layer.keyframe.due(now)) {
-    counters().keyframes_asked.add();
-    ++video.stats().keyframes_requested_by_us;
+  const auto in_silence =
+      is_needed(layer) ? layer.silence.take(last_heard(layer), now) : rtp::SilenceWatch::Request::none;
+  if (comes && (layer.keyframe.due(now) || in_silence != rtp::SilenceWatch::Request::none)) {
+    if (in_silence != rtp::SilenceWatch::Request::again) {
+      counters().keyframes_asked.add();
+      ++video.stats().keyframes_requested_by_us;
+    }
     const bool use_fir = video.format().fir && !video.format().pli;
     if (use_fir)
       something |= writer.fir(source_->our_ssrc, {*video.ssrc(), layer.fir_command++});

@@ -107,6 +107,7 @@ class StreamRouter {
   void answer_nack(Player& player, const rtp::rtcp::Nack& nack, core::TimePoint now);
   void ask_publisher(core::TimePoint now);
   void ask_publisher(VideoLayer& layer, core::TimePoint now);
+  core::TimePoint last_heard(const VideoLayer& layer) const;  ///< of the publisher, sound or pictures
   void limit_publisher(core::TimePoint now);
   void order_layers(core::TimePoint now);
   void order_layer(VideoLayer& layer, bool send, core::TimePoint now);

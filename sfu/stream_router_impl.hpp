@@ -14,6 +14,7 @@
 #include "core/counters.hpp"
 #include "core/random.hpp"
 #include "rtp/expected_loss.hpp"
+#include "rtp/jitter/silence_watch.hpp"
 #include "sfu/player_path.hpp"
 #include "sfu/report_times.hpp"
 #include "sfu/simulcast.hpp"
@@ -69,6 +70,7 @@ struct StreamRouter::VideoLayer {
   std::optional<uint32_t> rtx_ssrc;  ///< of its repetitions, with simulcast
   DueReports reports;
   KeyframeWish keyframe;
+  rtp::SilenceWatch silence;
   uint8_t fir_command = 0;
   int64_t newest = 0;  ///< forwarded sequence
   // Bits a second, over half seconds.

@@ -75,11 +75,14 @@ StreamRouter::VideoLayer* StreamRouter::repeated_layer_of(const rtp::PacketView&
 void StreamRouter::receive_video(VideoLayer& layer, core::Buffer packet, const rtp::PacketView& view, TimePoint now) {
   const uint64_t epoch_before = layer.track.epoch();
   const bool repeated = layer.track.format().rtx_payload_type == view.payload_type;
+  const bool was_silent = layer.silence.asked_since(layer.track.last_packet());
+  if (!repeated) layer.silence.on_video(now);
   if (!repeated) layer.note(view.payload.size(), now);  // browsers probe with repetitions of whatever there is
   auto forward = repeated ? layer.track.receive_repeated(std::move(packet), view, now)
                           : layer.track.receive(std::move(packet), view, now);
   const bool begins = layer.track.epoch() != epoch_before;
-  if ((layer.track.take_hopeless() || begins) && is_needed(layer)) layer.keyframe.wish();
+  if ((layer.track.take_hopeless() || was_silent) && is_needed(layer)) layer.keyframe.wish_anew();
+  if (begins && is_needed(layer)) layer.keyframe.wish();
   if (forward) {
     layer.newest = begins ? forward->sequence : std::max(layer.newest, forward->sequence);
     for (const auto& [id, player] : players_) forward_video(*player, layer, *forward, now);

@@ -49,7 +49,7 @@ void AimdRate::increase(std::optional<double> through, core::Duration round_trip
   if (limit_ && through && *through > kBeyondLimit * *limit_) limit_.reset();
   const bool near = limit_ && rate_ > kNearLimit * *limit_ && rate_ < kBeyondLimit * *limit_;
   const double more = near ? std::max(4000.0, kPacketBits / (seconds(round_trip) + 0.1)) * elapsed
-                           : std::max(1000.0, rate_ * 0.08 * elapsed);
+                           : std::max(1000.0, rate_ * growth_ * elapsed);
   const double most = std::min({most_, kMost, through ? 1.5 * *through + 10e3 : kMost});
   if (rate_ < most) rate_ = std::min(rate_ + more, most);
 }
@@ -66,10 +66,10 @@ void Throughput::add(double arrived_ms, size_t bytes) {
   bytes_[slot(bucket)] += static_cast<double>(bytes);
 }
 
-std::optional<double> Throughput::bits_per_second() const {
+std::optional<double> Throughput::over(int64_t buckets) const {
   // The newest bucket is not full yet.
-  const int64_t whole = std::min<int64_t>(newest_ - first_, kBuckets - 1);
-  if (!any_ || whole * kBucketMs < 150) return std::nullopt;
+  const int64_t whole = std::min<int64_t>(newest_ - first_, buckets);
+  if (!any_ || whole < kLeast) return std::nullopt;
   double sum = 0;
   for (int64_t i = newest_ - whole; i < newest_; ++i) sum += bytes_[slot(i)];
   return sum * 8000 / (static_cast<double>(whole) * kBucketMs);

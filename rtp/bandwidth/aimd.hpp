@@ -22,6 +22,9 @@ class AimdRate {
   void set_rate(double bits_per_second);
   /// No use for more: growth ends there.
   void set_most(double bits_per_second) { most_ = bits_per_second; }
+  /// Share of the rate that it grows by in a second, far from the last known limit.
+  void set_growth(double share) { growth_ = share; }
+  static constexpr double kGrowth = 0.08;
   /// `through`: bits a second that arrive. `grow` false: no growth now, for other reasons than delay. `idle`: much less
   /// than the rate is being sent.
   void update(LinkUse use, std::optional<double> through, core::Duration round_trip, bool grow, core::TimePoint now,
@@ -33,7 +36,7 @@ class AimdRate {
   void decrease(std::optional<double> through, bool idle, core::TimePoint now);
   void increase(std::optional<double> through, core::Duration round_trip, core::TimePoint now);
 
-  double rate_ = 2.5e6, most_ = kMost;
+  double rate_ = 2.5e6, most_ = kMost, growth_ = kGrowth;
   std::optional<double> limit_;  ///< what got through when it was too much, smoothed
   core::TimePoint decreased_{}, increased_{};
 };
@@ -43,13 +46,16 @@ class Throughput {
  public:
   void add(double arrived_ms, size_t bytes);
   /// Nothing before 150 ms.
-  std::optional<double> bits_per_second() const;
+  std::optional<double> bits_per_second() const { return over(kBuckets - 1); }
+  /// Of the last 150 ms only: a saturated line writes evenly.
+  std::optional<double> of_late() const { return over(kLeast); }
 
  private:
-  static constexpr int kBuckets = 20;
+  static constexpr int kBuckets = 20, kLeast = 6;
   static constexpr double kBucketMs = 25;
   /// Feedback may tell of arrivals before the first: bucket numbers may be negative.
   static size_t slot(int64_t bucket) { return static_cast<size_t>((bucket % kBuckets + kBuckets) % kBuckets); }
+  std::optional<double> over(int64_t buckets) const;
   double bytes_[kBuckets] = {};
   int64_t first_ = 0, newest_ = 0;
   bool any_ = false;

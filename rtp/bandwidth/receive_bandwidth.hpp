@@ -22,8 +22,11 @@ class ReceiveBandwidth {
   void on_packet(int64_t media_time, size_t bytes, core::TimePoint now);
   /// Every now and then; nothing: no reason for a limit. `wish`: what there is a use for, 0: unknown.
   std::optional<core::Bitrate> update(core::Duration round_trip, core::Bitrate wish, core::TimePoint now);
+  /// How often that is: the few packets of who sends little tell nothing sooner.
+  core::Duration pause() const { return std::chrono::milliseconds(idle_ ? 100 : 50); }
 
  private:
+  double growth(LinkUse use, core::TimePoint now);
   void lift(LinkUse use, std::optional<double> through, core::TimePoint now);
 
   Trendline trend_;
@@ -31,8 +34,8 @@ class ReceiveBandwidth {
   AimdRate rate_;
   QueueMeter queue_;
   std::optional<double> least_delay_;  ///< since the last update, ms
-  bool limited_ = false;
-  core::TimePoint updated_{};
+  bool limited_ = false, idle_ = true;
+  core::TimePoint updated_{}, troubled_{};
 };
 
 }  // namespace partyline::rtp

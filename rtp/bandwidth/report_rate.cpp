@@ -26,7 +26,7 @@ constexpr core::Duration kNoticed = 500ms, kNextComplaint = 400ms, kOldComplaint
 constexpr core::Duration kDrainedAfterGuess = 2500ms;
 constexpr core::Duration kLongestDistrust = 600s;
 constexpr int kSeries = 3, kSeriesAtLimit = 2;
-constexpr double kComplaintBackOff = 0.6, kMostBackOff = 0.25, kMuchAgain = 0.2, kLeastThrough = 0.25;
+constexpr double kComplaintBackOff = 0.6, kMostBackOff = 0.15, kMuchAgain = 0.2, kLeastThrough = 0.25;
 constexpr double kOfCarried = 0.7, kLeap = 3;
 
 }  // namespace
@@ -169,6 +169,8 @@ void ReportRate::decrease(const Interval& interval, core::TimePoint now) {
     return;
   }
   const double through = first ? through_since_complaints(interval, now) : interval.through;
+  // The peer has found out already, and knows it to the moment; this is a mean over good and bad times.
+  if (bound_ > 0 && bound_ < kBackOff * through) return;
   // Those that come now are of the queue that is still there. But half of the time may have been good, and nobody has
   // told since when it is not.
   const bool guessed = first && !complaints_.since(now);

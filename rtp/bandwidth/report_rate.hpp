@@ -6,7 +6,7 @@
 //   a queue that is gone, of the 1.5 s after a decrease                   ▶ wait: what was lost was lost before
 //   neither                                                              ▶ up 8 % a second, 1 % where it was too much
 //
-//   a series of keyframe requests, or a fifth asked for again             ▶ 0.6 × with each, a quarter at least
+//   a series of keyframe requests, or a fifth asked for again             ▶ 0.6 × with each, 0.15 × at least
 //   two of them while what was too much before is tried                   ▶ 0.7 × that
 //   the report says that little was lost                                  ▶ as before; they prove nothing for a minute,
 //                                                                           then two … ten, until one was true
@@ -41,6 +41,8 @@ class ReportRate {
   void set_rate(double bits_per_second);
   /// No use for more: growth ends there. The rate is not taken down to it.
   void set_most(double bits_per_second) { most_ = bits_per_second; }
+  /// What the peer allows, bits a second; 0: it does not say.
+  void set_bound(double bits_per_second) { bound_ = bits_per_second; }
   /// A repetition on a source of its own.
   void on_sent_again(size_t bytes) { bytes_ += bytes; }
   /// A packet of video, new or under its old number.
@@ -81,7 +83,7 @@ class ReportRate {
   bool at_limit() const;
 
   static constexpr core::Duration kFirstDistrust = std::chrono::seconds(60);
-  double rate_ = 2.5e6, most_ = 20e6;
+  double rate_ = 2.5e6, most_ = 20e6, bound_ = 0;
   bool known_ = false;
   // Since the last judgement.
   size_t bytes_ = 0, packets_ = 0, packets_reported_ = 0;

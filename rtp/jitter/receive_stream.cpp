@@ -69,6 +69,7 @@ ReceiveStream::Arrival ReceiveStream::receive(const PacketView& packet, core::Ti
       advance_to(*highest_ + delta);
       highest_wire_ = packet.sequence.value;
       arrival.in_order = delta == 1;
+      arrival.skipped = delta - 1;
       arrival.newest = true;
     } else if (seen(*highest_ + delta)) {
       arrival.verdict = Verdict::duplicate;

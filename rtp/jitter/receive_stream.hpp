@@ -27,6 +27,7 @@ class ReceiveStream {
     bool in_order = false;   ///< directly behind the highest so far
     bool newest = false;     ///< behind all so far, with or without a gap
     bool restarted = false;  ///< the sender began a new numbering with this packet
+    int64_t skipped = 0;     ///< numbers left out between all so far and this one
   };
 
   uint32_t ssrc() const { return ssrc_; }

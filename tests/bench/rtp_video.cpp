@@ -6,9 +6,10 @@
 //   broken:    pictures handed on as decodable that were not
 //   recovered: of the packets lost, those that came in the end
 //   overhead:  packets sent again, of those sent
-// black_out: nothing comes through for a second; from its end to the next picture: the worst (after) and the mean of 48
-// that begin and end anywhere between two pictures.
-// packet_path: sessions on UDP over loopback, pictures of seven packets; the floor is recvmmsg() and sendmmsg() alone.
+// black_out: nothing comes through for a second, in either direction or (one_way) from the sender only (then for
+// up to half a second more, since keyframes are asked for that often meanwhile); from its end to the next picture: the
+// worst (after) and the mean of 48 that begin and end anywhere between two pictures. packet_path: sessions on UDP over
+// loopback, pictures of seven packets; the floor is recvmmsg() and sendmmsg() alone.
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -89,7 +90,7 @@ const Scenario no_nack_layers("video", "loss_1pc_layers", [](Results& results, b
 });
 
 void black_out(Results& results, const std::string& name, core::Duration round_trip, bool quick,
-               core::Bitrate rate = {}) {
+               core::Bitrate rate = {}, bool both_ways = true) {
   const uint32_t seeds = quick ? 8 : 48;
   double worst = 0, mean = 0;
   for (uint32_t seed = 1; seed <= seeds; ++seed) {
@@ -97,8 +98,9 @@ void black_out(Results& results, const std::string& name, core::Duration round_t
     call.world.a_to_b.settings.rate = rate;
     call.run(2s + seed * 7ms);
     auto& world = call.world;
-    world.a_to_b.settings.loss = world.b_to_a.settings.loss = 1;
-    world.run(1s, [&] { (*call.sender)(); });
+    world.a_to_b.settings.loss = 1;
+    world.b_to_a.settings.loss = both_ways ? 1 : 0;
+    world.run(both_ways ? 1s : 1s + seed * 10ms, [&] { (*call.sender)(); });
     world.a_to_b.settings.loss = world.b_to_a.settings.loss = 0;
     const core::TimePoint over = world.now;
     world.run(3s, [&] { (*call.sender)(); });
@@ -129,6 +131,9 @@ const Scenario black_out_100_narrow("black_out", "rtt_100_2500k", [](Results& re
 });
 const Scenario black_out_200_narrow("black_out", "rtt_200_2500k", [](Results& results, bool quick) {
   black_out(results, "rtt_200_2500k", 200ms, quick, kNarrow);
+});
+const Scenario black_out_one_way("black_out", "rtt_100_2500k_one_way", [](Results& results, bool quick) {
+  black_out(results, "rtt_100_2500k_one_way", 100ms, quick, kNarrow, false);
 });
 
 // ---- packet_path

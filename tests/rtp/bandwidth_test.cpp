@@ -63,6 +63,36 @@ TEST_P(Step, follows_the_path_down_and_up_again) {
 
 INSTANTIATE_TEST_SUITE_P(seeds, Step, testing::Range(1u, 13u));
 
+class RembStep : public testing::TestWithParam<uint32_t> {};
+
+TEST_P(RembStep, follows_the_path_down_and_up_again_by_what_the_receiver_allows) {
+  BandwidthWorld world({.delay = 25ms, .rate = Bitrate::kbps(2500)}, GetParam());
+  Flow& flow = world.add_flow(Bitrate::kbps(3000), [](TrackConfig& track) {
+    track.transport_cc_extension = 0;
+    track.receive_formats[0].remb = true;
+  });
+  run_traced(world, 30s);
+  world.bottleneck.settings.rate = Bitrate::kbps(500);
+  run_traced(world, 2s);
+  EXPECT_LT(flow.sender.session->stats().available_out, Bitrate::kbps(500));
+  run_traced(world, 1s);
+  world.take_most_queue_ms();
+  run_traced(world, 500ms);
+  EXPECT_LT(world.take_most_queue_ms(), 100);
+  run_traced(world, 5s);
+  world.take_rate(0);
+  run_traced(world, 20s);
+  EXPECT_GT(world.take_rate(0), 0.7 * 5e5);
+  world.bottleneck.settings.rate = Bitrate::kbps(2500);
+  run_traced(world, 15s);
+  world.take_rate(0);
+  run_traced(world, 5s);
+  EXPECT_GT(world.take_rate(0), 0.85 * 2.5e6);
+  EXPECT_LT(world.loss(), 0.01);
+}
+
+INSTANTIATE_TEST_SUITE_P(seeds, RembStep, testing::Range(1u, 13u));
+
 class Share : public testing::TestWithParam<std::tuple<uint32_t, int>> {};
 
 TEST_P(Share, two_flows_through_one_bottleneck_get_at_most_twice_as_much_as_the_other) {

@@ -140,6 +140,31 @@ TEST_F(RouterTest, VideoStartsAtAKeyframeWhichIsAskedForOnceHoweverManyWish) {
   EXPECT_EQ(publisher_.plis(), 2u);
 }
 
+TEST_F(RouterTest, APublisherWhoFallsSilentIsAskedUntilHeComesAgainAndThenAtOnce) {
+  publish();
+  const auto id = join(player_);
+  uint16_t number = 1;
+  const auto show = [&](core::Duration time) {
+    for (const TimePoint end = now_ + time; now_ < end; ++number) {
+      video(number, number * 3600u, number == 1);
+      advance(40ms);
+    }
+  };
+  show(2s);
+  const uint64_t before = publisher_.plis();
+  advance(400ms);
+  EXPECT_EQ(publisher_.plis(), before);
+  advance(600ms);
+  EXPECT_NEAR(static_cast<double>(publisher_.plis() - before), 8, 1) << "every 60 ms here, after half a second";
+  const uint64_t in_silence = publisher_.plis();
+  number += 25;
+  show(40ms);
+  EXPECT_EQ(publisher_.plis(), in_silence + 1);
+  router_.remove_player(id);
+  advance(2s);
+  EXPECT_EQ(publisher_.plis(), in_silence + 1) << "for nobody";
+}
+
 TEST_F(RouterTest, AStreamWithoutKeyframesStartsAfterAWhile) {
   publish();
   join(player_);
