@@ -11,7 +11,9 @@ namespace {
 
 constexpr int kSpeed = -8;  // negative: fixed, not adapted to the clock
 constexpr int kMostSpeed = -14;
-constexpr unsigned kIntraPercent = 450;  // of the mean picture's bits
+constexpr unsigned kMostQuantizer = 56, kCoarser = 4;  // of 63
+constexpr double kBusy = 0.5;                          // of the mean picture's bits
+constexpr unsigned kIntraPercent = 450;                // of the mean picture's bits
 
 class VpxEncoder final : public VideoEncoder {
  public:
@@ -30,7 +32,7 @@ class VpxEncoder final : public VideoEncoder {
     config.rc_end_usage = VPX_CBR;
     config.rc_target_bitrate = static_cast<unsigned>(rendition.bitrate.bits_per_second / 1000);
     config.rc_min_quantizer = 4;
-    config.rc_max_quantizer = 56;
+    config.rc_max_quantizer = kMostQuantizer;
     config.rc_undershoot_pct = 100;
     config.rc_overshoot_pct = 15;
     config.rc_buf_initial_sz = 400;
@@ -72,6 +74,7 @@ class VpxEncoder final : public VideoEncoder {
     image.stride[VPX_PLANE_Y] = picture.stride_y;
     image.stride[VPX_PLANE_U] = picture.stride_u;
     image.stride[VPX_PLANE_V] = picture.stride_v;
+    bound_quantizer(force_keyframe);
     const vpx_enc_frame_flags_t flags = force_keyframe ? VPX_EFLAG_FORCE_KF : 0;
     if (vpx_codec_encode(&codec_, &image, rtp_time, duration_, flags, VPX_DL_REALTIME) != VPX_CODEC_OK) return false;
     vpx_codec_iter_t iterator = nullptr;
@@ -84,15 +87,32 @@ class VpxEncoder final : public VideoEncoder {
       out.buffer = core::Buffer::copy_of({bytes, packet->data.frame.sz});
       out.keyframe = (packet->data.frame.flags & VPX_FRAME_IS_KEY) != 0;
       any = packet->data.frame.sz > 0;
+      if (!out.keyframe) usual_bytes_ += (static_cast<double>(packet->data.frame.sz) - usual_bytes_) / 8;
     }
     return any;
   }
 
  private:
   VpxEncoder() = default;
+  /// libvpx learns from keyframes alone how large one becomes, and takes the second one of a conversation for much
+  /// larger than it is: the picture is blurred for a moment. What the pictures before it needed is a better guess, as
+  /// long as they cost what they may: those of a still picture say nothing.
+  void bound_quantizer(bool bound) {
+    unsigned most = kMostQuantizer;
+    int last = 0;
+    const double mean = config_.rc_target_bitrate * 1000.0 / 8 * duration_ / 90'000;
+    if (bound && usual_bytes_ > kBusy * mean &&
+        vpx_codec_control(&codec_, VP8E_GET_LAST_QUANTIZER_64, &last) == VPX_CODEC_OK) {
+      most = std::min(most, static_cast<unsigned>(last) + kCoarser);
+    }
+    if (most == config_.rc_max_quantizer) return;
+    config_.rc_max_quantizer = most;
+    vpx_codec_enc_config_set(&codec_, &config_);
+  }
   vpx_codec_ctx_t codec_{};
   vpx_codec_enc_cfg_t config_{};
   bool open_ = false;
+  double usual_bytes_ = 0;  ///< of pictures that are no keyframes, smoothed
   unsigned long duration_ = 3000;
 };
 
