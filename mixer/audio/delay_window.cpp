@@ -13,6 +13,9 @@ using std::chrono::nanoseconds;
 constexpr core::Duration kMostHold = milliseconds(200);
 constexpr int64_t kHopeless = -400 * kSamplesPerMs;  // a packet this late says nothing about the next ones
 constexpr int kOneOf = 140;                          // packets: one of them may come too late
+// A window of five hundred packets estimates that by chance a little too high or too low. What really comes too late
+// (within the margin, which is more than is heard of it) evens it out over the next packets.
+constexpr double kOneOfTooLate = 200, kBalanced = 1, kMostCredit = 2;
 constexpr core::Duration kCalmer = milliseconds(5);  // at least, to forget what was before
 
 int64_t ceil_ticks(core::Duration duration) {
@@ -107,6 +110,8 @@ void DelayWindow::on_packet(core::TimePoint tick, core::TimePoint arrival, int64
   if (allowed_by_it < kHopeless) return;
   bucket.allowed.add(allowed_by_it - inserted_);
   ++packets_;
+  const double due = 1.0 / kOneOfTooLate - (allowed_by_it < 0 ? 1 : 0);
+  credit_ = std::clamp(credit_ + due, -kMostCredit, kMostCredit);
 }
 
 std::optional<int64_t> DelayWindow::allowed() const {
@@ -115,7 +120,14 @@ std::optional<int64_t> DelayWindow::allowed() const {
   if (seen == 0) return std::nullopt;
   Least all = older_allowed_;
   for (size_t k = 0; k < newest.kept(); ++k) all.add(newest.values[k]);
-  return all.values[std::min<size_t>(static_cast<size_t>(seen / kOneOf), kWorst - 1)] + inserted_;
+  return all.values[place(seen)] + inserted_;
+}
+
+size_t DelayWindow::place(int seen) const {
+  const int usual = std::min(seen / kOneOf, static_cast<int>(kWorst) - 2);
+  if (usual == 0) return 0;
+  const int more = credit_ > kBalanced ? 1 : credit_ < -kBalanced ? -1 : 0;
+  return static_cast<size_t>(usual + more);
 }
 
 core::Duration DelayWindow::hold(core::Duration transit) const {

@@ -43,7 +43,7 @@ class DelayWindow {
   static constexpr size_t kBuckets = 16, kRecent = 4;
   static constexpr core::Duration kBucketSpan = std::chrono::milliseconds(640);
   static constexpr int kSettled = 25;
-  static constexpr size_t kWorst = 4;  // packets of a bucket that are remembered
+  static constexpr size_t kWorst = 5;  // packets of a bucket that are remembered
 
   /// The least values of some, least first.
   struct Least {
@@ -66,6 +66,8 @@ class DelayWindow {
   void advance(core::TimePoint now);
   void forget_if_calm();
   void gather_older();
+  /// Which of the least of `seen` values counts.
+  size_t place(int seen) const;
 
   // What each packet and each tick look at lies side by side; the buckets change every 640 ms, but for the newest.
   Least older_allowed_;  // of all buckets but the newest; `seen`: of the values that are left
@@ -73,6 +75,7 @@ class DelayWindow {
   int64_t bucket_ = 0;   // the current one's number since the clock's epoch
   int64_t inserted_ = 0;
   int packets_ = 0;
+  double credit_ = 0;  // packets that may yet come too late
   std::array<Bucket, kBuckets> buckets_{};
 };
 
