@@ -35,7 +35,7 @@ class Complaints {
   }
 
  private:
-  static constexpr core::Duration kTogether = std::chrono::milliseconds(2200), kApart = std::chrono::milliseconds(250);
+  static constexpr core::Duration kTogether = std::chrono::milliseconds(1500), kApart = std::chrono::milliseconds(250);
   std::optional<core::TimePoint> last_;
   core::TimePoint began_{};
   int length_ = 0;

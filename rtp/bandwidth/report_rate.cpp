@@ -26,7 +26,7 @@ constexpr core::Duration kNoticed = 500ms, kNextComplaint = 400ms, kOldComplaint
 constexpr core::Duration kDrainedAfterGuess = 2500ms;
 constexpr core::Duration kLongestDistrust = 600s;
 constexpr int kSeries = 3, kSeriesAtLimit = 2;
-constexpr double kComplaintBackOff = 0.6, kMostBackOff = 0.15, kMuchAgain = 0.2, kLeastThrough = 0.25;
+constexpr double kComplaintBackOff = 0.6, kMostBackOff = 0.25, kMuchAgain = 0.2, kLeastThrough = 0.25;
 constexpr double kOfCarried = 0.7, kLeap = 3;
 
 }  // namespace

@@ -6,7 +6,7 @@
 //   a queue that is gone, of the 1.5 s after a decrease                   ▶ wait: what was lost was lost before
 //   neither                                                              ▶ up 8 % a second, 1 % where it was too much
 //
-//   a series of keyframe requests, or a fifth asked for again             ▶ 0.6 × with each, 0.15 × at least
+//   a series of keyframe requests, or a fifth asked for again             ▶ 0.6 × with each, a quarter at least
 //   two of them while what was too much before is tried                   ▶ 0.7 × that
 //   the report says that little was lost                                  ▶ as before; they prove nothing for a minute,
 //                                                                           then two … ten, until one was true
