@@ -45,8 +45,8 @@ void AudioSource::note_silence(const core::EncodedFrame& frame, std::span<const 
 
 bool AudioSource::is_digital_silence(std::span<const float> decoded) const {
   const float most = to_float(static_cast<int16_t>(format_->row->silence_peak));
-  return std::ranges::all_of(decoded, [most](float sample) { return std::fabs(sample) <= most; }) &&
-         (!side_ || format_->decoder->side().empty());
+  if (std::fabs(decoded.front()) > most || peak_of(decoded) > most) return false;
+  return !side_ || format_->decoder->side().empty();
 }
 
 }  // namespace partyline::mixer
