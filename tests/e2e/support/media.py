@@ -60,10 +60,11 @@ def wav_file(name):
                  "-ac", "1", "-c:a", "pcm_s16le")
 
 
-def talking_file(name):
-    """A party's picture and tone in one MP4 (H.264 + AAC)."""
-    return _make(FOLDER / f"{name}-talking.mp4", "-i", video_file(name), "-stream_loop", "-1", "-i", wav_file(name), "-map", "0:v", "-map", "1:a", "-t", "60",
-                 "-c:v", "copy", "-c:a", "aac", "-b:a", "96k")
+def talking_file(name, busy=False):
+    """A party's picture and tone in one MP4 (H.264 + AAC), longer than any test: ffmpeg's loop loses the picture. `busy`: noise all over it, at 1.5 Mbit/s."""
+    return _make(FOLDER / f"{name}-talking{'-busy' * busy}.mp4", "-f", "lavfi", "-i", _picture(name, "640x360", busy), "-stream_loop", "-1", "-i", wav_file(name),
+                 "-map", "0:v", "-map", "1:a", "-t", "150", "-c:v", "libx264", "-preset", "ultrafast", "-profile:v", "baseline", "-g", "25", "-pix_fmt", "yuv420p",
+                 *(["-b:v", "1500k", "-maxrate", "1500k", "-bufsize", "500k"] if busy else []), "-c:a", "aac", "-b:a", "96k")
 
 
 def stereo_file(left, right):
