@@ -47,9 +47,8 @@ class AdaptivePicture final : public std::enable_shared_from_this<AdaptivePictur
 
   /// What more bandwidth would be used for.
   core::Bitrate wish() const { return plan_ ? plan_->steps.front().bitrate : core::Bitrate{}; }
-  std::optional<mixer::VideoRendition> rendition() const {
-    return sent_ ? std::optional(sent_->rendition) : std::nullopt;
-  }
+  /// Null before start() and after stop().
+  const mixer::VideoRendition* rendition() const { return sent_ ? &sent_->rendition : nullptr; }
   /// What it gets is no less than what it decodes.
   bool at_best() const { return sent_ && sent_->step == 0; }
   /// Of the encoder, as far as this receiver is concerned.

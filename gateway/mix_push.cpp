@@ -87,7 +87,8 @@ std::vector<MixPush::Layer> MixPush::layers() const {
   std::vector<Layer> result;
   if (lower_.empty()) return result;
   const auto add = [&result](const AdaptivePicture& picture) {
-    result.push_back({std::string(kRids[result.size()]), picture.rendition(), picture.target()});
+    const auto* const sent = picture.rendition();
+    result.push_back({std::string(kRids[result.size()]), sent ? std::optional(*sent) : std::nullopt, picture.target()});
   };
   add(*adaptive_);
   for (const Lower& each : lower_) add(*each.picture);
