@@ -1,7 +1,7 @@
 // Session's inside, private to rtp/session*.cpp: one Track a media section, and the Impl that routes between them.
-// session.cpp: life and time; session_receive.cpp: RTP in; session_send.cpp: RTP out; session_rtx.cpp: repetition
-// both ways; session_rtcp.cpp: RTCP both ways;
-// session_extended.cpp: its extended reports; session_bandwidth.cpp: bitrates.
+// session.cpp: time; session_configure.cpp: life and negotiation; session_receive.cpp: RTP in; session_send.cpp: RTP
+// out; session_rtx.cpp: repetition both ways; session_rtcp.cpp: RTCP both ways; session_extended.cpp: its extended
+// reports; session_bandwidth.cpp: bitrates.
 #pragma once
 
 #include <algorithm>
@@ -172,17 +172,19 @@ struct Session::Impl {
   Impl(SessionConfig with, SessionEvents& events, core::TimePoint now);
   ~Impl();
 
-  // session.cpp
-  core::TimePoint tick(core::TimePoint now);
+  // session_configure.cpp
   void reconfigure(std::vector<TrackConfig> configs, core::TimePoint now, Path path);
   void adopt(Track& track, TrackConfig wanted, core::TimePoint now);
   void begin_estimate();
   void forget_path();
+  void forget_what_is_told_no_more();
+
+  // session.cpp
+  core::TimePoint tick(core::TimePoint now);
   void flush() { outbox.flush(); }
   core::Duration retry_interval() const;
   /// True where a repair that is lost again would be seen as a freeze.
   bool lossy_and_long(double loss) const;
-  void forget_what_is_told_no_more();
   /// A sample; `measured`: from reports, which outdo what recoveries suggest.
   void on_round_trip(core::Duration sample, bool measured);
 
