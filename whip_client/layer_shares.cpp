@@ -5,9 +5,8 @@
 namespace partyline::whip_client {
 namespace {
 
-using namespace std::chrono_literals;
-constexpr core::Duration kAmpleFor = 2s, kLongestAmple = 32s, kShortFor = 1500ms, kMuchShortFor = 400ms, kSettled = 10s;
-constexpr double kAmple = 1.2, kMuchShort = 0.7;
+constexpr core::Duration kAmpleFor = std::chrono::seconds(2);
+constexpr double kAmple = 1.2;
 
 int64_t least(core::Bitrate full) {
   return full.bits_per_second / 2;  // what an encoder goes down to before its size is wrong
@@ -31,9 +30,15 @@ std::vector<core::Bitrate> LayerShares::update(std::optional<core::Bitrate> carr
   size_t floor = 1;
   while (floor < count && needs[floor] == 0) ++floor;  // the smallest that is wanted
   const auto room = carries ? static_cast<double>(carries->bits_per_second) : 1e12;
-  stop_what_is_too_much(room, needs, floor, now);
+  while (sent_ > floor && room < static_cast<double>(needs[sent_])) --sent_;
   sent_ = std::max(sent_, floor);
-  start_what_fits(room, needs, now);
+  const bool ample = sent_ < count && room >= kAmple * static_cast<double>(needs[sent_ + 1]);
+  if (!ample) ample_since_.reset();
+  if (ample && !ample_since_) ample_since_ = now;
+  if (ample && now - *ample_since_ >= kAmpleFor) {
+    ++sent_;
+    ample_since_.reset();
+  }
   double left = room - static_cast<double>(needs[sent_]);
   for (size_t i = count; i-- > count - sent_;) {
     if (!wanted[i]) continue;
@@ -43,35 +48,6 @@ std::vector<core::Bitrate> LayerShares::update(std::optional<core::Bitrate> carr
     shares[i] = {least(rates_[i]) + more};
   }
   return shares;
-}
-
-void LayerShares::stop_what_is_too_much(double room, const std::vector<int64_t>& needs, size_t floor,
-                                        core::TimePoint now) {
-  const auto falls_short = [&](double share) {
-    return sent_ > floor && room < share * static_cast<double>(needs[sent_]);
-  };
-  const auto lasts = [now](bool is_so, std::optional<core::TimePoint>& since, core::Duration long_enough) {
-    if (!is_so) since.reset();
-    if (is_so && !since) since = now;
-    return is_so && now - *since >= long_enough;
-  };
-  const bool lasting = lasts(falls_short(1), short_since_, kShortFor);
-  const bool much = lasts(falls_short(kMuchShort), much_short_since_, kMuchShortFor);
-  while ((lasting && falls_short(1)) || (much && falls_short(kMuchShort))) {
-    const core::Duration stayed = now - started_[sent_ - 1];
-    core::Duration& wait = waits_[sent_ - 1];
-    wait = stayed < kSettled ? std::min<core::Duration>(2 * wait, kLongestAmple) : kAmpleFor;
-    --sent_;
-  }
-}
-
-void LayerShares::start_what_fits(double room, const std::vector<int64_t>& needs, core::TimePoint now) {
-  const bool ample = sent_ < rates_.size() && room >= kAmple * static_cast<double>(needs[sent_ + 1]);
-  if (!ample) ample_since_.reset();
-  if (ample && !ample_since_) ample_since_ = now;
-  if (!ample || now - *ample_since_ < waits_[sent_]) return;
-  started_[sent_++] = now;
-  ample_since_.reset();
 }
 
 void split_path(LayerShares& shares, rtp::TransportCongestion& path, std::span<rtp::Session* const> sessions,

@@ -3,14 +3,8 @@
 //
 //   carries all of it             each at its full rate
 //   less                          the largest down to half its rate, then the next …
-//   less than half of them all    for 1.5 s (below 0.7 × that: for 0.4 s): the largest stops, and what it leaves goes
-//   to
-//                                 the others; the smallest never stops
-//   again 1.2 × what it needs     for two seconds ▶ the layer comes back; for twice as long each time that it had to
-//                                 stop again within ten seconds
-//
-// A machine that has too much to do for a moment makes delays that look like a narrow path. What stops because of it
-// and comes back with a keyframe makes more of them.
+//   less than half of them all    the largest stops, and what it leaves goes to the others; the smallest never stops
+//   again 1.2 × what it needs     for two seconds ▶ the layer comes back
 //
 // Pure. Thread: owner's.
 #pragma once
@@ -29,8 +23,7 @@ namespace partyline::whip_client {
 class LayerShares {
  public:
   /// Full rates, largest first; at least one.
-  explicit LayerShares(std::vector<core::Bitrate> rates)
-      : rates_(std::move(rates)), sent_(rates_.size()), waits_(sent_, std::chrono::seconds(2)), started_(sent_) {}
+  explicit LayerShares(std::vector<core::Bitrate> rates) : rates_(std::move(rates)), sent_(rates_.size()) {}
   /// What all wanted layers together can make use of.
   core::Bitrate wish(const std::vector<bool>& wanted) const;
   /// `carries`: by the transport, sound taken off; nothing known: no limit. A share a layer; 0: not to be sent.
@@ -38,15 +31,9 @@ class LayerShares {
                                     core::TimePoint now);
 
  private:
-  // needs[n]: bits a second of the smallest n layers at their least.
-  void stop_what_is_too_much(double room, const std::vector<int64_t>& needs, size_t floor, core::TimePoint now);
-  void start_what_fits(double room, const std::vector<int64_t>& needs, core::TimePoint now);
-
   std::vector<core::Bitrate> rates_;
-  size_t sent_;                           ///< the smallest so many, as far as they are wanted
-  std::vector<core::Duration> waits_;     ///< by how many are sent without it: how long there must be room for a layer
-  std::vector<core::TimePoint> started_;  ///< likewise: when it came back last
-  std::optional<core::TimePoint> ample_since_, short_since_, much_short_since_;
+  size_t sent_;  ///< the smallest so many, as far as they are wanted
+  std::optional<core::TimePoint> ample_since_;
 };
 
 /// Tells the layers' sessions, largest first, their shares of what the path carries: about every 100 ms. The sound goes

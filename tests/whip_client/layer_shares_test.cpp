@@ -48,27 +48,6 @@ TEST_F(Layers, one_comes_back_when_there_has_been_room_for_a_while) {
   EXPECT_THAT(split(2600), ElementsAre(1500, 800, 300));
 }
 
-TEST_F(Layers, a_moment_that_is_a_little_short_stops_nothing) {
-  split(1300);
-  EXPECT_THAT(split(500, 1400ms), ElementsAre(0, 400, 150)) << "both at their least";
-  EXPECT_THAT(split(1300, 300ms), ElementsAre(0, 800, 300));
-  EXPECT_THAT(split(300, 300ms), ElementsAre(0, 400, 150));
-  EXPECT_THAT(split(300, 0ms), ElementsAre(0, 0, 300)) << "much too little stops soon";
-}
-
-TEST_F(Layers, one_that_could_not_stay_waits_twice_as_long_each_time) {
-  split(400);
-  for (const auto wait : {2s, 4s, 8s, 16s, 32s, 32s}) {
-    EXPECT_THAT(split(800, wait - 200ms), ElementsAre(0, 0, 300)) << wait / 1s;
-    EXPECT_THAT(split(800, 200ms), ElementsAre(0, 500, 300)) << wait / 1s;
-    split(300, 1s);
-  }
-  split(800, 32s);
-  split(800, 11s);
-  split(300, 400ms);
-  EXPECT_THAT(split(800, 2200ms), ElementsAre(0, 500, 300)) << "it had stayed";
-}
-
 TEST_F(Layers, what_nobody_wants_takes_nothing) {
   wanted = {true, false, false};
   EXPECT_THAT(split(1100), ElementsAre(1100, 0, 0));

@@ -89,15 +89,6 @@ struct LayersOnAPath : testing::Test {
     return result;
   }
 
-  /// A machine that has too much to do: nothing moves for up to a quarter of a second, now and then.
-  void stall(std::minstd_rand& random) {
-    link.settings.delay = 25ms + std::chrono::milliseconds(random() % 3 == 0 ? random() % 250 : 0);
-    run(std::chrono::milliseconds(20 + random() % 80));
-    link.settings.delay = 25ms;
-    run(std::chrono::milliseconds(200 + random() % 1200));
-  }
-  bool sent(size_t i) const { return !sides[i].targets.empty() && sides[i].targets.back().bits_per_second > 0; }
-
   core::TimePoint now{1000h}, next_split{}, next_feedback{};
   const core::TimePoint begin{1000h};
   partyline::test::FakeLink link{{.delay = 25ms, .rate = Bitrate::kbps(6000)}, 1}, back{{.delay = 25ms}, 2};
@@ -132,39 +123,6 @@ TEST_F(LayersOnAPath, a_narrow_one_stops_the_largest_and_leaves_the_others_whole
   run(20s);
   rates = run(10s);
   for (size_t i = 0; i < 3; ++i) EXPECT_GT(rates[i], kRates[i] * 8 / 10) << i;
-}
-
-struct OnABusyMachine : LayersOnAPath {
-  explicit OnABusyMachine(uint32_t seed) : random(seed) {}
-  void TestBody() override {}
-  /// How often the middle layer stopped or came back.
-  int changes(core::Duration duration) {
-    int count = 0;
-    for (const auto end = now + duration; now < end;) {
-      const bool before = sent(1);
-      stall(random);
-      count += sent(1) != before;
-    }
-    return count;
-  }
-  std::minstd_rand random;
-};
-
-TEST(BusyMachine, seldom_makes_a_layer_come_and_go_that_the_path_carries) {
-  int at_first = 0, later = 0;
-  for (uint32_t seed = 1; seed <= 12; ++seed) {
-    OnABusyMachine path(seed);
-    path.changes(10s);
-    path.link.settings.rate = Bitrate::kbps(1300);
-    at_first += path.changes(15s);
-    later += path.changes(60s);
-    EXPECT_TRUE(path.sent(2));
-    EXPECT_FALSE(path.sent(0));
-  }
-  // A layer that stopped whenever the estimate was too small, and came back two seconds after it was not, did so 28
-  // and 31 times.
-  EXPECT_LE(at_first, 10);
-  EXPECT_LE(later, 16);
 }
 
 TEST_F(LayersOnAPath, a_very_narrow_one_carries_the_smallest) {
