@@ -5,8 +5,8 @@
 namespace partyline::whip_client {
 namespace {
 
-constexpr core::Duration kAmpleFor = std::chrono::seconds(2);
-constexpr double kAmple = 1.2;
+constexpr core::Duration kAmpleFor = std::chrono::seconds(2), kScarceFor = std::chrono::seconds(1);
+constexpr double kAmple = 1.2, kMuchTooLittle = 0.8;
 
 int64_t least(core::Bitrate full) {
   return full.bits_per_second / 2;  // what an encoder goes down to before its size is wrong
@@ -20,6 +20,17 @@ core::Bitrate LayerShares::wish(const std::vector<bool>& wanted) const {
   return {sum};
 }
 
+// An estimate that dips is above again sooner than a layer that has been stopped is believed to fit again: a little too
+// much for a moment is the lesser evil.
+bool LayerShares::too_little(double room, double needed, core::TimePoint now) {
+  if (room >= needed) {
+    scarce_since_.reset();
+    return false;
+  }
+  if (!scarce_since_) scarce_since_ = now;
+  return room < kMuchTooLittle * needed || now - *scarce_since_ >= kScarceFor;
+}
+
 std::vector<core::Bitrate> LayerShares::update(std::optional<core::Bitrate> carries, const std::vector<bool>& wanted,
                                                core::TimePoint now) {
   const size_t count = rates_.size();
@@ -30,7 +41,10 @@ std::vector<core::Bitrate> LayerShares::update(std::optional<core::Bitrate> carr
   size_t floor = 1;
   while (floor < count && needs[floor] == 0) ++floor;  // the smallest that is wanted
   const auto room = carries ? static_cast<double>(carries->bits_per_second) : 1e12;
-  while (sent_ > floor && room < static_cast<double>(needs[sent_])) --sent_;
+  while (sent_ > floor && too_little(room, static_cast<double>(needs[sent_]), now)) {
+    --sent_;
+    scarce_since_.reset();
+  }
   sent_ = std::max(sent_, floor);
   const bool ample = sent_ < count && room >= kAmple * static_cast<double>(needs[sent_ + 1]);
   if (!ample) ample_since_.reset();

@@ -3,7 +3,8 @@
 //
 //   carries all of it             each at its full rate
 //   less                          the largest down to half its rate, then the next …
-//   less than half of them all    the largest stops, and what it leaves goes to the others; the smallest never stops
+//   less than half of them all    for a second, or much less: the largest stops, and what it leaves goes to the others;
+//                                 the smallest never stops
 //   again 1.2 × what it needs     for two seconds ▶ the layer comes back
 //
 // Pure. Thread: owner's.
@@ -31,9 +32,11 @@ class LayerShares {
                                     core::TimePoint now);
 
  private:
+  bool too_little(double room, double needed, core::TimePoint now);
+
   std::vector<core::Bitrate> rates_;
   size_t sent_;  ///< the smallest so many, as far as they are wanted
-  std::optional<core::TimePoint> ample_since_;
+  std::optional<core::TimePoint> ample_since_, scarce_since_;
 };
 
 /// Tells the layers' sessions, largest first, their shares of what the path carries: about every 100 ms. The sound goes

@@ -48,6 +48,16 @@ TEST_F(Layers, one_comes_back_when_there_has_been_room_for_a_while) {
   EXPECT_THAT(split(2600), ElementsAre(1500, 800, 300));
 }
 
+TEST_F(Layers, one_goes_on_while_the_estimate_dips) {
+  split(1500);
+  EXPECT_THAT(split(500, 900ms), ElementsAre(0, 400, 150));
+  EXPECT_THAT(split(560, 100ms), ElementsAre(0, 400, 160));
+  EXPECT_THAT(split(500, 900ms), ElementsAre(0, 400, 150));
+  EXPECT_THAT(split(500, 200ms), ElementsAre(0, 0, 300)) << "for a second";
+  split(1500);
+  EXPECT_THAT(split(430, 0ms), ElementsAre(0, 0, 300)) << "much too little";
+}
+
 TEST_F(Layers, what_nobody_wants_takes_nothing) {
   wanted = {true, false, false};
   EXPECT_THAT(split(1100), ElementsAre(1100, 0, 0));
