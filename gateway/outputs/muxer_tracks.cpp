@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <memory>
@@ -70,7 +71,7 @@ core::VideoSize size_of(const core::EncodedFrame& keyframe) {
   if (!parser || !context) return {};
   parser->flags |= PARSER_FLAG_COMPLETE_FRAMES;
   std::vector<uint8_t> padded(keyframe.data.size() + AV_INPUT_BUFFER_PADDING_SIZE);
-  std::memcpy(padded.data(), keyframe.data.data(), keyframe.data.size());
+  std::ranges::copy(keyframe.data, padded.begin());
   uint8_t* out = nullptr;
   int size = 0;
   av_parser_parse2(parser.get(), context.get(), &out, &size, padded.data(), static_cast<int>(keyframe.data.size()),
