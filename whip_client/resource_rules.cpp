@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/ip/address.hpp>
 #include <charconv>
 #include <utility>
@@ -184,6 +185,16 @@ std::vector<rtp::IceServer> ice_servers_of(const core::http::Headers& headers) {
   return servers;
 }
 
+namespace {
+
+/// Of these a server says, or its proxy, that the same request may succeed later (RFC 9110 §15.5, §15.6).
+bool is_temporary(int status) {
+  constexpr std::array<int, 7> kTemporary = {408, 425, 429, 500, 502, 503, 504};
+  return std::ranges::find(kTemporary, status) != kTemporary.end();
+}
+
+}  // namespace
+
 Refusal refusal_of(const Response& response, bool publishing) {
   const std::string words = words_of(response);
   const auto say = [&](RefusalKind kind, std::string_view meaning) {
@@ -191,6 +202,7 @@ Refusal refusal_of(const Response& response, bool publishing) {
     why += words.empty() ? ")" : fmt::format(": {})", words);
     return Refusal{kind, std::move(why), retry_after(response)};
   };
+  if (is_temporary(response.status)) return say(RefusalKind::unavailable, "the server cannot take us now");
   switch (response.status) {
     case 401:
     case 403:
@@ -207,14 +219,6 @@ Refusal refusal_of(const Response& response, bool publishing) {
     case 415:
     case 422:
       return say(RefusalKind::unfit, "the server does not take our offer");
-    case 408:
-    case 425:
-    case 429:
-    case 500:
-    case 502:
-    case 503:
-    case 504:
-      return say(RefusalKind::unavailable, "the server cannot take us now");
     default:
       return say(response.status >= 400 ? RefusalKind::unfit : RefusalKind::broken,
                  "the server did not create a resource");
@@ -230,18 +234,11 @@ std::variant<rtp::IceDescription, Refusal> restart_answer(const Response& respon
     if (!has_ice_credentials(theirs)) return refuse(RefusalKind::broken, "an ICE restart without credentials");
     return theirs;
   }
+  if (is_temporary(response.status)) return refuse(RefusalKind::unavailable, "the server cannot restart ICE now");
   switch (response.status) {
     case 404:
     case 410:
       return refuse(RefusalKind::not_yet, "the server has let go of the session");
-    case 408:
-    case 425:
-    case 429:
-    case 500:
-    case 502:
-    case 503:
-    case 504:
-      return refuse(RefusalKind::unavailable, "the server cannot restart ICE now");
     default:
       return refuse(RefusalKind::unfit, "the server does not restart ICE");
   }

@@ -13,7 +13,8 @@ using boost::asio::awaitable;
 
 class SfuRelayTest : public ::testing::Test {
  protected:
-  SfuRelayTest() : sfu_(io_.get_executor(), loopback()), front_(io_.get_executor(), loopback()) {}
+  SfuRelayTest()
+      : sfu_(io_.get_executor(), test::loopback_server()), front_(io_.get_executor(), test::loopback_server()) {}
 
   void SetUp() override {
     const auto answer = [this](http::Request request) -> awaitable<http::Response> {
@@ -47,12 +48,6 @@ class SfuRelayTest : public ::testing::Test {
     auto response = test::fetch(io_, method, url, body, std::move(headers));
     EXPECT_TRUE(response);
     return response ? *response : http::Response{};
-  }
-  static http::ServerConfig loopback() {
-    http::ServerConfig config;
-    config.address = "127.0.0.1";
-    config.port = 0;
-    return config;
   }
 
   boost::asio::io_context io_;

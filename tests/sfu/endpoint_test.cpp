@@ -44,10 +44,7 @@ class EndpointTest : public ::testing::Test {
     static const auto identity = rtp::DtlsIdentity::generate();
     sfu_ = std::make_unique<Sfu>(io_.get_executor(), config, *identity);
     ASSERT_TRUE(sfu_->start());
-    core::http::ServerConfig http;
-    http.address = "127.0.0.1";
-    http.port = 0;
-    server_ = std::make_unique<core::http::Server>(io_.get_executor(), http);
+    server_ = std::make_unique<core::http::Server>(io_.get_executor(), test::loopback_server());
     sfu_->add_routes(*server_);
     ASSERT_TRUE(server_->start());
   }
@@ -270,10 +267,7 @@ class HookTest : public EndpointTest {
  protected:
   void start_with_hook(Response answer, core::Duration silence = SfuConfig().publisher_silence) {
     answer_ = std::move(answer);
-    core::http::ServerConfig http;
-    http.address = "127.0.0.1";
-    http.port = 0;
-    receiver_ = std::make_unique<core::http::Server>(io_.get_executor(), http);
+    receiver_ = std::make_unique<core::http::Server>(io_.get_executor(), test::loopback_server());
     receiver_->route("POST", "/hook", [this](core::http::Request r) { return record(answer_, std::move(r)); });
     receiver_->route("POST", "/later", [this](core::http::Request r) { return record(later_answer_, std::move(r)); });
     ASSERT_TRUE(receiver_->start());
@@ -303,7 +297,7 @@ TEST_F(HookTest, HooksAreToldInSrsWordsAndOrder) {
   ASSERT_EQ(created.status, 201) << created.body;
   ASSERT_EQ(post("/whep/room1/alice", play_offer_).status, 201);
   request("DELETE", header(created, "Location"));
-  for (int i = 0; i < 1000 && bodies_.size() < 3; ++i) io_.run_one_for(std::chrono::milliseconds(20));
+  test::run_until(io_, [&] { return bodies_.size() >= 3; });
   ASSERT_EQ(bodies_.size(), 3u);
   const auto publish = boost::json::parse(bodies_[0]).as_object();
   const auto play = boost::json::parse(bodies_[1]).as_object();
@@ -361,7 +355,7 @@ TEST_F(HookTest, WhomALaterHookRefusesIsGoneForAllAndToldWhy) {
   ASSERT_EQ(sfu_->streams().size(), 1u);
   EXPECT_EQ(sfu_->streams()[0].client_id, publishes) << "silent or not, it is still the one";
   EXPECT_EQ(request("GET", header(first, "Location")).status, 204);
-  for (int i = 0; i < 1000 && bodies_.size() < 4; ++i) io_.run_one_for(std::chrono::milliseconds(20));
+  test::run_until(io_, [&] { return bodies_.size() >= 4; });
   ASSERT_EQ(bodies_.size(), 4u) << "two were asked, and both are told that nothing came of it";
   const auto asked = boost::json::parse(bodies_[0]).as_object();
   for (size_t i : {2U, 3U}) {

@@ -14,6 +14,7 @@
 #include "core/http/client.hpp"
 #include "core/http/server.hpp"
 #include "core/time.hpp"
+#include "tests/support/event_loop.hpp"
 
 namespace partyline::test {
 
@@ -25,11 +26,9 @@ T run(boost::asio::io_context& io, boost::asio::awaitable<T> work) {
     EXPECT_FALSE(failure);
     result.emplace(std::move(value));
   });
-  io.restart();
-  const auto deadline = core::Clock::now() + std::chrono::seconds(30);
-  while (!result && core::Clock::now() < deadline)
-    if (io.run_one_for(std::chrono::seconds(1)) == 0) io.restart();
-  if (!result) throw std::runtime_error("the coroutine did not end");
+  if (!run_until(
+          io, [&] { return result.has_value(); }, std::chrono::seconds(30)))
+    throw std::runtime_error("the coroutine did not end");
   return std::move(*result);
 }
 

@@ -11,6 +11,7 @@
 
 #include "core/http/server.hpp"
 #include "sfu/sfu.hpp"
+#include "tests/support/event_loop.hpp"
 #include "whip_client/peer.hpp"
 
 namespace partyline::test {
@@ -88,13 +89,7 @@ class WebRtcWay {
 
   template <class Done>
   bool until(Done done) {
-    const auto deadline = core::Clock::now() + 8s;
-    while (!done()) {
-      if (core::Clock::now() >= deadline) return false;
-      io_.restart();
-      io_.run_one_for(5ms);
-    }
-    return true;
+    return run_until(io_, std::move(done));
   }
 
   /// Until the packets that all keep to be sent again, 2048 and 1024, are as many as they will be.
@@ -122,12 +117,6 @@ class WebRtcWay {
   CountingPeer playing;
 
  private:
-  static core::http::ServerConfig on_loopback() {
-    core::http::ServerConfig config;
-    config.address = "127.0.0.1";
-    config.port = 0;
-    return config;
-  }
   static sfu::SfuConfig small_sfu() {
     sfu::SfuConfig config;
     config.ice.listen_address = "127.0.0.1";
@@ -143,7 +132,7 @@ class WebRtcWay {
   boost::asio::io_context io_;
   std::shared_ptr<const rtp::DtlsIdentity> identity_ = *rtp::DtlsIdentity::generate();
   rtp::NiceService ice_{identity_};
-  core::http::Server http_{io_.get_executor(), on_loopback()};
+  core::http::Server http_{io_.get_executor(), loopback_server()};
   sfu::Sfu sfu_{io_.get_executor(), small_sfu(), identity_};
   CountingPeer publishing_;
   std::shared_ptr<whip_client::Peer> publisher_, player_;

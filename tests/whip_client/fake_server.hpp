@@ -19,6 +19,7 @@
 #include "rtp/session.hpp"
 #include "rtp/transport/ice_fragment.hpp"
 #include "rtp/transport/ice_lite_server.hpp"
+#include "tests/support/event_loop.hpp"
 
 namespace partyline::whip_client::testing_support {
 
@@ -81,7 +82,7 @@ class ServerPeer final : public rtp::TransportEvents, public rtp::SessionEvents 
 
 class FakeServer {
  public:
-  explicit FakeServer(boost::asio::io_context& io) : io_(io), http_(io.get_executor(), loopback()) {
+  explicit FakeServer(boost::asio::io_context& io) : io_(io), http_(io.get_executor(), test::loopback_server()) {
     rtp::IceLiteConfig ice;
     ice.listen_address = "127.0.0.1";
     ice.port = 0;
@@ -115,13 +116,6 @@ class FakeServer {
   std::vector<int> patch_refusals;  ///< statuses of the next answers to PATCH; then they are 200
 
  private:
-  static core::http::ServerConfig loopback() {
-    core::http::ServerConfig config;
-    config.address = "127.0.0.1";
-    config.port = 0;
-    return config;
-  }
-
   boost::asio::awaitable<core::http::Response> post(core::http::Request request) {
     posts.push_back(request);
     if (delay.count() > 0) {

@@ -38,13 +38,7 @@ struct ConnectionRestart : testing::Test {
 
   template <class Done>
   bool until(Done done) {
-    const auto deadline = core::Clock::now() + 8s;
-    while (!done()) {
-      if (core::Clock::now() >= deadline) return false;
-      io.restart();
-      io.run_one_for(5ms);
-    }
-    return true;
+    return test::run_until(io, std::move(done));
   }
 
   static void survive(std::exception_ptr failure) {

@@ -96,13 +96,7 @@ struct PeerTest : testing::Test {
   /// Runs the loop until `done`; false when that did not happen in time.
   template <class Done>
   bool until(Done done, std::chrono::milliseconds limit = 8s) {
-    const auto deadline = core::Clock::now() + limit;
-    while (!done()) {
-      if (core::Clock::now() >= deadline) return false;
-      io.restart();
-      io.run_one_for(5ms);
-    }
-    return true;
+    return test::run_until(io, std::move(done), limit);
   }
 
   PeerConfig config(const std::string& path) const {

@@ -1,4 +1,4 @@
-// What the transport tests share: an event sink that remembers, and an event loop that runs until something is true.
+// What the transport tests share: an event sink that remembers.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -7,8 +7,11 @@
 #include <vector>
 
 #include "rtp/transport/transport.hpp"
+#include "tests/support/event_loop.hpp"
 
 namespace partyline::rtp::test {
+
+using partyline::test::run_until;
 
 struct RecordingEvents : TransportEvents {
   int connected = 0, lost = 0, found = 0;
@@ -37,17 +40,6 @@ struct RecordingEvents : TransportEvents {
   }
   void on_path_found() override { ++found; }
 };
-
-/// Runs the loop until `done` or, at most, `limit`; says whether it was done.
-inline bool run_until(boost::asio::io_context& io, const std::function<bool()>& done,
-                      core::Duration limit = std::chrono::seconds(10)) {
-  const auto deadline = core::Clock::now() + limit;
-  while (!done() && core::Clock::now() < deadline) {
-    io.restart();
-    io.run_one_for(std::chrono::milliseconds(20));
-  }
-  return done();
-}
 
 inline std::vector<uint8_t> rtp_packet(uint16_t sequence, uint32_t ssrc, size_t payload = 100) {
   std::vector<uint8_t> packet{0x80,
