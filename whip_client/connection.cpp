@@ -197,6 +197,7 @@ void Connection::on_transport_closed(const core::Error& why) {
 bool Connection::on_path_lost() {
   if (over_ || !restart_) return false;
   path_lost_ = true;
+  ++losses_;
   restart_();
   return true;
 }

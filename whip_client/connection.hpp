@@ -47,6 +47,8 @@ class Connection final : public rtp::TransportEvents,
   /// The restart came to nothing.
   void give_up(const std::string& why);
   bool is_over() const { return over_.has_value(); }
+  /// Which loss of the path has not been mended yet: 1, 2, …; 0: it stands.
+  int loss() const { return path_lost_ ? losses_ : 0; }
   /// Until media may flow; an error when it never will.
   boost::asio::awaitable<core::Result<>> established();
   /// Until the connection is over; says why.
@@ -107,6 +109,7 @@ class Connection final : public rtp::TransportEvents,
   std::optional<core::Error> over_;
   std::function<void()> restart_;
   bool closed_ = false, path_lost_ = false;
+  int losses_ = 0;
   std::optional<core::Bitrate> wish_;
   core::TimePoint wake_at_{}, next_watch_{};
 };

@@ -1,7 +1,12 @@
 // An ICE restart on the resource that there is (RFC 9725 §4.3.3; WHEP likewise): gathers again, tells the server by
-// PATCH and hands its answer to the connection, whose media goes on over the path that is found. Where the server
-// cannot be reached either it is tried again each second, until the connection has had enough; where the server knows
-// no restart, the connection is given up, and a new resource is made by whoever owns it.
+// PATCH and hands its answer to the connection, whose media goes on over the path that is found:
+//
+//   the server cannot be reached either       again each second, until the connection has had enough
+//   it answered, and no path is found         again after four, for a TURN server that just starts anew had no relay
+//   for
+//                                             us, and a network that changes does so in steps; three times in all
+//   it knows no restart, or that was of no    the connection is given up, and a new resource is made by whoever owns it
+//   use
 //
 // Thread: the awaiting coroutine's executor. Beside Connection::run().
 #pragma once

@@ -7,7 +7,7 @@ import pytest
 from support import judge
 from support.gateway import Gateway
 from support.pion import PionSfu
-from support.process import run, wait_for
+from support.process import Place, run, wait_for
 from support.turn import PORT, SECRET, TurnServer
 
 
@@ -208,31 +208,75 @@ def test_a_stun_server_that_an_sfu_names_is_asked_the_next_time(stage, folder):
     wait_for(lambda: sfu.stats().get("nat.mix", {}).get("audio", 0) > 20, 20, lambda: f"the mix to be pushed again; now {sfu.stats()}")
 
 
+class FarSfu:
+    """A gateway whose SFU is another gateway's embedded one; a phone at each of them."""
+
+    def __init__(self, stage, folder, here, there, far):
+        self.far = far
+        self.near = stage.keep(Gateway(folder / "near", {"sfu": {
+            "embedded": False, "whip_url": far.url + "/whip/{room}/near-{stream}", "whep_url": far.url + "/whep/{room}/{stream}"}}, place=here)).start()
+        stage.phone("alice", place=here).dial(self.near.sip_uri("long"))
+        self.bob = stage.phone("bob", place=there).dial(far.sip_uri("long"))
+        far.wait_legs("long", 2)
+        judge.wait_hears(self.bob, ["alice"], ["bob"])
+        self.legs = [leg["id"] for leg in far.legs("long")]
+
+    def publisher(self):
+        """What the far gateway said last of where the near one's publication comes from."""
+        return re.findall(r"stream=long/near-mix publisher \S+ connected to (\S+)", self.far.process.text())[-1]
+
+    def assert_restarted(self, folder):
+        def metrics():
+            return self.near.request("GET", "/metrics")[1].decode()
+        wait_for(lambda: 'partyline_whip_client_ice_restarts_total{result="answered"}' in metrics(), 30, "ICE to be restarted")
+        judge.wait_hears(self.bob, ["alice"], ["bob"])
+        judge.wait_shows(self.bob, ["alice"], folder / "bob.png")
+        assert [leg["id"] for leg in self.far.legs("long")] == self.legs, "the publication is still the same"
+        assert self.far.process.text().count("stream=long/near-mix publisher") == 2, "it came and connected once"
+        assert "the path is lost, ICE restarts" in self.near.process.text()
+
+
 @pytest.mark.long  # consent takes a while to be in doubt
 def test_a_gateway_whose_way_to_its_sfu_dies_restarts_ice_on_the_same_resource(stage, folder):
-    """The SFU is another gateway's embedded one; what dies is the one flow, as when a NAT or a firewall forgets it."""
+    """What dies is the one flow, as when a NAT or a firewall forgets it."""
     wire = stage.wire()
-    here, there = wire.place("people"), wire.place("gateway")
-    far = stage.gateway(place=there)
-    near = stage.keep(Gateway(folder / "near", {"sfu": {"embedded": False, "whip_url": far.url + "/whip/{room}/near-{stream}",
-                                                        "whep_url": far.url + "/whep/{room}/{stream}"}}, place=here)).start()
-    stage.phone("alice", place=here).dial(near.sip_uri("long"))
-    bob = stage.phone("bob", place=there).dial(far.sip_uri("long"))
-    far.wait_legs("long", 2)
-    judge.wait_hears(bob, ["alice"], ["bob"])
-    before = [leg["id"] for leg in far.legs("long")]
-    port = re.search(r"stream=long/near-mix publisher \S+ connected to 10\.77\.0\.2:(\d+)", far.process.text()).group(1)
+    there = wire.place("gateway")
+    call = FarSfu(stage, folder, wire.place("people"), there, stage.gateway(place=there))
+    address, port = call.publisher().split(":")
+    assert address == "10.77.0.2"
     wire.block(f"udp sport {port}")
     wire.block(f"udp dport {port}")
+    call.assert_restarted(folder)
 
-    def metrics():
-        return near.request("GET", "/metrics")[1].decode()
-    wait_for(lambda: 'partyline_whip_client_ice_restarts_total{result="answered"} 1' in metrics(), 30, "ICE to be restarted")
-    judge.wait_hears(bob, ["alice"], ["bob"])
-    judge.wait_shows(bob, ["alice"], folder / "bob.png")
-    assert [leg["id"] for leg in far.legs("long")] == before, "the publication is still the same"
-    assert far.process.text().count("stream=long/near-mix publisher") == 2, "it came and connected once"
-    assert "the path is lost, ICE restarts" in near.process.text()
+
+@pytest.mark.long  # consent takes a while to be in doubt
+def test_a_gateway_whose_turn_server_starts_anew_restarts_ice_through_it(stage, folder):
+    wire = stage.wire()
+    wire.block("meta l4proto udp")
+    there = wire.place("gateway")
+    turn = stage.keep(TurnServer(folder, there)).start()
+    far = stage.gateway({"webrtc": {"ice_servers": [{"url": turn.url(), "secret": SECRET, "username": "near"}]}}, place=there)
+    wire.block(f"tcp dport {far.media_port}")
+    call = FarSfu(stage, folder, wire.place("people"), there, far)
+    assert call.publisher().startswith("10.77.0.1:30"), "one of coturn's relay ports"
+    turn.stop()
+    turn.start()
+    call.assert_restarted(folder)
+
+
+@pytest.mark.long  # consent takes a while to be in doubt
+def test_a_gateway_whose_address_changes_restarts_ice(stage, folder):
+    wire = stage.wire()
+    there = wire.place("gateway")
+    with wire.side("people"):  # for its phone, whose address stays
+        run(["ip", "addr", "add", "10.78.0.1/32", "dev", "lo"])
+    here = Place("10.78.0.1", lambda: wire.side("people"))
+    call = FarSfu(stage, folder, here, there, stage.gateway(place=there))
+    assert call.publisher().startswith("10.77.0.2:")
+    with wire.side("people"):
+        run(["ip", "addr", "del", "10.77.0.2/24", "dev", "wire"])
+        run(["ip", "addr", "add", "10.77.0.3/24", "dev", "wire"])
+    call.assert_restarted(folder)
 
 
 def test_ipv6_only(stage, folder):
