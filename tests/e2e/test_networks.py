@@ -157,7 +157,7 @@ def test_a_browser_that_only_turn_lets_through(stage, folder):
     assert "connected to 10.77.0.1:30" in gateway.process.text(), "one of coturn's relay ports"
 
 
-@pytest.mark.parametrize("transport", ["tcp", "udp", "tls"])
+@pytest.mark.parametrize("transport", [pytest.param("tcp", marks=pytest.mark.long), pytest.param("udp", marks=pytest.mark.long), "tls"])
 def test_a_gateway_that_only_turn_lets_through_to_its_sfu(stage, folder, transport, monkeypatch):
     """Nothing is configured: the SFU's answers name the TURN server."""
     wire = stage.wire()
@@ -192,6 +192,7 @@ def test_a_gateway_behind_a_nat_offers_the_address_that_stun_tells(stage, folder
         assert any(way in line and " 10.77.0.2 " in line and f" raddr {here.address} " in line for line in outside), outside
 
 
+@pytest.mark.long
 def test_a_stun_server_that_an_sfu_names_is_asked_the_next_time(stage, folder):
     """Link headers come with the answer: too late for that offer's candidates."""
     wire = stage.wire()
@@ -337,7 +338,9 @@ def test_a_browser_that_changes_its_network_restarts_ice(stage, folder):
     carol.join()
     gateway.wait_legs("move", 2)
     # It offered DTLS 1.3 as well, which Debian 12's libraries do not have.
-    assert carol.evaluate(SECURED) == {"dtlsState": "connected", "tlsVersion": "FEFD", "srtpCipher": "SRTP_AEAD_AES_128_GCM"}
+    secured = carol.evaluate(SECURED)
+    assert (secured["dtlsState"], secured["tlsVersion"]) == ("connected", "FEFD"), secured
+    assert secured["srtpCipher"].removeprefix("SRTP_") == "AEAD_AES_128_GCM", "newer browsers name it without SRTP_"
     before = [leg["id"] for leg in gateway.legs("move")]
     with wire.side("people"):
         run(["ip", "addr", "del", "10.77.0.2/24", "dev", "wire"])
