@@ -158,7 +158,9 @@ def test_two_players_of_the_mix_get_what_their_paths_carry(stage, folder):
     frozen = judge.frozen_ms(seen)
     assert frozen < stage.stalls.allowed(1500), f"the smaller picture stands still for {frozen:.0f} ms"
     assert after[0]["width"] == 1280 and after[0]["frames"] - before[0]["frames"] > 50, f"the other keeps the whole one: {before} {after}"
-    assert "h" in layers_of_the_mix(gateway, "watch") and len(layers_of_the_mix(gateway, "watch")) <= 2
+    # The size that a player has just left is made for three seconds more.
+    made = wait_for(lambda: (lambda rids: rids if len(rids) <= 2 else None)(layers_of_the_mix(gateway, "watch")), 8, "what nobody sees to end")
+    assert made[0] == "h", made
     wire.set(rate=0)
     wait_for(lambda: widths() == [1280, 1280], 60, f"the whole picture again; now {widths()}")
     wait_for(lambda: layers_of_the_mix(gateway, "watch") == ["h"], 15, f"the smaller one to end: {gateway.room('watch')['pushes']}")
