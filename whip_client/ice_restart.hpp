@@ -1,12 +1,11 @@
 // An ICE restart on the resource that there is (RFC 9725 §4.3.3; WHEP likewise): gathers again, tells the server by
 // PATCH and hands its answer to the connection, whose media goes on over the path that is found:
 //
-//   the server cannot be reached either       again each second, until the connection has had enough
-//   it answered, and no path is found         again after four, for a TURN server that just starts anew had no relay
-//   for
-//                                             us, and a network that changes does so in steps; three times in all
-//   it knows no restart, or that was of no    the connection is given up, and a new resource is made by whoever owns it
-//   use
+//   no server is reached either     again each second, until the connection has had enough
+//   it answers, no path is found    again after four, three times in all: a TURN server that just starts anew had no
+//                                   relay for us, and a network changes in steps
+//   it knows no restart, or that    the connection is given up, and whoever owns it makes a new resource
+//   was of no use
 //
 // Thread: the awaiting coroutine's executor. Beside Connection::run().
 #pragma once
